@@ -1,0 +1,1 @@
+//! Budgets: a measured figure against its limit, inclusive.

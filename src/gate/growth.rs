@@ -1,0 +1,1 @@
+//! Growth: retained bytes added per iteration, once warm.

@@ -1,0 +1,51 @@
+//! What a scenario's run gave to judge: the input of the gate.
+
+use crate::profile::Profile;
+
+/// The measured figures of one scenario, with the profile that explains them.
+#[derive(Debug, Clone, Default)]
+pub struct Measurement {
+    /// The process that is judged.
+    pub profile: Profile,
+    /// Figures after each judged iteration (`call` scenarios), warm-up left out, in order.
+    pub iterations: Vec<IterationFigures>,
+    /// Figures at the end of warm-up, which judged iterations are compared with; `None` for `run` scenarios.
+    pub start: Option<IterationFigures>,
+    /// Most live bytes at any moment since the process's start.
+    pub peak: u64,
+    /// Most live bytes above the start of the iteration, over all judged iterations; `None` for `run` scenarios.
+    pub peak_added: Option<u64>,
+    /// Live bytes after the work and a collection.
+    pub retained: u64,
+    /// Live bytes above the start, after the result was dropped; `None` for `run` scenarios.
+    pub left: Option<i64>,
+    /// Largest resident set, the tracker's own memory subtracted.
+    pub rss: u64,
+    /// File descriptors open at the end that were not open at the start; `None` where it could not be seen.
+    pub fds: Option<i64>,
+    /// Threads alive at the end that were not alive at the start; `None` where it could not be seen.
+    pub threads: Option<i64>,
+    /// Live blocks: at the end for `run`; added over the judged iterations for `call`.
+    pub blocks: i64,
+    /// Set when the scenario was ended because it reached this `memory_limit` (bytes).
+    pub memory_limit_reached: Option<u64>,
+}
+
+/// The state after one iteration and a garbage collection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct IterationFigures {
+    /// Number of the iteration, from 1, warm-up included.
+    pub iteration: u32,
+    /// Index of its checkpoint in the profile.
+    pub checkpoint: usize,
+    /// Live bytes.
+    pub live_bytes: u64,
+    /// Live blocks.
+    pub live_blocks: u64,
+    /// Most live bytes above the iteration's start.
+    pub peak_added: u64,
+    /// Open file descriptors.
+    pub fds: u32,
+    /// Threads.
+    pub threads: u32,
+}

@@ -1,0 +1,21 @@
+//! leakgate: a gate that stops memory leaks and memory regressions before they ship.
+//!
+//! The flow, and the modules that make it up: a `config` declares scenarios; `scenario` runs them under the
+//! preloaded tracker, which leaves a capture; `profile` loads the capture into the model that everything else
+//! reads; `gate` judges it and makes `finding`s; an `outcome` carries them to `report` (for machines and pull
+//! requests) while `view` answers a person's questions about one profile. `commands` ties these to the terminal.
+
+#![forbid(unsafe_code)]
+
+pub mod cli;
+pub mod commands;
+pub mod config;
+pub mod exit;
+pub mod finding;
+pub mod gate;
+pub mod outcome;
+pub mod profile;
+pub mod report;
+pub mod scenario;
+pub mod units;
+pub mod view;

@@ -1,0 +1,87 @@
+//! The result of a whole `leakgate check`: what every report takes.
+
+use std::time::Duration;
+
+use crate::finding::{Figure, Finding};
+
+/// All scenarios' results.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// `leakgate.yaml` as the user named it.
+    pub config: String,
+    /// The Python that scenarios use: `.venv/bin/python (CPython 3.11.7)`.
+    pub python: String,
+    /// One result a scenario, in the order of the configuration.
+    pub scenarios: Vec<ScenarioResult>,
+    /// Wall time of everything.
+    pub elapsed: Duration,
+    /// Where captures and reports are, as the user would type it.
+    pub results_dir: String,
+}
+
+/// What one scenario came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScenarioResult {
+    /// Name in the configuration.
+    pub name: String,
+    /// Line of the scenario in the configuration file, from 1.
+    pub config_line: u32,
+    /// What was run, for people: `call shop.quotes:quote, 20 iterations`.
+    pub what: String,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Wall time.
+    pub elapsed: Duration,
+    /// What is wrong, errors first.
+    pub findings: Vec<Finding>,
+    /// Every budget that was judged, in the order of the configuration (broken ones included).
+    pub budgets: Vec<JudgedBudget>,
+    /// Figures that are reported without a budget: name, and the value as printed.
+    pub figures: Vec<Figure>,
+    /// Why the scenario could not be judged, for `Verdict::Error`: a sentence, then details (a traceback, the last output).
+    pub error: Option<ScenarioError>,
+    /// Facts about the measurement worth telling (records lost, untracked children).
+    pub notes: Vec<String>,
+}
+
+/// A verdict on a scenario.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing is wrong (warnings allowed).
+    Pass,
+    /// A budget or a rule is broken.
+    Fail,
+    /// The scenario could not be run or measured.
+    Error,
+}
+
+/// One judged budget.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JudgedBudget {
+    /// Measured figure and limit.
+    pub figure: Figure,
+    /// The threshold of a warning, where one is set.
+    pub warn: Option<i64>,
+    /// What came of it.
+    pub state: BudgetState,
+}
+
+/// What came of a budget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BudgetState {
+    /// Within.
+    Kept,
+    /// Above `warn`, within `max`.
+    Warned,
+    /// Above `max`.
+    Broken,
+}
+
+/// Why a scenario has no verdict.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScenarioError {
+    /// One sentence: `the function raised ValueError: no such model`.
+    pub title: String,
+    /// A traceback or the end of the output; may be empty.
+    pub details: String,
+}

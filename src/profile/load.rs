@@ -1,0 +1,1 @@
+//! Fills the model from a capture folder.

@@ -1,0 +1,286 @@
+//! Sites, stacks, frames, threads, checkpoints and the time line of one recorded process.
+
+use std::path::PathBuf;
+
+/// Everything that one capture folder holds.
+#[derive(Debug, Clone, Default)]
+pub struct Capture {
+    /// The capture folder.
+    pub dir: PathBuf,
+    /// The recorded processes; the one the command line started is first.
+    pub processes: Vec<Profile>,
+    /// The time line, sampled from outside every 10 ms; empty when nothing sampled it.
+    pub timeline: Vec<Sample>,
+    /// What the capture could not hold, in sentences for the reader.
+    pub notes: Vec<String>,
+}
+
+impl Capture {
+    /// The process that a view shows when none is named: the one with the largest peak (the first of equals).
+    pub fn main(&self) -> Option<&Profile> {
+        self.processes.iter().rev().max_by_key(|profile| profile.totals.peak.bytes)
+    }
+}
+
+/// One sample of the time line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Sample {
+    /// Milliseconds since the command started.
+    pub at_ms: u64,
+    /// The process.
+    pub pid: u32,
+    /// Live tracked bytes (heap, Python objects, anonymous mappings).
+    pub live: u64,
+    /// Resident set size, the tracker's own memory not subtracted.
+    pub rss: u64,
+}
+
+/// What was recorded of one process.
+#[derive(Debug, Clone, Default)]
+pub struct Profile {
+    /// Which process this is.
+    pub process: Process,
+    /// All frames; `FrameId` is an index.
+    pub frames: Vec<Frame>,
+    /// All stacks as a tree: a node is a frame and the node of its caller; `StackId` is an index. Node 0 is the empty stack.
+    pub stacks: Vec<StackNode>,
+    /// All sites, in the order in which they were first seen.
+    pub sites: Vec<Site>,
+    /// Threads; `ThreadId` is an index.
+    pub threads: Vec<Thread>,
+    /// Sums over the sites that count as the process's own memory (not file mappings, not reserved space).
+    pub totals: Totals,
+    /// Allocations by size class: entry `n` counts requests of `2^(n-1) <= size < 2^n` bytes; entry 0 those of 0 bytes.
+    pub histogram: Vec<u64>,
+    /// Moments at which all sites were frozen, in order.
+    pub checkpoints: Vec<Checkpoint>,
+    /// What is not exact or not recorded, in sentences for the reader.
+    pub notes: Vec<String>,
+}
+
+/// Identity and fate of a recorded process.
+#[derive(Debug, Clone, Default)]
+pub struct Process {
+    /// Process id while it ran.
+    pub pid: u32,
+    /// Parent's process id.
+    pub parent: u32,
+    /// The command line.
+    pub command: Vec<String>,
+    /// `CPython 3.11.7`, or `None` for a program without a known interpreter.
+    pub interpreter: Option<String>,
+    /// Whether the process reached its own exit (false: killed, crashed, or still running).
+    pub ended: bool,
+    /// Milliseconds since the Unix epoch at which recording began.
+    pub started_ms: u64,
+    /// Events that could not be recorded; other than 0 makes figures a lower bound.
+    pub lost: u64,
+    /// Bytes that the tracker itself has resident (shadow table, stacks, this capture's mapping).
+    pub tracker_bytes: u64,
+}
+
+/// Bytes and blocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Amount {
+    /// Requested bytes.
+    pub bytes: u64,
+    /// Blocks.
+    pub blocks: u64,
+}
+
+impl std::ops::AddAssign for Amount {
+    fn add_assign(&mut self, other: Amount) {
+        self.bytes += other.bytes;
+        self.blocks += other.blocks;
+    }
+}
+
+impl std::iter::Sum for Amount {
+    fn sum<I: Iterator<Item = Amount>>(amounts: I) -> Amount {
+        amounts.fold(Amount::default(), |mut sum, amount| {
+            sum += amount;
+            sum
+        })
+    }
+}
+
+/// Sums over the sites that count as memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Totals {
+    /// Live at the high-water mark.
+    pub peak: Amount,
+    /// Live at the end: before the interpreter is torn down for Python, at exit or death for others.
+    pub end: Amount,
+    /// All that was ever allocated.
+    pub total: Amount,
+}
+
+/// Index into `Profile::frames`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct FrameId(pub u32);
+/// Index into `Profile::stacks`; 0 is the empty stack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct StackId(pub u32);
+/// Index into `Profile::threads`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct ThreadId(pub u32);
+
+/// A node of the stack tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StackNode {
+    /// The caller's stack.
+    pub caller: StackId,
+    /// The frame on top of it.
+    pub frame: FrameId,
+}
+
+/// One frame of a stack.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Frame {
+    /// A Python function at a line.
+    Python {
+        /// Qualified name where CPython has it (3.11+), else the plain name.
+        function: String,
+        /// `co_filename`.
+        file: String,
+        /// Line; 0 where the bytecode has none.
+        line: u32,
+    },
+    /// A place in a shared library or the program.
+    Native {
+        /// Path of the module; empty where unknown.
+        module: String,
+        /// Symbol, demangled; empty where unknown.
+        symbol: String,
+        /// Offset in the module's file image.
+        offset: u64,
+    },
+    /// Something without a place, in words: `interpreter start-up`.
+    Note(String),
+}
+
+/// A distinct allocating call stack, function and thread, with its figures.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Site {
+    /// The allocating stack; its node's frame is the innermost.
+    pub stack: StackId,
+    /// Which allocating function.
+    pub allocator: Allocator,
+    /// The allocating thread.
+    pub thread: ThreadId,
+    /// Live at the peak.
+    pub peak: Amount,
+    /// Live at the end.
+    pub end: Amount,
+    /// All that was ever allocated.
+    pub total: Amount,
+}
+
+/// A thread of the process.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Thread {
+    /// Name, as given by the program; `main` for the first.
+    pub name: String,
+    /// Kernel thread id; 0 where unknown.
+    pub tid: u32,
+}
+
+/// What kind of memory a site's blocks are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Domain {
+    /// CPython's object domain.
+    PythonObject,
+    /// CPython's mem domain.
+    PythonMemory,
+    /// The C heap (malloc family), CPython's raw domain included.
+    Heap,
+    /// Anonymous mappings that are or were writable, and `brk`.
+    Anonymous,
+    /// Mappings of files; not counted as the process's own memory.
+    File,
+    /// Address space reserved without access; not counted as memory.
+    Reserved,
+}
+
+impl Domain {
+    /// All domains, in the order in which people read them.
+    pub const ALL: [Domain; 6] = [
+        Domain::PythonObject,
+        Domain::PythonMemory,
+        Domain::Heap,
+        Domain::Anonymous,
+        Domain::File,
+        Domain::Reserved,
+    ];
+
+    /// Whether the domain counts as the process's own memory.
+    pub fn counts(self) -> bool {
+        !matches!(self, Domain::File | Domain::Reserved)
+    }
+
+    /// The name that reports print.
+    pub fn label(self) -> &'static str {
+        match self {
+            Domain::PythonObject => "Python objects",
+            Domain::PythonMemory => "Python memory",
+            Domain::Heap => "native heap",
+            Domain::Anonymous => "anonymous mappings",
+            Domain::File => "file mappings",
+            Domain::Reserved => "reserved",
+        }
+    }
+}
+
+/// The function that allocated, as the capture numbers it (`leakgate_capture::Function`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Allocator {
+    /// The function's name: `malloc`, `PyObject_Malloc`, `mmap` …
+    pub name: &'static str,
+    /// Its domain.
+    pub domain: Domain,
+}
+
+/// A moment at which all sites were frozen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// What the moment is.
+    pub kind: CheckpointKind,
+    /// The iteration it closes, where there are iterations; else 0.
+    pub iteration: u32,
+    /// Live memory at that moment, sites that count only.
+    pub live: Amount,
+    /// Live at the peak since the previous checkpoint (or the start).
+    pub window_peak: u64,
+    /// Live amounts by site index at that moment, sites with live blocks only, sorted by site.
+    pub sites: Vec<(u32, Amount)>,
+}
+
+/// Which moment a checkpoint froze.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CheckpointKind {
+    /// Before the work starts (setup done).
+    Start,
+    /// After an iteration and a garbage collection.
+    Iteration,
+    /// After all work and a garbage collection, result still held.
+    Retained,
+    /// After the result was dropped and garbage collected again.
+    Left,
+    /// The interpreter is about to be torn down.
+    Exit,
+}
+
+impl Profile {
+    /// The frames of a stack, innermost first.
+    pub fn frames_of(&self, stack: StackId) -> impl Iterator<Item = &Frame> {
+        let mut at = stack;
+        std::iter::from_fn(move || {
+            if at.0 == 0 {
+                return None;
+            }
+            let node = self.stacks.get(at.0 as usize)?;
+            at = node.caller;
+            self.frames.get(node.frame.0 as usize)
+        })
+    }
+}

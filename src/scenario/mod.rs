@@ -1,0 +1,1 @@
+//! Running a scenario under the tracker: plan, launch, drive.

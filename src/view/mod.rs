@@ -1,0 +1,1 @@
+//! Answers to a person about one profile; one file a view. No view opens files or decides anything.
