@@ -1,1 +1,3 @@
 //! Running a scenario under the tracker: plan, launch, drive.
+
+pub mod tracker;
