@@ -49,7 +49,7 @@ pub(crate) fn begin(interner: &mut Interner) -> Option<()> {
 #[inline(always)]
 pub(crate) fn site(thread: &mut Thread, function: Function, caller: usize) -> u32 {
     let leaf = if modules::is_interpreter(caller) { 0 } else { caller };
-    let seed = mix(leaf as u64, function as u64 + 1);
+    let seed = mix(mix(1, leaf as u64), function as u64);
     let hash = python::hash_stack(thread.floor, seed);
     match thread.cache.find(hash) {
         Some(site) => site,

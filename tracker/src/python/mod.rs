@@ -96,7 +96,8 @@ pub(crate) fn frame(interner: &mut Interner, raw: &RawFrame) -> Option<u32> {
         let name = interner.string(b"interpreter start-up")?;
         return interner.frame(FrameRecord { kind: FRAME_NOTE, name, ..FrameRecord::default() });
     }
-    let hash = mix(mix(raw.code as u64, raw.position as u64), u64::from(generation(raw.code)));
+    // Each word is mixed by itself: code and position are close to each other, and would cancel out.
+    let hash = mix(mix(mix(1, raw.code as u64), raw.position as u64), u64::from(generation(raw.code)));
     let mut named = NAMED.lock();
     if let Some(id) = named.find(hash) {
         return Some(id);
