@@ -93,6 +93,16 @@ pub enum UnitError {
     Fraction(Quantity),
 }
 
+impl UnitError {
+    /// The unit that is not known; empty for other errors.
+    pub fn unit(&self) -> &str {
+        match self {
+            UnitError::UnknownUnit { unit, .. } => unit,
+            _ => "",
+        }
+    }
+}
+
 /// The quantities that have units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Quantity {

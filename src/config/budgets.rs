@@ -47,14 +47,15 @@ fn report_without_iterations(problems: &mut Problems<'_>, entry: &Entry) {
 fn budget(problems: &mut Problems<'_>, key: BudgetKey, entry: &Entry) -> Option<Budget> {
     let line = problems.line_at(entry.key_span.start);
     if !matches!(entry.value.value, Value::Map(_)) {
-        let max = amount(problems, key, key.name(), &entry.value)?;
+        let max = amount(problems, key, &format!("`{}`", key.name()), &entry.value)?;
         return Some(Budget { key, max: Some(max), warn: None, line });
     }
     let label = format!("`{}`", key.name());
     let fields = Fields::read(problems, &entry.value, Section::Limit, &label)?;
     let mut limit = |name: &str| -> Amount<'_> {
         let entry = fields.get(name)?;
-        amount(problems, key, name, &entry.value).map(|amount| (amount, &entry.value))
+        let label = format!("`{name}` of `{}`", key.name());
+        amount(problems, key, &label, &entry.value).map(|amount| (amount, &entry.value))
     };
     let (max, warn) = (limit("max"), limit("warn"));
     if fields.get("max").is_none() && fields.get("warn").is_none() {
@@ -66,12 +67,11 @@ fn budget(problems: &mut Problems<'_>, key: BudgetKey, entry: &Entry) -> Option<
     (max.is_some() || warn.is_some()).then_some(Budget { key, max, warn, line })
 }
 
-fn amount(problems: &mut Problems<'_>, key: BudgetKey, name: &str, node: &Node) -> Option<u64> {
-    let label = format!("`{name}`");
+fn amount(problems: &mut Problems<'_>, key: BudgetKey, label: &str, node: &Node) -> Option<u64> {
     if key.is_bytes() {
-        values::size(problems, &label, node, "a size such as 80 MiB")
+        values::size(problems, label, node, "a size such as 80 MiB")
     } else {
-        values::count(problems, &label, node, 0..=values::LARGEST_COUNT)
+        values::count(problems, label, node, 0..=values::LARGEST_COUNT)
     }
 }
 

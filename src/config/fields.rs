@@ -69,7 +69,10 @@ fn report_strange(problems: &mut Problems<'_>, entry: &Entry, section: Section) 
     let what = if section == Section::Budgets { "budget" } else { "key" };
     let message = format!("unknown {what} `{key}`; expected one of {}", names.join(", "));
     let problem = problems.add(&entry.key_span, message);
-    if let Some(help) = misplaced(&entry.key).or_else(|| misspelt(&entry.key, &names)) {
+    let help = misplaced(&entry.key)
+        .or_else(|| misspelt(&entry.key, &names))
+        .or_else(|| misspelt_later(&entry.key, section));
+    if let Some(help) = help {
         problem.help(help);
     }
 }
@@ -79,8 +82,13 @@ fn misplaced(key: &str) -> Option<String> {
     Some(format!("`{key}` belongs {}", home.place()))
 }
 
+fn misspelt_later(key: &str, section: Section) -> Option<String> {
+    let help = misspelt(key, section.later_keys())?;
+    Some(format!("{help} It is not available in this version of leakgate"))
+}
+
 /// The name that was probably meant.
-pub(super) fn misspelt(key: &str, names: &[&str]) -> Option<String> {
+fn misspelt(key: &str, names: &[&str]) -> Option<String> {
     let typed = key.to_lowercase().replace('-', "_");
     if typed.len() > 40 {
         return None;

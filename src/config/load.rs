@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::model::Config;
 use super::paths::reason;
-use super::problem::{ConfigErrors, Problem, Problems, printable_path};
+use super::problem::{ConfigErrors, Problem, Problems, printable_path, quotable};
 use super::tree::{self, SyntaxError};
 use super::validate;
 
@@ -81,18 +81,20 @@ fn report_syntax(problems: &mut Problems<'_>, error: SyntaxError) {
         0 => problems.byte_at(error.line, error.column),
         start => start,
     };
-    let line = problems.line_from(line_start(problems, start));
-    let unquoted = [": {", "- {"].iter().find_map(|opening| line.split_once(opening));
+    let line = problems.line_from(problems.byte_at(problems.line_at(start) as usize, 1));
     let problem = problems.add(&(start..error.bytes.end.max(start)), error.message);
-    if let Some((_, text)) = unquoted {
-        let end = text.find('}').map_or(text.len(), |end| end + 1);
-        let text = super::problem::quotable(&text[..end]);
-        problem.help(format!("a text that begins with `{{` needs quotes: \"{{{text} …\""));
+    if let Some(text) = text_after_brace(line) {
+        problem.help(format!("a text that begins with `{{` needs quotes: \"{}\"", quotable(text)));
     }
 }
 
-fn line_start(problems: &Problems<'_>, byte: usize) -> usize {
-    problems.byte_at(problems.line_at(byte) as usize, 1)
+/// `{program} --port 80` of `run: {program} --port 80`: YAML reads a mapping, and then does not know how to go on.
+fn text_after_brace(line: &str) -> Option<&str> {
+    let line = line.trim_end();
+    let start = [": {", "- {"].iter().filter_map(|opening| line.find(opening)).min()? + 2;
+    let text = &line[start..];
+    let rest = text[text.find('}')? + 1..].trim_start();
+    (!rest.is_empty() && !rest.starts_with([',', ']', '}', '#'])).then_some(text)
 }
 
 #[cfg(test)]

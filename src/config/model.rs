@@ -234,8 +234,8 @@ fn meant(text: &str) -> Option<String> {
     if guess == text || !is_dotted_name(module) || !is_dotted_name(function) {
         return None;
     }
-    let arguments = if text.contains('(') { "; arguments go under `with`" } else { "" };
-    Some(format!("did you mean `{}`?{arguments}", super::problem::quotable(&guess)))
+    let arguments = if text.contains('(') { ", with the arguments under `with`" } else { "" };
+    Some(format!("did you mean `{}`{arguments}?", super::problem::quotable(&guess)))
 }
 
 impl Scenario {
@@ -287,7 +287,7 @@ mod tests {
         assert_eq!(help("shop/quotes.py:quote").as_deref(), Some("did you mean `shop.quotes:quote`?"));
         assert_eq!(
             help("shop.quotes:quote(3)").as_deref(),
-            Some("did you mean `shop.quotes:quote`?; arguments go under `with`")
+            Some("did you mean `shop.quotes:quote`, with the arguments under `with`?")
         );
         for hopeless in ["", ":", "a:", ":b", "a b", "a::b", "1a:b", "a:b:c", "..:x", "é"] {
             assert_eq!(help(hopeless), None, "for {hopeless:?}");

@@ -214,7 +214,7 @@ impl<'s> Problems<'s> {
         for (span, _) in found.iter_mut().filter_map(|problem| problem.related.as_mut()) {
             *span = self.visible(span);
         }
-        Some(ConfigErrors { problems: found, more: self.more, source: self.source.to_owned() })
+        Some(ConfigErrors { problems: found, more: self.more, source: harmless(self.source) })
     }
 
     /// Line and column (in characters) of a byte, both from 1.
@@ -255,10 +255,32 @@ impl Problem {
     }
 }
 
+/// Whether a character changes what a terminal does, or the order in which it shows others.
+fn rules_the_terminal(letter: char) -> bool {
+    let turns = matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    letter.is_control() || turns
+}
+
+/// The source with characters that rule the terminal replaced by others of the same length, so that spans stay true.
+/// The renderer itself shows those of ASCII as pictures; the rest it lets through.
+fn harmless(source: &str) -> String {
+    let replace = |letter: char| match (rules_the_terminal(letter), letter.len_utf8()) {
+        (true, 2) => '·',
+        (true, 3) => char::REPLACEMENT_CHARACTER,
+        _ => letter,
+    };
+    source.chars().map(replace).collect()
+}
+
 /// Text of the file, fit for a message: no control characters, at most 60 characters.
 pub(super) fn quotable(text: &str) -> String {
-    let mut letters = text.chars().filter(|letter| !letter.is_control());
-    let mut out: String = letters.by_ref().take(60).collect();
+    quotable_to(text, 60)
+}
+
+/// Text without control characters, cut after so many characters.
+pub(super) fn quotable_to(text: &str, most: usize) -> String {
+    let mut letters = text.chars().filter(|letter| !rules_the_terminal(*letter));
+    let mut out: String = letters.by_ref().take(most).collect();
     if letters.next().is_some() {
         out.push('…');
     }
@@ -267,5 +289,5 @@ pub(super) fn quotable(text: &str) -> String {
 
 /// The path as the user named it, without control characters.
 pub(super) fn printable_path(path: &Path) -> String {
-    path.display().to_string().chars().filter(|letter| !letter.is_control()).collect()
+    path.display().to_string().chars().filter(|letter| !rules_the_terminal(*letter)).collect()
 }

@@ -11,7 +11,7 @@ use serde_yaml::budget::BudgetBreach;
 use serde_yaml::options::{DuplicateKeyPolicy, NonFiniteFloatPolicy};
 use serde_yaml::{Location, MessageFormatter, Options, Spanned, UserMessageFormatter};
 
-use super::problem::quotable;
+use super::problem::quotable_to;
 
 /// A value and the bytes of the file that it came from.
 #[derive(Debug, Clone)]
@@ -111,15 +111,20 @@ fn syntax_error(error: &serde_yaml::Error) -> SyntaxError {
 
 /// The library's words, but for errors that it names by its own types.
 fn message(error: &serde_yaml::Error) -> String {
+    use serde_yaml::Error;
     match error {
-        serde_yaml::Error::Budget { breach: BudgetBreach::Documents { .. }, .. } => {
+        Error::AliasError { error, .. } => message(error),
+        Error::Budget { breach: BudgetBreach::Documents { .. }, .. } => {
             "a second YAML document begins here; expected one".to_owned()
         }
-        serde_yaml::Error::Budget { .. } => {
+        Error::Budget { .. }
+        | Error::AliasReplayLimitExceeded { .. }
+        | Error::AliasReplayStackDepthExceeded { .. } => {
             "the YAML has too many or too deeply nested values or aliases for a configuration".to_owned()
         }
-        serde_yaml::Error::UnknownAnchor { .. } => "this alias has no anchor before it".to_owned(),
-        _ => format!("not valid YAML: {}", quotable(&UserMessageFormatter.format_message(error))),
+        Error::RecursiveReferencesRequireWeakTypes { .. } => "this alias contains itself".to_owned(),
+        Error::UnknownAnchor { .. } => "this alias has no anchor before it".to_owned(),
+        _ => format!("not valid YAML: {}", quotable_to(&UserMessageFormatter.format_message(error), 200)),
     }
 }
 

@@ -19,12 +19,18 @@ pub(super) fn wrong_kind(problems: &mut Problems<'_>, label: &str, node: &Node, 
         _ => format!("{label} is {}; expected {expected}", node.value.kind()),
     };
     let line = problems.line_from(node.span.start);
-    let bracket = matches!(node.value, Value::Map(_)) && line.starts_with('{');
+    let unquoted = line.starts_with('{') && is_braced_word(&node.value);
     let problem = problems.add(&node.span, message);
-    if bracket {
+    if unquoted {
         let end = line.find('}').map_or(line.len(), |end| end + 1);
         problem.help(format!("a text that begins with `{{` needs quotes: \"{}\"", quotable(&line[..end])));
     }
+}
+
+/// Whether a mapping is only words in braces: what `{port}` means without quotes.
+fn is_braced_word(value: &Value) -> bool {
+    let Value::Map(entries) = value else { return false };
+    !entries.is_empty() && entries.iter().all(|entry| matches!(entry.value.value, Value::Null))
 }
 
 /// A text. Numbers and booleans are taken as they are typed.
@@ -69,16 +75,14 @@ pub(super) fn duration(problems: &mut Problems<'_>, entry: &Entry) -> Option<Dur
 /// A size in bytes.
 pub(super) fn size(problems: &mut Problems<'_>, label: &str, node: &Node, expected: &str) -> Option<u64> {
     let text = text(problems, label, node, expected)?;
-    let error = match text.parse::<Bytes>() {
+    let (message, unit) = match text.parse::<Bytes>() {
         Ok(Bytes(size)) if size <= LARGEST => return Some(size),
-        Ok(_) => "too large for a limit; at most 8 EiB less one byte".to_owned(),
-        Err(error) => error.to_string(),
+        Ok(_) => ("too large for a limit; at most 8 EiB less one byte".to_owned(), String::new()),
+        Err(error) => (error.to_string(), error.unit().to_lowercase()),
     };
-    let problem = problems.add(&node.span, format!("{label}: {error}"));
-    let close = |(unit, _): &&(&str, u64)| text.to_lowercase().ends_with(&unit.to_lowercase());
-    if error.starts_with("unknown unit") {
-        let meant = units::SIZE_UNITS.iter().rev().find(close).filter(|(unit, _)| unit.len() > 1);
-        meant.map(|(unit, _)| problem.help(format!("units are case-sensitive: did you mean {unit}?")));
+    let problem = problems.add(&node.span, format!("{label}: {message}"));
+    if let Some((meant, _)) = units::SIZE_UNITS.iter().find(|(name, _)| name.to_lowercase() == unit) {
+        problem.help(format!("upper and lower case count: did you mean {meant}?"));
     }
     None
 }
