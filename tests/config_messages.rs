@@ -34,6 +34,10 @@ fn every_bad_file_gets_its_message() {
     settings.set_snapshot_path("config/bad");
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
+    let snapshots = std::fs::read_dir("tests/config/bad").unwrap().map(|entry| entry.unwrap().path());
+    let snapshots =
+        snapshots.filter(|path| path.extension().is_some_and(|extension| extension == "snap")).count();
+    assert_eq!(snapshots, files.len(), "each bad file has one snapshot, and each snapshot a file");
     for path in files {
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
         settings.bind(|| insta::assert_snapshot!(name, printed(&rejected(&path))));

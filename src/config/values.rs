@@ -178,6 +178,8 @@ pub(super) fn exit_codes(problems: &mut Problems<'_>, entry: &Entry) -> Option<V
         problems.add(&entry.value.span, "`exit_codes` is empty; expected at least one number from 0 to 255");
         return None;
     }
-    let read = |node| count(problems, "an exit code", node, 0..=255).and_then(|code| u8::try_from(code).ok());
+    let read = |node| {
+        count(problems, "a number of `exit_codes`", node, 0..=255).and_then(|code| u8::try_from(code).ok())
+    };
     Some(codes.iter().filter_map(read).collect())
 }
