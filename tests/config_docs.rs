@@ -1,6 +1,8 @@
 //! The documentation and the JSON Schema say what the code does. `LEAKGATE_BLESS=1 cargo test --test config_docs` writes
 //! both anew after a change of the table of keys.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+
 use std::collections::BTreeSet;
 use std::path::Path;
 

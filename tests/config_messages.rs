@@ -1,5 +1,7 @@
 //! Each bad configuration gets one clear message: every file in `tests/config/bad` with the whole of what is printed.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+
 use std::path::{Path, PathBuf};
 
 use leakgate::config::{ConfigErrors, Paint, load};

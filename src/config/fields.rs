@@ -78,8 +78,9 @@ fn report_strange(problems: &mut Problems<'_>, entry: &Entry, section: Section) 
 }
 
 fn misplaced(key: &str) -> Option<String> {
-    let home = Section::ALL.into_iter().find(|section| section.keys().any(|other| other.name == key))?;
-    Some(format!("`{key}` belongs {}", home.place()))
+    let homes = Section::ALL.into_iter().filter(|section| section.keys().any(|other| other.name == key));
+    let places: Vec<&str> = homes.map(Section::place).collect();
+    (!places.is_empty()).then(|| format!("`{key}` belongs {}", places.join(" or ")))
 }
 
 fn misspelt_later(key: &str, section: Section) -> Option<String> {

@@ -61,7 +61,10 @@ impl fmt::Display for ConfigErrors {
             }
             problem.fmt(f)?;
         }
-        Ok(())
+        match self.more {
+            0 => Ok(()),
+            more => write!(f, "\n+{more} more"),
+        }
     }
 }
 

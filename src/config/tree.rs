@@ -124,7 +124,10 @@ fn message(error: &serde_yaml::Error) -> String {
         }
         Error::RecursiveReferencesRequireWeakTypes { .. } => "this alias contains itself".to_owned(),
         Error::UnknownAnchor { .. } => "this alias has no anchor before it".to_owned(),
-        _ => format!("not valid YAML: {}", quotable_to(&UserMessageFormatter.format_message(error), 200)),
+        _ => format!(
+            "cannot read this YAML: {}",
+            quotable_to(&UserMessageFormatter.format_message(error), 200)
+        ),
     }
 }
 
