@@ -20,7 +20,8 @@ pub struct Sealed {
     pub crc32: u32,
 }
 
-/// Seals every process file of a capture whose processes have all ended.
+/// Seals every process file of a capture whose processes have all ended, and gives back the space that was reserved
+/// ahead.
 ///
 /// # Errors
 /// When a file cannot be read or the seal cannot be written.
@@ -30,7 +31,13 @@ pub fn write(folder: &Path) -> std::io::Result<()> {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
         if name.ends_with(".lgp") {
-            files.insert(name, seal(&fs::read(entry.path())?));
+            let mut bytes = fs::read(entry.path())?;
+            if let Some(used) = leakgate_capture::read::used_bytes(&bytes).filter(|used| *used < bytes.len())
+            {
+                fs::OpenOptions::new().write(true).open(entry.path())?.set_len(used as u64)?;
+                bytes.truncate(used);
+            }
+            files.insert(name, seal(&bytes));
         }
     }
     fs::write(folder.join(NAME), serde_json::to_string_pretty(&files)?)
