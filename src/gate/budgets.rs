@@ -105,8 +105,6 @@ pub struct Judgement {
     pub figures: Vec<Figure>,
     /// Why the measurement is not valid, or what could not be measured though a budget asks for it.
     pub error: Option<ScenarioError>,
-    /// What the reader should know about the judgement.
-    pub notes: Vec<String>,
 }
 
 impl Judgement {
@@ -142,9 +140,6 @@ pub fn judge(scenario: &ScenarioFacts, limits: &[Limit], measurement: &Measureme
     judgement.not_judged.extend(unmeasured.iter().map(|key| key.name().to_owned()));
     if let (None, false) = (&judgement.error, unmeasured.is_empty()) {
         judgement.error = Some(unmeasured_error(&unmeasured));
-    }
-    if measurement.memory_limit_reached.is_some() && !judgement.not_judged.is_empty() {
-        judgement.notes.push(format!("ended early, so not judged: {}", judgement.not_judged.join(", ")));
     }
     judgement.figures = figures_without_budget(limits, measurement);
     judgement.findings.sort_by_key(|finding| Reverse(finding.severity));

@@ -1,6 +1,7 @@
 //! Text that comes from the program under test, made harmless: no terminal sequences, no control or invisible
 //! characters, bounded. Each format escapes on top of this.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -23,8 +24,7 @@ static SEQUENCES: LazyLock<Regex> = LazyLock::new(|| {
 
 /// One line of at most `longest` characters; line breaks and tabs become spaces.
 pub(super) fn line(text: &str, longest: usize) -> String {
-    let visible: String = SEQUENCES
-        .replace_all(text, "")
+    let visible: String = without_sequences(start_of(text, longest))
         .chars()
         .filter_map(|c| match c {
             '\n' | '\r' | '\t' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}' => Some(' '),
@@ -35,16 +35,32 @@ pub(super) fn line(text: &str, longest: usize) -> String {
     bounded(visible.trim_end(), longest)
 }
 
-/// Several lines, each of at most `longest` characters; tabs become four spaces.
-pub(super) fn lines(text: &str, longest: usize) -> Vec<String> {
-    text.lines().map(|text| line(&text.replace('\t', "    "), longest)).collect()
+fn without_sequences(text: &str) -> Cow<'_, str> {
+    // Nearly no text has any, and looking is much cheaper than matching.
+    match text.contains(|c| matches!(c, '\u{1b}' | '\u{80}'..='\u{9f}')) {
+        true => SEQUENCES.replace_all(text, ""),
+        false => Cow::Borrowed(text),
+    }
+}
+
+/// A line of source or of a traceback: tabs become four spaces.
+pub(super) fn source_line(text: &str, longest: usize) -> String {
+    line(&start_of(text, longest).replace('\t', "    "), longest)
 }
 
 /// The last `count` lines, where a traceback says what happened, and how many there are before them.
 pub(super) fn last_lines(text: &str, count: usize, longest: usize) -> (usize, Vec<String>) {
-    let mut all = lines(text.trim_end(), longest);
-    let before = all.len().saturating_sub(count);
-    (before, all.split_off(before))
+    let text = text.trim_end();
+    let before = text.lines().count().saturating_sub(count);
+    (before, text.lines().skip(before).map(|text| source_line(text, longest)).collect())
+}
+
+/// As much of a text as can matter: cleaning megabytes to show a line of them would take longer than the check.
+fn start_of(text: &str, longest: usize) -> &str {
+    // A character has at most four bytes; the rest is room for sequences that are taken out.
+    let enough = text.len().min(longest * 16 + 1_024);
+    let end = (0..=enough).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    &text[..end]
 }
 
 fn bounded(text: &str, longest: usize) -> String {

@@ -26,7 +26,7 @@ pub(super) fn around(place: &Place, longest: usize, options: &Options) -> Vec<Li
     let texts = source.lines().skip(first as usize - 1).take(wanted);
     let lines: Vec<Line> = texts
         .zip(first..)
-        .map(|(text, number)| Line { number, text: clean::line(&text.replace('\t', "    "), longest) })
+        .map(|(text, number)| Line { number, text: clean::source_line(text, longest) })
         .collect();
     // A file that is shorter is not the one that ran: better nothing than other lines.
     if lines.len() == wanted { lines } else { Vec::new() }

@@ -72,10 +72,14 @@ pub(super) fn limit(unit: Unit, limit: i64) -> String {
     }
 }
 
-/// `peak 61.3 MiB of 80.0 MiB`.
+/// `peak 61.3 MiB of 80.0 MiB`; where nothing is allowed, the figure says enough: `fds 0`.
 pub(super) fn budget(judged: &JudgedBudget) -> String {
     let name = clean::line(&judged.figure.name, clean::NAME);
-    let of = judged.figure.limit.map(|max| format!(" of {}", limit(judged.figure.unit, max)));
+    let of = judged
+        .figure
+        .limit
+        .filter(|max| *max != 0)
+        .map(|max| format!(" of {}", limit(judged.figure.unit, max)));
     format!("{name} {}{}", measured(&judged.figure), of.unwrap_or_default())
 }
 

@@ -68,8 +68,8 @@ fn judged_cell(judged: &JudgedBudget) -> String {
     match (judged.state, figure.limit, judged.warn) {
         (BudgetState::Broken, Some(max), _) => format!("**{measured}** (allowed: {})", limit(max)),
         (BudgetState::Warned, _, Some(warn)) => format!("**{measured}** (warns above {})", limit(warn)),
-        (_, Some(max), _) => format!("{measured} of {}", summary::limit(figure.unit, max)),
-        (_, None, _) => measured,
+        (_, Some(max), _) if max != 0 => format!("{measured} of {}", summary::limit(figure.unit, max)),
+        _ => measured,
     }
 }
 
@@ -103,22 +103,29 @@ pub(super) fn all_figures(outcome: &Outcome, shown: &[&ScenarioResult]) -> Strin
     if rows.len() > 2 {
         out.push_str(&format!("{}\n\n", rows.join("\n")));
     }
-    for scenario in shown {
-        let notes = scenario.notes.iter().map(|note| sentence(note));
-        let skipped =
-            scenario.not_judged.iter().map(|key| format!("{} was not judged", code(key, clean::NAME)));
-        for note in notes.chain(skipped) {
-            out.push_str(&format!("- {}: {note}\n", code(&scenario.name, clean::NAME)));
-        }
+    let notes: Vec<String> = shown.iter().flat_map(|scenario| notes(scenario)).collect();
+    if !notes.is_empty() {
+        out.push_str(&format!("{}\n\n", notes.join("\n")));
     }
     out.push_str(&format!(
-        "\nleakgate {} · {} · python {} · {}\n\n</details>\n",
+        "leakgate {} · {} · python {} · {}\n\n</details>\n",
         env!("CARGO_PKG_VERSION"),
         code(&outcome.config, clean::FRAME),
         code(&outcome.python, clean::FRAME),
         summary::seconds(outcome.elapsed)
     ));
     out
+}
+
+fn notes(scenario: &ScenarioResult) -> impl Iterator<Item = String> {
+    let name = code(&scenario.name, clean::NAME);
+    let skipped = scenario.not_judged.iter().map(|key| format!("{} was not judged", code(key, clean::NAME)));
+    scenario
+        .notes
+        .iter()
+        .map(|note| sentence(note))
+        .chain(skipped)
+        .map(move |note| format!("- {name}: {note}"))
 }
 
 fn figure_row(scenario: &ScenarioResult, figure: &Figure) -> String {

@@ -231,6 +231,10 @@ fn inside(page: &mut Page, label: &str, text: &str) {
 }
 
 fn notes(page: &mut Page, scenario: &ScenarioResult) {
+    if !scenario.not_judged.is_empty() {
+        let keys = clean::line(&scenario.not_judged.join(", "), clean::SENTENCE);
+        page.labelled(MARGIN, ("  note  ", Style::Faint), &format!("not judged: {keys}"), Style::Plain);
+    }
     for note in scenario.notes.iter().take(NOTES) {
         page.labelled(MARGIN, ("  note  ", Style::Faint), &clean::line(note, clean::SENTENCE), Style::Plain);
     }
@@ -247,8 +251,8 @@ fn footer(page: &mut Page, outcome: &Outcome) {
         Verdict::Pass => Style::Good,
         Verdict::Fail | Verdict::Error => Style::Bad,
     };
-    let rest = format!(" in {} · reports in {reports}", summary::seconds(outcome.elapsed));
-    page.row_cut(&[(style, &counts), (Style::Plain, &rest)]);
+    let sentence = format!("{counts} in {} · reports in {reports}", summary::seconds(outcome.elapsed));
+    page.text(0, style, &sentence);
     let failing: Vec<&ScenarioResult> =
         summary::ordered(outcome).into_iter().filter(|scenario| scenario.verdict != Verdict::Pass).collect();
     // All of them where they fit; otherwise the first, so that the line can be copied.

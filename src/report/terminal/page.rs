@@ -108,12 +108,16 @@ impl Page {
         self.row(&kept);
     }
 
-    /// Parts of several styles on one line.
+    /// Parts of several styles on one line, none of which is left as a command to GitHub's runner: it reads `::name::` at
+    /// the start of a line, spaces before it included, and `##[name]` anywhere, from whatever a job prints.
     fn row(&mut self, parts: &[(Style, &str)]) {
         let mut line = String::new();
         for (style, part) in parts.iter().filter(|(_, part)| !part.is_empty()) {
+            let starts = line.trim_start().is_empty() && part.trim_start().starts_with("::");
+            let part = if starts { part.replacen("::", ": :", 1) } else { (*part).to_owned() };
+            let part = part.replace("##[", "## [");
             match (self.color, style.sequence()) {
-                (Color::Plain, _) | (Color::Ansi, "") => line.push_str(part),
+                (Color::Plain, _) | (Color::Ansi, "") => line.push_str(&part),
                 (Color::Ansi, sequence) => line.push_str(&format!("{sequence}{part}\u{1b}[0m")),
             }
         }
@@ -191,6 +195,14 @@ mod tests {
         assert_eq!(shortened("漢字漢字", 6), "漢字…");
         assert_eq!(shortened("abc", 0), "");
         assert_eq!(padded("漢", 4), "漢  ");
+    }
+
+    #[test]
+    fn nothing_printed_is_a_command_to_the_runner() {
+        let mut page = Page::new(60, Color::Plain);
+        page.cut(8, Style::Plain, "::add-mask::x");
+        page.cut(8, Style::Plain, "a ##[error]b::c");
+        assert_eq!(page.finish(), "        : :add-mask::x\n        a ## [error]b::c\n");
     }
 
     #[test]
