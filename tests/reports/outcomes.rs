@@ -264,8 +264,11 @@ pub(crate) fn hostile() -> Outcome {
         fingerprint: text(),
         ..finding(HOSTILE, HOSTILE, HOSTILE)
     };
-    let judged =
-        JudgedBudget { figure: found.figure.clone().unwrap(), warn: None, state: BudgetState::Broken };
+    let judged = JudgedBudget {
+        figure: found.figure.clone().expect("a figure"),
+        warn: None,
+        state: BudgetState::Broken,
+    };
     let error = ScenarioError { title: text(), details: format!("{HOSTILE}\n````\n{HOSTILE}") };
     let mut failing = scenario(HOSTILE, HOSTILE, Verdict::Fail);
     failing.findings = vec![found.clone(), Finding { severity: Severity::Warning, ..found }];

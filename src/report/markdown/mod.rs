@@ -126,6 +126,10 @@ fn bodies(outcome: &Outcome, shown: &[&ScenarioResult], options: &Options, tier:
     let mut left = if tier < Tier::WithoutDetails { usize::MAX } else { IN_FULL };
     let mut is_first = true;
     for scenario in shown {
+        // This tier does not fit: what more it would say is not looked at.
+        if out.len() > MOST {
+            break;
+        }
         if let Some(error) = &scenario.error {
             if !is_first {
                 out.push_str(&format!("\n#### ❗ {}\n\n{}\n", name(scenario), sentence(&error.title)));
@@ -151,10 +155,10 @@ fn bodies(outcome: &Outcome, shown: &[&ScenarioResult], options: &Options, tier:
 }
 
 fn error_details(details: &str, left: usize) -> String {
-    let (before, mut lines) = clean::last_lines(details, DETAILS, clean::SENTENCE);
-    if left == 0 || lines.is_empty() {
+    if left == 0 || details.trim().is_empty() {
         return String::new();
     }
+    let (before, mut lines) = clean::last_lines(details, DETAILS, clean::SENTENCE);
     if before > 0 {
         lines.insert(0, format!("… {} before", summary::counted(before, "line")));
     }

@@ -110,20 +110,14 @@ fn details(page: &mut Page, scenario: &ScenarioResult, options: &Options) {
             page.cut(MARGIN, Style::Plain, &line);
         }
     }
-    let mut shown: Option<&Place> = None;
     for (index, found) in scenario.findings.iter().take(FINDINGS).enumerate() {
         finding_head(page, found);
-        let is_new = found.place.as_ref() != shown;
-        match (&found.place, index) {
-            (Some(place), 0) if is_new => excerpt_of(page, place, options),
-            _ => {}
-        }
         if index == 0 {
-            evidence_in_full(page, found)
+            found.place.iter().for_each(|place| excerpt_of(page, place, options));
+            evidence_in_full(page, found);
         } else {
-            evidence_in_short(page, found)
+            evidence_in_short(page, found);
         }
-        shown = found.place.as_ref();
     }
     if let Some(more) = summary::more(scenario.findings.len().saturating_sub(FINDINGS) as u64) {
         page.text(MARGIN, Style::Faint, &format!("{more}, in result.json"));
