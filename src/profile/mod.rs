@@ -4,5 +4,7 @@
 
 pub mod load;
 pub mod model;
+#[cfg(test)]
+pub(crate) mod sample;
 
 pub use model::*;

@@ -160,7 +160,9 @@ impl<'a> CallTree<'a> {
 
     /// The biggest first: by total bytes, then blocks, then name.
     pub fn biggest_first(&self, one: u32, other: u32) -> Ordering {
-        Reverse(self.call(one).total).cmp(&Reverse(self.call(other).total)).then_with(|| self.compare(one, other))
+        Reverse(self.call(one).total)
+            .cmp(&Reverse(self.call(other).total))
+            .then_with(|| self.compare(one, other))
     }
 }
 

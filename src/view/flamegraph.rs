@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 use std::path::Path;
 
-use inferno::flamegraph::color::{Color, PaletteMap};
+use inferno::flamegraph::color::{BackgroundColor, Color, PaletteMap};
 use inferno::flamegraph::{self, Direction, TextTruncateDirection};
 use serde::Serialize;
 
@@ -17,9 +17,9 @@ use super::head::{Head, size_text};
 use super::moment::Options;
 use super::place::Place;
 use super::screen::Screen;
-use super::text::shorten_middle;
+use super::text::{shorten_end, shorten_middle};
 use crate::profile::{Frame, Profile};
-use crate::units::grouped;
+use crate::units::{Bytes, grouped};
 
 /// Most frames that are drawn where no number is asked for: more makes browsers slow.
 const FRAMES: usize = 20_000;
@@ -27,6 +27,9 @@ const FRAMES: usize = 20_000;
 const SMALLEST_PART: u64 = 10_000;
 /// Levels that are drawn; in deeper graphs direct recursion is folded first, then what is deeper is part of its caller.
 const LEVELS: u32 = 400;
+/// Columns of the title and of the line below it in an image of usual width.
+const TITLE: usize = 100;
+const SUBTITLE: usize = 165;
 /// Longest label of a frame.
 const LABEL: usize = 160;
 
@@ -63,7 +66,12 @@ pub enum FlameError {
 /// # Errors
 ///
 /// When nothing was live at that moment, and those of `out`.
-pub fn draw(profile: &Profile, options: &Options, folder: &Path, out: &mut dyn Write) -> Result<Drawn, FlameError> {
+pub fn draw(
+    profile: &Profile,
+    options: &Options,
+    folder: &Path,
+    out: &mut dyn Write,
+) -> Result<Drawn, FlameError> {
     let tree = CallTree::of(profile, options.at, options.threads, Kind::Counted);
     let whole = tree.total().bytes;
     if whole == 0 {
@@ -91,17 +99,22 @@ fn style<'o>(drawn: &Drawn, folder: &Path) -> flamegraph::Options<'o> {
     let Head { process, live, at, not_counted, .. } = &drawn.head;
     let mut options = flamegraph::Options::default();
     let title = process.title(&Screen::pipe(folder.to_path_buf()));
-    options.title = shorten_middle(&title, 120, "…").into_owned();
+    options.title = shorten_middle(&title, TITLE, "…").into_owned();
     let mut facts = vec![format!("{} live {}", size_text(*live), at.phrase())];
-    facts.extend(not_counted.iter().map(|part| format!("not counted: {} {}", part.domain, size_text(part.size))));
+    let apart: Vec<String> =
+        not_counted.iter().map(|part| format!("{} {}", part.domain, Bytes(part.size.bytes))).collect();
+    if !apart.is_empty() {
+        facts.push(format!("not counted: {}", apart.join(", ")));
+    }
     facts.push("blue: Python, orange: native".into());
     if drawn.folded {
         facts.push("recursion folded".into());
     }
     if drawn.too_small > 0 {
-        facts.push(format!("{} small frames are part of their callers", grouped(drawn.too_small as u64)));
+        facts.push(format!("{} tiny frames left out", grouped(drawn.too_small as u64)));
     }
-    options.subtitle = Some(facts.join(" · "));
+    options.subtitle = Some(shorten_end(&facts.join(" · "), SUBTITLE, "…").into_owned());
+    options.bgcolors = Some(BackgroundColor::Flat(Color { r: 252, g: 252, b: 252 }));
     options.count_name = "bytes".into();
     options.name_type = "".into();
     options.direction = Direction::Inverted;
@@ -275,7 +288,8 @@ fn colour(tree: &CallTree<'_>, what: What, label: &str) -> Color {
         Frame::Note(_) => return GREY,
     };
     // FNV-1a: the same name has the same shade in every graph.
-    let hash = label.bytes().fold(0x811c_9dc5u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    let hash =
+        label.bytes().fold(0x811c_9dc5u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
     let shade = |channel: u8| channel.saturating_add((hash >> 16) as u8 % 36);
     Color { r: shade(r), g: shade(g), b: shade(b) }
 }

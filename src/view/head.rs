@@ -94,7 +94,11 @@ impl Head {
     /// Only those of `out`.
     pub fn print_top(&self, screen: &Screen, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "{}", screen.strong(&self.process.title(screen)))?;
-        writeln!(out, "{} live {}", size_text(self.live), self.at.phrase())?;
+        if self.live.is_zero() {
+            writeln!(out, "nothing was live {}", self.at.phrase())?;
+        } else {
+            writeln!(out, "{} live {}", size_text(self.live), self.at.phrase())?;
+        }
         writeln!(out)
     }
 
@@ -109,8 +113,11 @@ impl Head {
         }
         writeln!(out)?;
         if !self.not_counted.is_empty() {
-            let parts: Vec<String> =
-                self.not_counted.iter().map(|part| format!("{} {}", part.domain, size_text(part.size))).collect();
+            let parts: Vec<String> = self
+                .not_counted
+                .iter()
+                .map(|part| format!("{} {}", part.domain, size_text(part.size)))
+                .collect();
             writeln!(out, "{}", screen.faint(&format!("not counted: {}", parts.join(", "))))?;
         }
         for note in &self.notes {
@@ -151,7 +158,8 @@ impl ProcessHead {
 
 fn not_counted(profile: &Profile, at: At) -> Vec<DomainSize> {
     let domains = Domain::ALL.into_iter().filter(|domain| !domain.counts());
-    let sizes = domains.map(|domain| DomainSize { domain: domain.label(), size: domain_size(profile, at, domain) });
+    let sizes =
+        domains.map(|domain| DomainSize { domain: domain.label(), size: domain_size(profile, at, domain) });
     sizes.filter(|part| !part.size.is_zero()).collect()
 }
 

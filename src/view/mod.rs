@@ -16,6 +16,9 @@ pub mod table;
 pub mod text;
 pub mod tree;
 
+#[cfg(test)]
+mod tests;
+
 use std::io::{self, Write};
 
 use serde::Serialize;

@@ -82,10 +82,7 @@ impl Size {
 
     /// What is left after `part` is taken away.
     pub fn without(self, part: Size) -> Size {
-        Size {
-            bytes: self.bytes.saturating_sub(part.bytes),
-            blocks: self.blocks.saturating_sub(part.blocks),
-        }
+        Size { bytes: self.bytes.saturating_sub(part.bytes), blocks: self.blocks.saturating_sub(part.blocks) }
     }
 }
 

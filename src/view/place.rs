@@ -161,7 +161,8 @@ fn python_module(file: &str, folder: &Path) -> String {
 fn standard_library(file: &str) -> Option<&str> {
     let (_, rest) = file.split_once("/lib/python3")?;
     let (version, below) = rest.split_once('/')?;
-    let is_version = version.is_empty() || version.strip_prefix('.')?.bytes().all(|byte| byte.is_ascii_digit());
+    let is_version =
+        version.is_empty() || version.strip_prefix('.')?.bytes().all(|byte| byte.is_ascii_digit());
     is_version.then_some(below)
 }
 
@@ -275,7 +276,8 @@ mod tests {
 
     #[test]
     fn offsets_in_the_same_symbol_are_one_place_and_symbol_less_offsets_are_one_function() {
-        let native = |symbol: &str, offset| Frame::Native { module: "/l/a.so".into(), symbol: symbol.into(), offset };
+        let native =
+            |symbol: &str, offset| Frame::Native { module: "/l/a.so".into(), symbol: symbol.into(), offset };
         let frames = [native("grow", 1), native("grow", 2), native("", 3), native("", 4)];
         let places = Places::of(&frames);
         assert_eq!([0, 1, 2, 3].map(|frame| places.of_frame(frame)), [Some(0), Some(0), Some(1), Some(2)]);

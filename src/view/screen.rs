@@ -10,6 +10,8 @@ use super::text::{shorten_end, shorten_middle, shorten_path, width};
 
 /// Spaces between two columns.
 const GAP: usize = 2;
+/// What a trail gets when the names leave nothing.
+const SHORT_TRAIL: usize = 20;
 /// A column is never made narrower than this.
 const NARROWEST: usize = 8;
 
@@ -66,11 +68,20 @@ pub struct Column {
     pub title: &'static str,
     /// How its texts are made to fit.
     pub fit: Fit,
+    /// Terminals narrower than this do without the column.
+    pub from: usize,
 }
 
 /// A column; short, so that a table's columns read as one.
 pub const fn column(title: &'static str, fit: Fit) -> Column {
-    Column { title, fit }
+    Column { title, fit, from: 0 }
+}
+
+impl Column {
+    /// The same column for terminals of that width and more.
+    pub const fn from(self, from: usize) -> Column {
+        Column { from, ..self }
+    }
 }
 
 impl Screen {
@@ -123,12 +134,28 @@ impl Screen {
         }
     }
 
-    /// Prints a table that fits the screen.
+    /// Prints a table that fits the screen; nothing where it has no rows.
     ///
     /// # Errors
     ///
     /// Only those of `out`.
     pub fn table(&self, columns: &[Column], rows: &[Vec<String>], out: &mut dyn Write) -> io::Result<()> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let is_shown = |column: &Column| self.width.is_none_or(|width| width >= column.from);
+        let (shown, hidden): (Vec<Column>, Vec<Column>) = columns.iter().partition(|column| is_shown(column));
+        let texts = |row: &Vec<String>| {
+            let cells = row.iter().zip(columns).filter(|(_, column)| is_shown(column));
+            cells.map(|(text, _)| text.clone()).collect()
+        };
+        self.print_table(&shown, &rows.iter().map(texts).collect::<Vec<Vec<String>>>(), out)?;
+        let Some(from) = hidden.iter().map(|column| column.from).max() else { return Ok(()) };
+        let titles: Vec<&str> = hidden.iter().map(|column| column.title).collect();
+        writeln!(out, "{}", self.faint(&format!("from {from} columns also: {}", titles.join(", "))))
+    }
+
+    fn print_table(&self, columns: &[Column], rows: &[Vec<String>], out: &mut dyn Write) -> io::Result<()> {
         let widths = self.widths(columns, rows);
         let mut table = Table::new();
         table.load_style(self.table_style()).set_header(columns.iter().map(|column| column.title));
@@ -151,7 +178,7 @@ impl Screen {
     fn table_style(&self) -> TableStyle {
         match self.glyphs {
             Glyphs::Ascii => TableStyle::new(),
-            Glyphs::Unicode => TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─')),
+            Glyphs::Unicode => TableStyle::new().header_separator(LineStyle::none().fill('─')),
         }
     }
 
@@ -165,6 +192,7 @@ impl Screen {
     }
 
     /// Columns that can be cut share what the others leave: the narrow ones get all they need, the wide ones the same.
+    /// A trail comes last: it gets what the names leave.
     fn widths(&self, columns: &[Column], rows: &[Vec<String>]) -> Vec<usize> {
         let mut widths: Vec<usize> = columns.iter().map(|column| width(column.title)).collect();
         for row in rows {
@@ -177,10 +205,15 @@ impl Screen {
         let (mut open, fixed): (Vec<usize>, Vec<usize>) = (0..columns.len()).partition(can_be_cut);
         let taken = fixed.iter().map(|at| widths[*at]).sum::<usize>() + GAP * columns.len().saturating_sub(1);
         let mut left = room.saturating_sub(taken);
-        open.sort_by_key(|at| (widths[*at], *at));
+        let is_trail = |at: usize| columns[at].fit == Fit::Trail;
+        open.sort_by_key(|at| (is_trail(*at), widths[*at], *at));
         for (done, at) in open.iter().enumerate() {
-            let fair = (left / (open.len() - done)).max(NARROWEST);
-            widths[*at] = widths[*at].min(fair);
+            let (trails, names): (Vec<usize>, Vec<usize>) =
+                open[done..].iter().partition(|at| is_trail(**at));
+            let kept: usize = trails.iter().map(|at| widths[*at].min(SHORT_TRAIL)).sum();
+            let fair =
+                if is_trail(*at) { left / trails.len() } else { left.saturating_sub(kept) / names.len() };
+            widths[*at] = widths[*at].min(fair.max(NARROWEST));
             left = left.saturating_sub(widths[*at]);
         }
         widths

@@ -71,6 +71,17 @@ pub struct SizeClass {
     pub allocations: u64,
 }
 
+impl SizeClass {
+    /// `16 B to < 32 B`; a class of one size is just that size.
+    fn range(&self) -> String {
+        let from = Bytes(self.from).to_string();
+        if self.from == self.to {
+            return format!("{from:>9} {:14}", "");
+        }
+        format!("{from:>9} to < {:<9}", Bytes(self.to.saturating_add(1)).to_string())
+    }
+}
+
 /// A list that the limit may have cut.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct List<T> {
@@ -156,7 +167,8 @@ fn sizes(histogram: &[u64]) -> Vec<SizeClass> {
     let occurs = |count: &u64| *count > 0;
     let Some(first) = histogram.iter().position(occurs) else { return Vec::new() };
     let last = histogram.iter().rposition(occurs).unwrap_or(first);
-    let class = |class: usize| SizeClass { from: smallest(class), to: largest(class), allocations: histogram[class] };
+    let class =
+        |class: usize| SizeClass { from: smallest(class), to: largest(class), allocations: histogram[class] };
     (first..=last).map(class).collect()
 }
 
@@ -270,7 +282,12 @@ impl Stats {
             writeln!(out, "  {name:<18}{}", size_text(size))?;
         }
         if self.tracker_bytes > 0 {
-            writeln!(out, "  {:<18}{} (apart, not in any figure)", "tracker's own", Bytes(self.tracker_bytes))?;
+            writeln!(
+                out,
+                "  {:<18}{} (apart, not in any figure)",
+                "tracker's own",
+                Bytes(self.tracker_bytes)
+            )?;
         }
         Ok(())
     }
@@ -281,14 +298,14 @@ impl Stats {
         }
         writeln!(out, "\n{}", screen.strong("allocations by size, since the start"))?;
         let largest = self.sizes.iter().map(|class| class.allocations).max().unwrap_or(0);
-        for class in &self.sizes {
-            let line = format!(
-                "  {:>9} to {:<9} {:>15}  {}",
-                Bytes(class.from).to_string(),
-                Bytes(class.to).to_string(),
-                grouped(class.allocations),
-                bar(class.allocations, largest, screen.glyphs)
-            );
+        for same in self.sizes.chunk_by(|one, next| one.allocations == 0 && next.allocations == 0) {
+            let [class] = same else {
+                // Two empty classes and more.
+                writeln!(out, "{:>9}", screen.ellipsis())?;
+                continue;
+            };
+            let bar = bar(class.allocations, largest, screen.glyphs);
+            let line = format!("  {} {:>15}  {bar}", class.range(), grouped(class.allocations));
             writeln!(out, "{}", line.trim_end())?;
         }
         Ok(())
@@ -296,12 +313,18 @@ impl Stats {
 
     fn print_domains(&self, screen: &Screen, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "\n{}", screen.strong(&format!("by domain, {}", self.head.at.phrase())))?;
-        let counted: Vec<u64> = self.domains.iter().map(|row| if row.counts { row.size.bytes } else { 0 }).collect();
+        let counted: Vec<u64> =
+            self.domains.iter().map(|row| if row.counts { row.size.bytes } else { 0 }).collect();
         let shares = shares(&counted, self.head.live.bytes);
         let rows: Vec<Vec<String>> = (self.domains.iter().zip(shares))
             .map(|(row, share)| {
                 let share = if row.counts { share_text(share) } else { "not counted".into() };
-                vec![Bytes(row.size.bytes).to_string(), share, grouped(row.size.blocks), row.domain.to_string()]
+                vec![
+                    Bytes(row.size.bytes).to_string(),
+                    share,
+                    grouped(row.size.blocks),
+                    row.domain.to_string(),
+                ]
             })
             .collect();
         screen.table(&list_columns("domain"), &rows, out)
@@ -315,6 +338,9 @@ impl Stats {
         screen: &Screen,
         out: &mut dyn Write,
     ) -> io::Result<()> {
+        if rows.is_empty() {
+            return Ok(());
+        }
         writeln!(out, "\n{}", screen.strong(title))?;
         let parts: Vec<u64> = rows.iter().map(|(_, size)| size.bytes).collect();
         let shares = shares(&parts, self.head.live.bytes);
@@ -327,6 +353,9 @@ impl Stats {
     }
 
     fn print_top_sites(&self, screen: &Screen, out: &mut dyn Write) -> io::Result<()> {
+        if self.top_by_size.is_empty() {
+            return Ok(());
+        }
         writeln!(out, "\n{}", screen.strong(&format!("top sites by size, {}", self.head.at.phrase())))?;
         let rows: Vec<Vec<String>> =
             self.top_by_size.iter().map(|row| site_cells(row, row.size, screen)).collect();
@@ -339,17 +368,22 @@ impl Stats {
 }
 
 fn list_columns(kind: &'static str) -> [Column; 4] {
-    [column("bytes", Fit::Number), column("share", Fit::Number), column("blocks", Fit::Number), column(kind, Fit::Name)]
+    [
+        column("bytes", Fit::Number),
+        column("share", Fit::Number),
+        column("blocks", Fit::Number),
+        column(kind, Fit::Name),
+    ]
 }
 
 fn site_columns(bytes: &'static str, blocks: &'static str) -> [Column; 6] {
     [
         column(bytes, Fit::Number),
         column(blocks, Fit::Number),
-        column("allocator", Fit::Name),
+        column("allocator", Fit::Word),
         column("function", Fit::Name),
         column("at", Fit::Path),
-        column("called from", Fit::Trail),
+        column("called from", Fit::Trail).from(110),
     ]
 }
 

@@ -193,7 +193,8 @@ fn compare(tree: &CallTree<'_>, one: &Figures, other: &Figures) -> std::cmp::Ord
         (_, NO_STACK) => std::cmp::Ordering::Less,
         (one, other) => tree.places.compare(one, other),
     };
-    let thread = || tree.thread(one.thread).cmp(&tree.thread(other.thread)).then(one.thread.cmp(&other.thread));
+    let thread =
+        || tree.thread(one.thread).cmp(&tree.thread(other.thread)).then(one.thread.cmp(&other.thread));
     weight(one).cmp(&weight(other)).then_with(name).then_with(thread)
 }
 
@@ -232,7 +233,8 @@ const COLUMNS: [Column; 8] = [
 ];
 
 fn cells(row: &Row, own: u32, whole: u64, screen: &Screen) -> Vec<String> {
-    let total = shares(&[row.total.bytes], whole)[0];
+    // Own shares are rounded so that they add up; a total never shows less than the own share in it.
+    let total = shares(&[row.total.bytes], whole)[0].max(own);
     let mut cells = vec![
         Bytes(row.own.bytes).to_string(),
         share_text(own),

@@ -35,6 +35,9 @@ pub struct Table {
     pub not_counted_sites: Vec<Row>,
     /// What the limit cut of those.
     pub not_counted_more: More,
+    /// Whether the thread is part of what a row is.
+    #[serde(skip)]
+    threads: Threads,
 }
 
 /// A site.
@@ -76,7 +79,8 @@ pub fn of(profile: &Profile, options: &Options) -> Table {
     let (sites, more) = biggest(&tree, options.threads, limit, by_size);
     let apart = CallTree::of(profile, options.at, options.threads, Kind::NotCounted);
     let (not_counted_sites, not_counted_more) = biggest(&apart, options.threads, limit, by_size);
-    Table { head: Head::of(&tree, options, "table"), sites, more, not_counted_sites, not_counted_more }
+    let head = Head::of(&tree, options, "table");
+    Table { head, sites, more, not_counted_sites, not_counted_more, threads: options.threads }
 }
 
 /// Live sites that are one row, and their sum.
@@ -180,28 +184,38 @@ impl View for Table {
 
     fn print(&self, screen: &Screen, out: &mut dyn Write) -> io::Result<()> {
         self.head.print_top(screen, out)?;
-        print_rows(&self.sites, &self.more, screen, out)?;
+        let columns = columns(self.threads);
+        print_rows(&columns, &self.sites, &self.more, screen, out)?;
         if !self.not_counted_sites.is_empty() {
             writeln!(out)?;
             writeln!(out, "{}", screen.strong("not counted as the process's own memory"))?;
-            print_rows(&self.not_counted_sites, &self.not_counted_more, screen, out)?;
+            print_rows(&columns, &self.not_counted_sites, &self.not_counted_more, screen, out)?;
         }
         self.head.print_bottom(screen, out)
     }
 }
 
-const COLUMNS: [Column; 8] = [
-    column("bytes", Fit::Number),
-    column("share", Fit::Number),
-    column("blocks", Fit::Number),
-    column("allocator", Fit::Name),
-    column("thread", Fit::Name),
-    column("function", Fit::Name),
-    column("at", Fit::Path),
-    column("called from", Fit::Trail),
-];
+fn columns(threads: Threads) -> [Column; 8] {
+    let thread = column("thread", Fit::Name);
+    [
+        column("bytes", Fit::Number),
+        column("share", Fit::Number),
+        column("blocks", Fit::Number),
+        column("allocator", Fit::Word),
+        if threads == Threads::Apart { thread } else { thread.from(110) },
+        column("function", Fit::Name),
+        column("at", Fit::Path),
+        column("called from", Fit::Trail).from(110),
+    ]
+}
 
-fn print_rows(rows: &[Row], more: &More, screen: &Screen, out: &mut dyn Write) -> io::Result<()> {
+fn print_rows(
+    columns: &[Column],
+    rows: &[Row],
+    more: &More,
+    screen: &Screen,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let mut parts: Vec<u64> = rows.iter().map(|row| row.size.bytes).collect();
     parts.push(more.size.bytes);
     let whole = parts.iter().fold(0, |sum: u64, part| sum.saturating_add(*part));
@@ -216,7 +230,7 @@ fn print_rows(rows: &[Row], more: &More, screen: &Screen, out: &mut dyn Write) -
             format!("+{} more", grouped(more.rows as u64)),
         ]);
     }
-    screen.table(&COLUMNS, &lines, out)
+    screen.table(columns, &lines, out)
 }
 
 fn cells(row: &Row, share: u32, screen: &Screen) -> Vec<String> {

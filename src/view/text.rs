@@ -80,7 +80,8 @@ pub fn shorten_path<'a>(path: &'a str, most: usize, ellipsis: &str) -> Cow<'a, s
     if width(path) <= most {
         return Cow::Borrowed(path);
     }
-    let first = path.char_indices().skip(1).find(|(_, character)| *character == '/').map_or(0, |(at, _)| at + 1);
+    let first =
+        path.char_indices().skip(1).find(|(_, character)| *character == '/').map_or(0, |(at, _)| at + 1);
     let tails = || path.match_indices('/').map(|(at, _)| &path[at..]);
     for head in [&path[..first], ""] {
         let room = most.saturating_sub(width(head) + width(ellipsis));
@@ -138,7 +139,8 @@ mod tests {
     fn paths_lose_whole_folders_from_their_middle() {
         let path = "/usr/lib/python3/dist-packages/numpy/core/numeric.py:12";
         assert_eq!(shorten_path(path, 40, "…"), "/usr/…/numpy/core/numeric.py:12");
-        assert_eq!(shorten_path(path, 20, "…"), "…/numeric.py:12");
+        assert_eq!(shorten_path(path, 20, "…"), "/usr/…/numeric.py:12");
+        assert_eq!(shorten_path(path, 18, "…"), "…/numeric.py:12");
         assert_eq!(shorten_path(path, 10, "..."), "/us...y:12");
         assert_eq!(shorten_path(path, 80, "…"), path);
     }

@@ -76,7 +76,8 @@ pub fn of(profile: &Profile, options: &Options) -> Tree {
     let head = Head::of(&tree, options, "tree");
     let mut branches: Vec<Branch> = Vec::new();
     // Depth first, biggest first, with a stack of its own.
-    let mut pending: Vec<(u32, Option<usize>)> = shown.below(0).iter().rev().map(|call| (*call, None)).collect();
+    let mut pending: Vec<(u32, Option<usize>)> =
+        shown.below(0).iter().rev().map(|call| (*call, None)).collect();
     while let Some((call, parent)) = pending.pop() {
         let depth = parent.map_or(0, |parent: usize| branches[parent].depth + 1);
         let (chain, last) = chain(&tree, call);
@@ -126,7 +127,9 @@ impl Chosen {
     fn of(tree: &CallTree<'_>, limit: usize) -> Chosen {
         let mut below: HashMap<u32, Vec<u32>> = HashMap::new();
         let mut next: BinaryHeap<Candidate<'_, '_>> = BinaryHeap::new();
-        let candidates = |parent: u32| tree.callees(parent).iter().map(move |call| Candidate { tree, call: *call, parent });
+        let candidates = |parent: u32| {
+            tree.callees(parent).iter().map(move |call| Candidate { tree, call: *call, parent })
+        };
         next.extend(candidates(0));
         let mut lines = 0;
         while let Some(candidate) = next.pop() {
@@ -202,7 +205,14 @@ impl View for Tree {
 
     fn print(&self, screen: &Screen, out: &mut dyn Write) -> io::Result<()> {
         self.head.print_top(screen, out)?;
-        writeln!(out, "{}", screen.strong(&format!("{:>10}  {:>6}  {:>9}  branch", "bytes", "share", "blocks")))?;
+        if self.branches.is_empty() {
+            return self.head.print_bottom(screen, out);
+        }
+        writeln!(
+            out,
+            "{}",
+            screen.strong(&format!("{:>10}  {:>6}  {:>9}  branch", "bytes", "share", "blocks"))
+        )?;
         Printer { tree: self, screen, open: Vec::new(), last: self.last_siblings() }.print(out)?;
         self.head.print_bottom(screen, out)
     }
@@ -268,7 +278,8 @@ impl Printer<'_> {
     fn branch(&self, index: usize, branch: &Branch, out: &mut dyn Write) -> io::Result<()> {
         let bars = self.bars(branch.depth, self.last[index]);
         let end = self.end_of(index, branch);
-        let room = self.screen.width.map(|all| all.saturating_sub(FIGURES + width(&bars) + width(&end)).max(20));
+        let room =
+            self.screen.width.map(|all| all.saturating_sub(FIGURES + width(&bars) + width(&end)).max(20));
         let chain = branch.chain_text(self.screen, room);
         self.line(branch.total, &format!("{bars}{chain}{end}"), out)
     }
@@ -352,14 +363,22 @@ impl Branch {
     /// The last call alone.
     fn end(&self, texts: &[String], most: usize, screen: &Screen) -> String {
         let hidden = texts.len().saturating_sub(1) + self.left_out;
-        let mark = if hidden > 0 { format!("{}{hidden}{} ", screen.ellipsis(), screen.glyph(" >", " →")) } else { String::new() };
+        let mark = if hidden > 0 {
+            format!("{0}{hidden}{0}{1}", screen.ellipsis(), screen.glyph(" > ", " → "))
+        } else {
+            String::new()
+        };
         let Some(last) = self.chain.last() else { return mark };
         let room = most.saturating_sub(width(&mark));
         let (name, location) = (last.name(), last.location(&screen.folder));
         let text = if location.is_empty() {
             shorten_end(&name, room, screen.ellipsis()).into_owned()
         } else {
-            let name = shorten_end(&name, (room / 2).max(room.saturating_sub(width(&location) + 1)), screen.ellipsis());
+            let name = shorten_end(
+                &name,
+                (room / 2).max(room.saturating_sub(width(&location) + 1)),
+                screen.ellipsis(),
+            );
             let left = room.saturating_sub(width(&name) + 1);
             format!("{name} {}", shorten_path(&location, left, screen.ellipsis()))
         };
