@@ -296,8 +296,9 @@ fn the_documentation_shows_what_the_reports_say() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/reports.md");
     let mut page = std::fs::read_to_string(path).unwrap();
     for format in Format::ALL {
-        let (head, rest) =
-            page.split_once(&format!("<!-- sample: {} -->\n", format.name())).expect(format.name());
+        let (head, rest) = page
+            .split_once(&format!("<!-- sample: {} -->\n", format.name()))
+            .expect("a sample of every format");
         let (_, tail) = rest.split_once("<!-- end -->").expect("an end of the sample");
         let sample = documented(format);
         let marker = format!("<!-- sample: {} -->\n", format.name());
