@@ -1,1 +1,6 @@
 //! One file a subcommand.
+
+pub mod call;
+mod progress;
+pub mod run;
+mod summary;

@@ -34,7 +34,9 @@ pub enum CaptureDirError {
     #[error("`{0}` already holds a capture; --force replaces it")]
     Taken(PathBuf),
     /// A capture is there that is being written.
-    #[error("`{folder}` is a capture that process {pid} still writes to; name another folder, or end the process")]
+    #[error(
+        "`{folder}` is a capture that process {pid} still writes to; name another folder, or end the process"
+    )]
     Busy {
         /// The capture.
         folder: PathBuf,
@@ -86,11 +88,13 @@ pub fn default_place(project: &Path, name: &str) -> Result<PathBuf, CaptureDirEr
 /// A folder name for a command: its script, module or program, safe characters only.
 pub fn name_of(argv: &[String]) -> String {
     let base = |word: &str| {
-        let name = Path::new(word).file_name().map_or(word.to_owned(), |name| name.to_string_lossy().into_owned());
+        let name =
+            Path::new(word).file_name().map_or(word.to_owned(), |name| name.to_string_lossy().into_owned());
         name.strip_suffix(".py").unwrap_or(&name).to_owned()
     };
     let program = argv.first().map(|word| base(word)).unwrap_or_default();
-    let named = if program.starts_with("python") { python_work(&argv[1..]).map(|word| base(&word)) } else { None };
+    let named =
+        if program.starts_with("python") { python_work(&argv[1..]).map(|word| base(&word)) } else { None };
     safe(&named.unwrap_or(program))
 }
 

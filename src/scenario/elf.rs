@@ -68,7 +68,10 @@ pub fn obstacle(path: &Path, metadata: &Metadata) -> Option<String> {
     };
     let Ok(endian) = header.endian() else { return Some("has a damaged ELF header".to_owned()) };
     if header.e_machine(endian) != MACHINE {
-        return Some(format!("is built for another architecture; the tracker is for {}", std::env::consts::ARCH));
+        return Some(format!(
+            "is built for another architecture; the tracker is for {}",
+            std::env::consts::ARCH
+        ));
     }
     match header.program_headers(endian, &cache) {
         Ok(segments) => loader_obstacle(path, endian, segments, &cache),

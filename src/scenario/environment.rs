@@ -48,9 +48,9 @@ fn preload_list(library: &Path, present: Option<&OsStr>) -> OsString {
 }
 
 fn is_asan(entry: &[u8]) -> bool {
-    Path::new(OsStr::from_bytes(entry))
-        .file_name()
-        .is_some_and(|name| name.as_bytes().starts_with(b"libasan") || name.as_bytes().starts_with(b"libclang_rt.asan"))
+    Path::new(OsStr::from_bytes(entry)).file_name().is_some_and(|name| {
+        name.as_bytes().starts_with(b"libasan") || name.as_bytes().starts_with(b"libclang_rt.asan")
+    })
 }
 
 fn hides_blocks(variables: &Variables) -> bool {
@@ -127,10 +127,14 @@ mod tests {
 
     #[test]
     fn dev_mode_is_seen_on_the_command_line_before_the_script_only() {
-        for asking in ["python3.11 -X dev app.py", "/usr/bin/env python -u -Xdev -c pass", "python -W error -X dev x"] {
+        for asking in
+            ["python3.11 -X dev app.py", "/usr/bin/env python -u -Xdev -c pass", "python -W error -X dev x"]
+        {
             assert_eq!(python_malloc(&[], asking).as_deref(), Some("default"), "{asking}");
         }
-        for not_asking in ["python app.py -X dev", "python -c pass -X dev", "tool -X dev", "python -X utf8 app.py dev"] {
+        for not_asking in
+            ["python app.py -X dev", "python -c pass -X dev", "tool -X dev", "python -X utf8 app.py dev"]
+        {
             assert_eq!(python_malloc(&[], not_asking), None, "{not_asking}");
         }
     }

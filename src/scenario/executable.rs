@@ -200,7 +200,9 @@ mod tests {
         assert_eq!(resolve_file(&outer).unwrap(), outer);
         assert_eq!(resolve_file(&by_env).unwrap(), by_env);
         let missing = file(folder.path(), "missing", b"#!/not/there\n", 0o755);
-        assert!(resolve_file(&missing).unwrap_err().contains("the interpreter of its `#!` line, `/not/there`"));
+        assert!(
+            resolve_file(&missing).unwrap_err().contains("the interpreter of its `#!` line, `/not/there`")
+        );
         let missing = file(folder.path(), "missing-env", b"#!/usr/bin/env not-there-at-all\n", 0o755);
         assert_eq!(resolve_file(&missing).unwrap_err(), "`not-there-at-all` was not found on PATH");
     }
@@ -233,7 +235,8 @@ mod tests {
             let error = resolve_file(&fixed).unwrap_err();
             assert!(error.contains("cannot be tracked: it is statically linked"), "{flags:?}: {error}");
         }
-        let script = file(folder.path(), "script", format!("#!{}/fixed\n", folder.path().display()).as_bytes(), 0o755);
+        let script =
+            file(folder.path(), "script", format!("#!{}/fixed\n", folder.path().display()).as_bytes(), 0o755);
         assert!(resolve_file(&script).unwrap_err().contains("fixed` cannot be tracked"));
     }
 
@@ -258,6 +261,9 @@ mod tests {
     #[test]
     fn the_loader_itself_is_accepted() {
         let loader = fs::canonicalize("/lib64/ld-linux-x86-64.so.2").unwrap();
-        assert_eq!(resolve_file(Path::new("/lib64/ld-linux-x86-64.so.2")).unwrap().canonicalize().unwrap(), loader);
+        assert_eq!(
+            resolve_file(Path::new("/lib64/ld-linux-x86-64.so.2")).unwrap().canonicalize().unwrap(),
+            loader
+        );
     }
 }

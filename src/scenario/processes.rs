@@ -47,7 +47,10 @@ struct Known {
 #[derive(Debug)]
 enum State {
     /// Both files stay open: a process id that is used again cannot be mistaken for the process.
-    Running { record: File, statm: File },
+    Running {
+        record: File,
+        statm: File,
+    },
     Ended,
 }
 
@@ -59,7 +62,8 @@ pub fn parse_name(name: &str) -> Option<(u32, u32)> {
 
 /// The processes with a file in `folder` that still run with the tracker in them.
 pub fn still_recorded(folder: &Path) -> io::Result<Vec<u32>> {
-    let mut pids: Vec<u32> = list(folder)?.into_iter().map(|(pid, _)| pid).filter(|pid| has_tracker(*pid)).collect();
+    let mut pids: Vec<u32> =
+        list(folder)?.into_iter().map(|(pid, _)| pid).filter(|pid| has_tracker(*pid)).collect();
     pids.dedup();
     Ok(pids)
 }
@@ -137,7 +141,8 @@ impl Known {
         let State::Running { record, statm } = &self.state else { return None };
         let rss = resident_pages(statm).map(|pages| pages * page);
         let mut header = [0; HEADER];
-        let live = record.read_at(&mut header, 0).ok().and_then(|count| leakgate_capture::live(&header[..count]));
+        let live =
+            record.read_at(&mut header, 0).ok().and_then(|count| leakgate_capture::live(&header[..count]));
         if rss.is_none() {
             self.state = State::Ended;
         }
@@ -163,7 +168,9 @@ mod tests {
     #[test]
     fn only_names_of_process_files_are_taken() {
         assert_eq!(parse_name("process-12-3.lgp"), Some((12, 3)));
-        for other in ["process-12.lgp", "process--1-3.lgp", "process-12-3.lgp.tmp", "run.json", "process-a-b.lgp"] {
+        for other in
+            ["process-12.lgp", "process--1-3.lgp", "process-12-3.lgp.tmp", "run.json", "process-a-b.lgp"]
+        {
             assert_eq!(parse_name(other), None, "{other}");
         }
     }

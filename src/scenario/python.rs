@@ -42,7 +42,9 @@ impl Python {
 #[derive(Debug, Error)]
 pub enum PythonError {
     /// The named one, or `python3`, cannot be run.
-    #[error("no Python to run: {0}; activate an environment, or name the interpreter (`python:` in leakgate.yaml, `--python`)")]
+    #[error(
+        "no Python to run: {0}; activate an environment, or name the interpreter (`python:` in leakgate.yaml, `--python`)"
+    )]
     Missing(#[from] ExecutableError),
     /// It does not answer as a Python does.
     #[error("`{path}` does not work as a Python interpreter: {reason}")]
@@ -68,7 +70,8 @@ pub fn choose(explicit: Option<&OsStr>, cwd: &Path, variables: &Variables) -> Re
 }
 
 fn environment_python(cwd: &Path, variables: &Variables) -> Option<OsString> {
-    let variable = |name: &str| variables.get(OsStr::new(name)).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let variable =
+        |name: &str| variables.get(OsStr::new(name)).filter(|value| !value.is_empty()).map(PathBuf::from);
     let in_environment = |folder: PathBuf| {
         let python = cwd.join(folder).join("bin/python");
         python.exists().then(|| python.into_os_string())
@@ -87,7 +90,11 @@ fn poetry_python(cwd: &Path, variables: &Variables) -> Option<OsString> {
     if !project.contains("[tool.poetry") && !cwd.join("poetry.lock").exists() {
         return None;
     }
-    let poetry = executable::resolve(OsStr::new("poetry"), variables.get(OsStr::new("PATH")).map(OsString::as_os_str), cwd);
+    let poetry = executable::resolve(
+        OsStr::new("poetry"),
+        variables.get(OsStr::new("PATH")).map(OsString::as_os_str),
+        cwd,
+    );
     let mut command = Command::new(poetry.ok()?);
     command.args(["env", "info", "--executable"]).current_dir(cwd).env_clear().envs(variables);
     let answer = answer_of(&mut command).ok()?;
@@ -166,8 +173,11 @@ mod tests {
         let bin = folder.join("bin");
         fs::create_dir_all(&bin).unwrap();
         let python = bin.join("python");
-        fs::write(&python, format!("#!/bin/sh\necho noise\necho cpython\necho 3.{minor}.0\necho {}\n", python.display()))
-            .unwrap();
+        fs::write(
+            &python,
+            format!("#!/bin/sh\necho noise\necho cpython\necho 3.{minor}.0\necho {}\n", python.display()),
+        )
+        .unwrap();
         fs::set_permissions(&python, fs::Permissions::from_mode(0o755)).unwrap();
         python
     }
@@ -182,7 +192,8 @@ mod tests {
     #[test]
     fn the_active_environment_wins_over_the_projects_and_that_over_conda() {
         let base = tempfile::tempdir().unwrap();
-        let [active, project, conda] = ["active", "project/.venv", "conda"].map(|name| base.path().join(name));
+        let [active, project, conda] =
+            ["active", "project/.venv", "conda"].map(|name| base.path().join(name));
         fake_python(&active, 1);
         fake_python(&conda, 3);
         let cwd = base.path().join("project");
