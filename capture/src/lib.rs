@@ -1,21 +1,131 @@
-//! The capture format.
+//! The file format of a capture: one file a process, written by the tracker through a shared mapping, read at any time.
+//!
+//! Version 1, little-endian, 64-bit. A file is a row of chunks of 65,536 bytes. It is complete at every instant: a
+//! record is written first and counted in the header afterwards, so a reader that trusts the header's counts never
+//! sees half a record, also after SIGKILL.
+//!
+//! ```text
+//! chunk 0   bytes 0..4096      Header (below)
+//!           bytes 4096..65536  command line: arguments, each ended by a 0 byte, `Header::command_len` bytes
+//! chunk 1   directory: 16,384 entries of u32; entry n tells what chunk n holds: section << 24 | ordinal; 0 = not in use
+//! chunk 2…  data: the k-th chunk of a section holds the section's bytes k*65536 .. (k+1)*65536
+//! ```
+//!
+//! | section | number | record | indexed by |
+//! |---|---|---|---|
+//! | sites | 1 | [`SiteRecord`], 64 bytes | site id; 0 is not used |
+//! | foreign | 2 | [`ForeignRecord`], 64 bytes; chunks may be missing (zeros) | site id |
+//! | nodes | 3 | [`NodeRecord`], 8 bytes: the stack tree | stack id; 0 is the empty stack |
+//! | frames | 4 | [`FrameRecord`], 32 bytes | frame id; 0 is not used |
+//! | strings | 5 | u32 length, the bytes (UTF-8), padded to 4; never across a chunk's end | offset / 4; 0 is the empty string |
+//! | threads | 6 | [`ThreadRecord`], 1,024 bytes | thread id; 0 stands for threads that could not be told apart |
+//! | checkpoints | 7 | a stream of [`CheckpointRecord`] (64 bytes), each followed by its [`CheckpointEntry`] (24 bytes) | order |
+//! | modules | 8 | [`ModuleRecord`], 32 bytes: executable mappings | order |
+//!
+//! **Live figures of a site** are `site.live - foreign.freed`: the thread that owns the site writes the one, all other
+//! threads the other (under the tracker's lock). **At the peak**: each half has an `epoch`; if it equals
+//! `Header::epoch` the half's `peak_*` fields hold its value at the peak, else it has not changed since and its
+//! present value is the value at the peak. The sum over sites that count is then the peak of the present window. When a
+//! checkpoint ends a window whose peak is the highest so far, the composition goes into the checkpoint stream as a
+//! record of kind [`KIND_PEAK`]; the peak of the process is the larger of `Header::best_peak` and the present window's.
+//!
+//! **Checkpoints** of kinds 0–4 hold only the sites that changed since the previous checkpoint, with their new values.
 
-/// Live figures (stand-in, to be dropped).
+#![no_std]
+#![forbid(unsafe_code)]
+
+#[cfg(feature = "read")]
+extern crate alloc;
+
+mod function;
+#[cfg(feature = "read")]
+pub mod read;
+mod record;
+
+pub use function::{Domain, Function};
+pub use record::*;
+
+/// First eight bytes of a file.
+pub const MAGIC: [u8; 8] = *b"LEAKGATE";
+/// The version that this crate writes and reads.
+pub const VERSION: u32 = 1;
+/// Bytes of a chunk.
+pub const CHUNK: usize = 65536;
+/// Bytes of the header before the command line.
+pub const HEADER_LEN: usize = 4096;
+/// Most chunks of a file: what the directory can list.
+pub const MAX_CHUNKS: usize = CHUNK / 4;
+/// Sites that a slot of the shadow table can name; the last id stands for all sites beyond.
+pub const MAX_SITES: u32 = 1 << 24;
+/// Checkpoint kind of the composition of the highest peak so far.
+pub const KIND_PEAK: u32 = 16;
+/// Mark at the start of each checkpoint record.
+pub const CHECKPOINT_MARK: u32 = 0x5450_4b43;
+
+/// The sections of a file; the value is the number in the directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Section {
+    /// Counters and identity of sites.
+    Sites = 1,
+    /// Blocks freed by threads other than the site's own.
+    Foreign = 2,
+    /// The stack tree.
+    Nodes = 3,
+    /// Frames.
+    Frames = 4,
+    /// Text.
+    Strings = 5,
+    /// Threads.
+    Threads = 6,
+    /// Frozen sites.
+    Checkpoints = 7,
+    /// Executable mappings.
+    Modules = 8,
+}
+
+impl Section {
+    /// All sections.
+    pub const ALL: [Section; 8] = [
+        Section::Sites,
+        Section::Foreign,
+        Section::Nodes,
+        Section::Frames,
+        Section::Strings,
+        Section::Threads,
+        Section::Checkpoints,
+        Section::Modules,
+    ];
+
+    /// The directory's entry for this section's chunk number `ordinal`.
+    pub fn entry(self, ordinal: u32) -> u32 {
+        (self as u32) << 24 | ordinal
+    }
+}
+
+/// The figures that change all the time, for a sampler outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Live {
-    /// Live bytes now.
+    /// Live bytes now; up to 64 KiB a thread behind.
     pub live_bytes: u64,
     /// Most live bytes so far.
     pub peak_bytes: u64,
-    /// The tracker's own bytes.
+    /// Bytes that the tracker itself has mapped and touched.
     pub tracker_bytes: u64,
 }
 
-/// Reads the live figures (stand-in, to be dropped).
+/// Reads the live figures from the first 4,096 bytes of a file. `None` when they are not those of a capture of this version.
 pub fn live(header: &[u8]) -> Option<Live> {
-    let word = |offset: usize| Some(u64::from_le_bytes(header.get(offset..offset + 8)?.try_into().ok()?));
-    if header.get(..8)? != b"LEAKGATE" {
+    let word = |offset: usize| -> Option<u64> {
+        Some(u64::from_le_bytes(header.get(offset..offset + 8)?.try_into().ok()?))
+    };
+    if header.get(..8)? != MAGIC || word(8)? as u32 != VERSION {
         return None;
     }
-    Some(Live { live_bytes: word(16)?, peak_bytes: word(24)?, tracker_bytes: word(32)? })
+    let window_peak = word(record::OFFSET_PEAK)?;
+    Some(Live {
+        live_bytes: (word(record::OFFSET_LIVE)? as i64).max(0) as u64,
+        peak_bytes: window_peak.max(word(record::OFFSET_BEST_PEAK)?),
+        tracker_bytes: word(record::OFFSET_TRACKER)?,
+    })
 }

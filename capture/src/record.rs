@@ -1,0 +1,247 @@
+//! The records, field by field. All are plain integers: any bytes are a valid value.
+
+/// The first bytes of a file. Offsets in bytes are given with each field.
+#[derive(Debug, Clone, Copy)]
+#[repr(C)]
+pub struct Header {
+    /// 0: [`crate::MAGIC`].
+    pub magic: [u8; 8],
+    /// 8: [`crate::VERSION`].
+    pub version: u32,
+    /// 12: one of the `STATE_` values.
+    pub state: u32,
+    /// 16: process id.
+    pub pid: u32,
+    /// 20: parent's process id.
+    pub parent: u32,
+    /// 24: milliseconds since the Unix epoch when recording began.
+    pub started_ms: u64,
+    /// 32: live bytes that count as memory, as published; the exact figure is the sum over sites.
+    pub live_bytes: i64,
+    /// 40: most live bytes in the present window.
+    pub peak_bytes: i64,
+    /// 48: highest peak of an earlier window, whose composition is the last checkpoint of kind `KIND_PEAK`; 0 if none.
+    pub best_peak: i64,
+    /// 56: bytes that the tracker has mapped and touched (an upper bound of what is resident).
+    pub tracker_bytes: u64,
+    /// 64: events that could not be recorded.
+    pub lost: u64,
+    /// 72: the present peak's number.
+    pub epoch: u32,
+    /// 76: `NOTE_` bits.
+    pub notes: u32,
+    /// 80: chunks in use, header and directory included.
+    pub chunks: u32,
+    /// 84: sites in use, id 0 included.
+    pub sites: u32,
+    /// 88: nodes in use, id 0 included.
+    pub nodes: u32,
+    /// 92: frames in use, id 0 included.
+    pub frames: u32,
+    /// 96: threads in use, id 0 included.
+    pub threads: u32,
+    /// 100: modules in use.
+    pub modules: u32,
+    /// 104: bytes of strings in use.
+    pub strings: u64,
+    /// 112: bytes of the checkpoint stream in use.
+    pub checkpoints: u64,
+    /// 120: CPython's `PY_VERSION_HEX`, as far as its version text tells (major, minor, micro); 0 without an interpreter.
+    pub python: u32,
+    /// 124: bytes of the command line that follow the header.
+    pub command_len: u32,
+    /// 128: bytes inherited at a fork, live at that moment.
+    pub inherited_bytes: u64,
+    /// 136: blocks inherited at a fork.
+    pub inherited_blocks: u64,
+}
+
+pub(crate) const OFFSET_LIVE: usize = 32;
+pub(crate) const OFFSET_PEAK: usize = 40;
+pub(crate) const OFFSET_BEST_PEAK: usize = 48;
+pub(crate) const OFFSET_TRACKER: usize = 56;
+
+/// The file is being set up.
+pub const STATE_STARTING: u32 = 0;
+/// The process runs, or ended without telling (killed, crashed, `_exit`).
+pub const STATE_RECORDING: u32 = 1;
+/// The process reached its own exit.
+pub const STATE_ENDED: u32 = 2;
+
+/// The capture could not grow (disk full, file size limit): new sites were not told apart from then on.
+pub const NOTE_FULL: u32 = 1;
+/// The interpreter's version has no known layout: Python stacks were not recorded.
+pub const NOTE_UNKNOWN_PYTHON: u32 = 2;
+/// The debug allocator was on from the start: Python objects count as native heap.
+pub const NOTE_DEBUG_ALLOCATOR: u32 = 4;
+/// More threads at once than can be told apart.
+pub const NOTE_THREADS: u32 = 8;
+/// A thread did not leave the tracker within a second: the peak's composition may miss its last event.
+pub const NOTE_STUCK: u32 = 16;
+/// Space in the capture could not be reserved ahead (the file system has no fallocate).
+pub const NOTE_NOT_RESERVED: u32 = 32;
+/// Some stacks were deeper than 65,536 frames; their outermost frames are missing.
+pub const NOTE_DEEP: u32 = 64;
+/// A forked child could not be given a capture of its own and was not recorded.
+pub const NOTE_CHILD: u32 = 128;
+/// The process is a forked child: sites seen before the fork belong to its parent.
+pub const NOTE_FORKED: u32 = 256;
+
+/// A distinct allocating stack, function and thread. The `live_*` fields count what the owning thread allocated minus what it freed.
+#[derive(Debug, Clone, Copy, Default)]
+#[repr(C)]
+pub struct SiteRecord {
+    /// 0: bytes.
+    pub live_bytes: i64,
+    /// 8: blocks.
+    pub live_blocks: i64,
+    /// 16: all bytes ever allocated.
+    pub total_bytes: u64,
+    /// 24: all blocks ever allocated.
+    pub total_blocks: u64,
+    /// 32: `live_bytes` at the peak, if `epoch` is the header's.
+    pub peak_bytes: i64,
+    /// 40: `live_blocks` at the peak, likewise.
+    pub peak_blocks: i64,
+    /// 48: the peak that `peak_*` belong to.
+    pub epoch: u32,
+    /// 52: stack id.
+    pub stack: u32,
+    /// 56: thread id.
+    pub thread: u16,
+    /// 58: [`crate::Function`].
+    pub function: u8,
+    /// 59: unused.
+    pub unused: [u8; 5],
+}
+
+/// What other threads freed of a site.
+#[derive(Debug, Clone, Copy, Default)]
+#[repr(C)]
+pub struct ForeignRecord {
+    /// 0: bytes freed.
+    pub freed_bytes: i64,
+    /// 8: blocks freed.
+    pub freed_blocks: i64,
+    /// 16: `freed_bytes` at the peak, if `epoch` is the header's.
+    pub peak_bytes: i64,
+    /// 24: `freed_blocks` at the peak, likewise.
+    pub peak_blocks: i64,
+    /// 32: the peak that `peak_*` belong to.
+    pub epoch: u32,
+    /// 36: unused.
+    pub unused: [u32; 7],
+}
+
+/// A node of the stack tree.
+#[derive(Debug, Clone, Copy, Default)]
+#[repr(C)]
+pub struct NodeRecord {
+    /// 0: the caller's stack id.
+    pub caller: u32,
+    /// 4: frame id.
+    pub frame: u32,
+}
+
+/// `name` is a note in words; no place.
+pub const FRAME_NOTE: u32 = 1;
+/// `name`, `file` and `line` of a Python function.
+pub const FRAME_PYTHON: u32 = 2;
+/// `address` is a return address; the module is found in the module records.
+pub const FRAME_NATIVE: u32 = 3;
+
+/// A frame.
+#[derive(Debug, Clone, Copy, Default)]
+#[repr(C)]
+pub struct FrameRecord {
+    /// 0: one of the `FRAME_` values.
+    pub kind: u32,
+    /// 4: string id of the function's name.
+    pub name: u32,
+    /// 8: string id of the file.
+    pub file: u32,
+    /// 12: line, 0 where there is none.
+    pub line: u32,
+    /// 16: return address of a native frame.
+    pub address: u64,
+    /// 24: unused.
+    pub unused: u64,
+}
+
+/// A thread.
+#[derive(Debug, Clone, Copy)]
+#[repr(C)]
+pub struct ThreadRecord {
+    /// 0: kernel thread id.
+    pub tid: u32,
+    /// 4: threads that used this record one after the other.
+    pub used: u32,
+    /// 8: name, ended by a 0 byte.
+    pub name: [u8; 56],
+    /// 64: requests by size class: class 0 is size 0, class n is 2^(n-1) <= size < 2^n.
+    pub histogram: [u64; 64],
+    /// 576: unused.
+    pub unused: [u64; 56],
+}
+
+/// The head of a checkpoint.
+#[derive(Debug, Clone, Copy, Default)]
+#[repr(C)]
+pub struct CheckpointRecord {
+    /// 0: [`crate::CHECKPOINT_MARK`].
+    pub mark: u32,
+    /// 4: 0 start, 1 iteration, 2 retained, 3 left, 4 exit; 16 composition of the highest peak.
+    pub kind: u32,
+    /// 8: iteration.
+    pub iteration: u32,
+    /// 12: entries that follow.
+    pub entries: u32,
+    /// 16: live bytes that count.
+    pub live_bytes: i64,
+    /// 24: live blocks that count.
+    pub live_blocks: i64,
+    /// 32: most live bytes since the previous checkpoint of kinds 0–4.
+    pub window_peak: i64,
+    /// 40: milliseconds since the Unix epoch.
+    pub at_ms: u64,
+    /// 48: unused.
+    pub unused: [u64; 2],
+}
+
+/// A site in a checkpoint.
+#[derive(Debug, Clone, Copy, Default)]
+#[repr(C)]
+pub struct CheckpointEntry {
+    /// 0: site id.
+    pub site: u64,
+    /// 8: live bytes.
+    pub bytes: i64,
+    /// 16: live blocks.
+    pub blocks: i64,
+}
+
+/// An executable mapping of a file.
+#[derive(Debug, Clone, Copy, Default)]
+#[repr(C)]
+pub struct ModuleRecord {
+    /// 0: first address.
+    pub start: u64,
+    /// 8: address behind the last.
+    pub end: u64,
+    /// 16: offset in the file of the first address.
+    pub offset: u64,
+    /// 24: string id of the path.
+    pub path: u32,
+    /// 28: unused.
+    pub unused: u32,
+}
+
+const _: () = assert!(size_of::<Header>() == 144);
+const _: () = assert!(size_of::<SiteRecord>() == 64);
+const _: () = assert!(size_of::<ForeignRecord>() == 64);
+const _: () = assert!(size_of::<NodeRecord>() == 8);
+const _: () = assert!(size_of::<FrameRecord>() == 32);
+const _: () = assert!(size_of::<ThreadRecord>() == 1024);
+const _: () = assert!(size_of::<CheckpointRecord>() == 64);
+const _: () = assert!(size_of::<CheckpointEntry>() == 24);
+const _: () = assert!(size_of::<ModuleRecord>() == 32);
