@@ -32,7 +32,7 @@ __attribute__((constructor)) static void start(void) {
         if (fd < 0) { if (n > 20) return; continue; }
         ftruncate(fd, 4096);
         uint64_t *head = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-        head[2] = 1000; head[3] = 2000; head[4] = 0;
+        head[1] = 1;
         memcpy(head, "LEAKGATE", 8);
         close(fd);
         return;
