@@ -253,10 +253,8 @@ impl Reader<'_> {
         let bytes = self.records(Section::Nodes, count, 8)?;
         let mut nodes = Vec::with_capacity(count as usize);
         for (id, record) in bytes.chunks_exact(8).enumerate() {
-            let node = NodeRecord {
-                caller: u32_at(record, 0).unwrap_or(0),
-                frame: u32_at(record, 4).unwrap_or(0),
-            };
+            let node =
+                NodeRecord { caller: u32_at(record, 0).unwrap_or(0), frame: u32_at(record, 4).unwrap_or(0) };
             // A caller is interned before its callee: this also rules out rings.
             if id > 0 && (node.caller as usize >= id || node.frame >= frames) {
                 return Err(ReadError::Corrupt("a stack refers to a stack or frame that is not there"));
