@@ -216,7 +216,12 @@ fn a_capture_is_described_and_sealed_and_the_library_is_removed() {
         serde_json::from_slice(&fs::read(capture.join("run.json")).unwrap()).unwrap();
     assert_eq!(description["command"], serde_json::json!(["sh", "-c", "exit 3"]));
     assert_eq!((&description["exit_code"], &description["signal"]), (&3.into(), &serde_json::Value::Null));
-    assert_eq!(leakgate::scenario::run_file::damaged(&capture).unwrap(), Some(vec![]));
+    let sealed: std::collections::BTreeMap<String, serde_json::Value> =
+        serde_json::from_slice(&fs::read(capture.join("seal.json")).unwrap()).unwrap();
+    let mut files = names(&capture);
+    files.remove("seal.json");
+    assert_eq!(sealed.into_keys().collect::<std::collections::BTreeSet<_>>(), files);
+    leakgate::profile::load::capture(&capture).unwrap();
     let timeline = fs::read_to_string(capture.join("timeline.csv")).unwrap();
     assert!(timeline.starts_with("at_ms,pid,live,rss\n"), "{timeline}");
     assert_eq!(fs::read_dir(temporary.path()).unwrap().count(), 0);
@@ -252,7 +257,8 @@ fn a_capture_is_replaced_with_force_only() {
 fn a_process_that_stays_keeps_its_library_and_its_capture_open() {
     let (folder, temporary) = (folder(), folder());
     nix::unistd::mkfifo(&folder.path().join("gate"), nix::sys::stat::Mode::S_IRWXU).unwrap();
-    let script = "cat gate >/dev/null 2>&1 & echo ready";
+    nix::unistd::mkfifo(&folder.path().join("begun"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let script = "sh -c 'echo >begun; read line <gate' >/dev/null 2>&1 & read line <begun";
     let output = leakgate(&folder, &["run", "-o", "out", "--", "sh", "-c", script])
         .env("TMPDIR", temporary.path())
         .output()
@@ -260,7 +266,7 @@ fn a_process_that_stays_keeps_its_library_and_its_capture_open() {
     assert!(errors(&output).contains("still runs (pid "), "{}", errors(&output));
     assert_eq!(fs::read_dir(temporary.path()).unwrap().count(), 1);
     let capture = folder.path().join("out");
-    assert_eq!(leakgate::scenario::run_file::damaged(&capture).unwrap(), None);
+    assert!(!capture.join("seal.json").exists());
     let again = run(&folder, &["run", "-o", "out", "--force", "--", "true"]);
     assert!(errors(&again).contains("is a capture that process"), "{}", errors(&again));
     // Opening and closing its other end ends the process.
@@ -278,8 +284,12 @@ fn a_script_is_tracked_through_its_interpreter_line() {
     assert!(has_process_file(&folder.path().join(".leakgate/captures/script")));
 }
 
+fn names(folder: &Path) -> std::collections::BTreeSet<String> {
+    fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+}
+
 fn has_process_file(capture: &Path) -> bool {
-    fs::read_dir(capture).unwrap().any(|entry| entry.unwrap().file_name().to_string_lossy().ends_with(".lgp"))
+    names(capture).iter().any(|name| name.ends_with(".lgp"))
 }
 
 #[test]

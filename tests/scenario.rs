@@ -89,7 +89,7 @@ fn a_scenario_that_ends_well_has_no_failure_and_its_output_is_kept() {
     assert_eq!((run.end, run.failure), (End::ByItself, None));
     assert_eq!(text(&place.capture().join("stdout.txt")), "out\nno input\n");
     assert_eq!(text(&place.capture().join("stderr.txt")), "err\n");
-    assert!(run.recorded && run.max_rss > 0);
+    assert!(run.recorded);
 }
 
 #[test]
@@ -137,8 +137,10 @@ fn what_a_scenario_leaves_running_in_its_group_is_ended_with_it() {
 #[test]
 fn a_process_that_left_the_group_and_holds_the_output_open_does_not_block() {
     let place = Place::new();
-    mkfifo(&place.cwd().join("gate"), Mode::S_IRWXU).unwrap();
-    let run = place.shell("setsid cat gate & echo done");
+    for name in ["gate", "begun"] {
+        mkfifo(&place.cwd().join(name), Mode::S_IRWXU).unwrap();
+    }
+    let run = place.shell("setsid sh -c 'echo >begun; read line <gate' & read line <begun; echo done");
     assert_eq!(run.failure, None);
     assert_eq!(text(&place.capture().join("stdout.txt")), "done\n");
     assert!(run.notes.iter().any(|note| note.contains("still runs")), "{:?}", run.notes);

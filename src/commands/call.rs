@@ -58,7 +58,7 @@ pub fn run(args: &Args, out: &mut dyn Write, messages: &mut dyn Write) -> anyhow
     if let Some(error) = &run.failure {
         return failed(error, messages);
     }
-    let capture = load::load(&folder).with_context(|| format!("failed to load the capture `{shown}`"))?;
+    let capture = load::capture(&folder).with_context(|| format!("failed to load the capture `{shown}`"))?;
     let measurement = measured(&run, &capture)?;
     for note in run.notes.iter().chain(&capture.notes) {
         writeln!(out, "note: {note}")?;

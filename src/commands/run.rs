@@ -61,7 +61,8 @@ pub fn run(args: &Args, messages: &mut dyn Write) -> anyhow::Result<Exit> {
         return untracked(&watched, messages);
     }
     if !args.quiet {
-        let capture = load::load(&folder).with_context(|| format!("failed to load the capture `{shown}`"))?;
+        let capture =
+            load::capture(&folder).with_context(|| format!("failed to load the capture `{shown}`"))?;
         for note in notes.iter().chain(&capture.notes) {
             writeln!(messages, "leakgate: note: {note}")?;
         }

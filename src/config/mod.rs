@@ -1,1 +1,26 @@
-//! `leakgate.yaml`: what was typed (`schema`), what is used (`validate`), and how one becomes the other (`load`).
+//! `leakgate.yaml`: what can be typed (`schema`), what is used (`model`), and how one becomes the other (`load`).
+//!
+//! `load` reads the file into a `tree` that knows its places; `validate` turns it into the `model` with the help of
+//! `fields` (mappings), `values`, `paths`, `work`, `arguments` and `budgets`, and collects every `problem`.
+
+mod arguments;
+mod budgets;
+mod fields;
+mod json_schema;
+mod load;
+mod model;
+mod paths;
+mod problem;
+pub mod schema;
+mod tree;
+mod validate;
+mod values;
+mod work;
+
+pub use json_schema::json_schema;
+pub use load::load;
+pub use model::{
+    Budget, BudgetKey, CallTarget, CallTargetError, Config, DEFAULT_ITERATIONS, DEFAULT_TIMEOUT,
+    DEFAULT_WARMUP, MemoryLimit, PythonChoice, Scenario, Work,
+};
+pub use problem::{ConfigErrors, Paint, Problem};

@@ -1,10 +1,103 @@
 //! Fills the model from a capture folder.
+//!
+//! A capture that is damaged is an error with its reason; one that is merely cut off by a crash is complete.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
-use super::Capture;
+use leakgate_capture::read::{self, ReadError};
 
-/// Loads a capture (stand-in, to be dropped).
-pub fn load(dir: &Path) -> Result<Capture, std::io::Error> {
-    Ok(Capture { dir: dir.to_path_buf(), ..Capture::default() })
+use super::model::{Capture, Profile, Sample};
+use super::{decode, seal};
+
+/// Why a capture cannot be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The folder cannot be read.
+    #[error("failed to read capture `{path}`: {error}", path = path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// There is no process in it.
+    #[error("`{path}` holds no recorded process (no process-*.lgp); is it a capture?", path = .0.display())]
+    Empty(PathBuf),
+    /// A process file cannot be read.
+    #[error("failed to read `{path}`: {error}", path = path.display())]
+    Process {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: ReadError,
+    },
+    /// A file is not what it was when the recording ended.
+    #[error("`{path}` was changed or damaged after it was recorded ({what})", path = path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What differs.
+        what: String,
+    },
+}
+
+/// Loads a capture folder: all its processes, the one that the command line started first.
+///
+/// # Errors
+/// See [`LoadError`].
+pub fn capture(path: &Path) -> Result<Capture, LoadError> {
+    let folder = |error| LoadError::Folder { path: path.to_owned(), error };
+    let mut files: Vec<PathBuf> = Vec::new();
+    for entry in fs::read_dir(path).map_err(folder)? {
+        let file = entry.map_err(folder)?.path();
+        if file.extension().is_some_and(|extension| extension == "lgp") {
+            files.push(file);
+        }
+    }
+    files.sort();
+    seal::check(path)?;
+    let mut notes = Vec::new();
+    let mut processes = Vec::new();
+    for file in &files {
+        match process(file)? {
+            Some(profile) => processes.push(profile),
+            None => notes.push(format!("{}: the process ended before recording began", file.display())),
+        }
+    }
+    if processes.is_empty() {
+        return Err(LoadError::Empty(path.to_owned()));
+    }
+    let root = root_pid(path);
+    processes.sort_by_key(|profile| (Some(profile.process.pid) != root, profile.process.started_ms));
+    Ok(Capture { dir: path.to_owned(), processes, timeline: timeline(path), notes })
+}
+
+/// Loads one process file. `None`: the process ended before recording began.
+fn process(path: &Path) -> Result<Option<Profile>, LoadError> {
+    let bytes = fs::read(path).map_err(|error| LoadError::Folder { path: path.to_owned(), error })?;
+    match read::file(&bytes) {
+        Ok(file) => Ok(Some(decode::profile(&file))),
+        Err(ReadError::NotStarted) => Ok(None),
+        Err(error) => Err(LoadError::Process { path: path.to_owned(), error }),
+    }
+}
+
+/// The process that the command line started, as `run.json` has it.
+fn root_pid(path: &Path) -> Option<u32> {
+    let text = fs::read_to_string(path.join("run.json")).ok()?;
+    let run: serde_json::Value = serde_json::from_str(&text).ok()?;
+    run.get("root_pid")?.as_u64()?.try_into().ok()
+}
+
+/// The time line; rows that are not whole (the sampler was killed) are left out.
+fn timeline(path: &Path) -> Vec<Sample> {
+    let text = fs::read_to_string(path.join("timeline.csv")).unwrap_or_default();
+    text.lines().filter_map(sample).collect()
+}
+
+fn sample(line: &str) -> Option<Sample> {
+    let mut fields = line.split(',').map(|field| field.trim().parse::<u64>().ok());
+    let mut next = || fields.next().flatten();
+    Some(Sample { at_ms: next()?, pid: next()?.try_into().ok()?, live: next()?, rss: next()? })
 }

@@ -1,8 +1,11 @@
 //! The model that everything after the tracker reads: who allocated what, in one process.
 //!
-//! `load` fills it from a capture; views, gate and reports only read it. It opens no file itself.
+//! `load` fills it from a capture; views, gate and reports only read it.
 
+mod decode;
 pub mod load;
 pub mod model;
+pub mod seal;
+mod symbols;
 
 pub use model::*;

@@ -6,7 +6,6 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
-use std::thread;
 use std::time::Instant;
 
 use nix::errno::Errno;
@@ -17,6 +16,7 @@ use nix::unistd::Pid;
 use super::capture_dir::OUTPUT_FILES;
 use super::environment::Variables;
 use super::output::Drained;
+use super::signals;
 
 /// A command, ready to start: its program is resolved and its environment complete.
 #[derive(Debug)]
@@ -85,7 +85,7 @@ impl Running {
         let started = Instant::now();
         let (sender, ended) = channel();
         let pid = pid_of(&child);
-        thread::spawn(move || {
+        signals::spawn_deaf(move || {
             // Not reaped here: until the watcher does it, the process id cannot come to mean another process.
             while waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT) == Err(Errno::EINTR) {}
             // The watcher gave up if nobody listens.

@@ -6,10 +6,11 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use regex::Regex;
+
+use super::signals;
 
 /// Bytes kept of the beginning, and again of the end.
 pub const KEPT: usize = 64 * 1024;
@@ -27,16 +28,24 @@ struct Kept {
     head: Vec<u8>,
     tail: VecDeque<u8>,
     left_out: u64,
+    /// The file is complete: what comes later belongs to nobody.
+    complete: bool,
 }
 
 impl Drained {
     /// Drains `stream`; its first bytes go to `path` at once, so that they survive the program.
     pub fn start(mut stream: impl Read + Send + 'static, path: &Path) -> io::Result<Drained> {
-        let kept = Kept { file: File::create(path)?, head: Vec::new(), tail: VecDeque::new(), left_out: 0 };
+        let kept = Kept {
+            file: File::create(path)?,
+            head: Vec::new(),
+            tail: VecDeque::new(),
+            left_out: 0,
+            complete: false,
+        };
         let kept = Arc::new(Mutex::new(kept));
         let (sender, done) = channel();
         let shared = Arc::clone(&kept);
-        thread::spawn(move || {
+        signals::spawn_deaf(move || {
             let mut buffer = vec![0; KEPT];
             while let Ok(count @ 1..) = read_retrying(&mut stream, &mut buffer) {
                 shared.lock().unwrap_or_else(PoisonError::into_inner).add(&buffer[..count]);
@@ -68,6 +77,9 @@ fn read_retrying(stream: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize>
 
 impl Kept {
     fn add(&mut self, bytes: &[u8]) {
+        if self.complete {
+            return;
+        }
         let (first, rest) = bytes.split_at(bytes.len().min(KEPT - self.head.len()));
         self.head.extend_from_slice(first);
         // A full disk loses output, not the scenario.
@@ -79,6 +91,7 @@ impl Kept {
     }
 
     fn finish(&mut self) -> io::Result<Vec<u8>> {
+        self.complete = true;
         if self.left_out > 0 {
             write!(self.file, "\n[leakgate: {} bytes are left out here]\n", self.left_out)?;
         }

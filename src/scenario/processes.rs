@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
@@ -60,7 +61,7 @@ pub fn parse_name(name: &str) -> Option<(u32, u32)> {
     Some((pid.parse().ok()?, sequence.parse().ok()?))
 }
 
-/// The processes with a file in `folder` that still run with the tracker in them.
+/// The processes with a file in `folder` that still run with a tracker in them.
 pub fn still_recorded(folder: &Path) -> io::Result<Vec<u32>> {
     let mut pids: Vec<u32> =
         list(folder)?.into_iter().map(|(pid, _)| pid).filter(|pid| has_tracker(*pid)).collect();
@@ -68,11 +69,26 @@ pub fn still_recorded(folder: &Path) -> io::Result<Vec<u32>> {
     Ok(pids)
 }
 
+/// The processes of the machine that run with `library` in them, as far as they can be seen. A process that was just
+/// forked is found so, which has no file yet.
+pub fn running_with(library: &Path) -> io::Result<Vec<u32>> {
+    let library = library.as_os_str().as_bytes();
+    let pids = fs::read_dir("/proc")?.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    let mut pids: Vec<u32> = pids.filter(|pid| maps(*pid, library)).collect();
+    pids.sort_unstable();
+    Ok(pids)
+}
+
 /// Whether the tracker's library is in the memory of process `pid`.
 pub fn has_tracker(pid: u32) -> bool {
+    maps(pid, LIBRARY_NAME.as_bytes())
+}
+
+/// Whether process `pid` has a mapping of a file whose path contains `name`; not for a process that cannot be seen.
+fn maps(pid: u32, name: &[u8]) -> bool {
     // Bytes, not text: other mappings may have any name.
     let maps = fs::read(format!("/proc/{pid}/maps")).unwrap_or_default();
-    maps.windows(LIBRARY_NAME.len()).any(|window| window == LIBRARY_NAME.as_bytes())
+    maps.windows(name.len()).any(|window| window == name)
 }
 
 fn list(folder: &Path) -> io::Result<Vec<(u32, u32)>> {

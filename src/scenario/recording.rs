@@ -7,9 +7,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::launch::{Launch, Running};
 use super::processes;
-use super::run_file::{self, RunFile};
+use super::run_file::RunFile;
 use super::tracker::Unpacked;
 use super::watch::Watched;
+use crate::profile::seal;
 
 /// A capture that is being written.
 #[derive(Debug)]
@@ -41,9 +42,9 @@ impl Recording {
         self.run.exit_code = watched.status.code();
         self.run.signal = watched.status.signal();
         self.run.write(&self.folder)?;
-        let alive = processes::still_recorded(&self.folder)?;
+        let alive = processes::running_with(&unpacked.library())?;
         if alive.is_empty() {
-            run_file::seal(&self.folder)?;
+            seal::write(&self.folder)?;
             return Ok(None);
         }
         unpacked.leave();

@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::io;
+use std::thread;
 
 use nix::libc::{SI_KERNEL, c_int};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use signal_hook::consts::signal::{
     SIGALRM, SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH,
@@ -76,6 +77,16 @@ impl Signals {
             received.push(Received { number: info.ssi_signo as c_int, origin });
         }
         received
+    }
+}
+
+/// Starts a thread that gets no signals: one that did would take them from `poll`'s queue, and their origin with them.
+pub fn spawn_deaf(work: impl FnOnce() + Send + 'static) {
+    // Blocked before the thread exists, which inherits it. It fails for no mask that there is.
+    let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_BLOCK);
+    thread::spawn(work);
+    if let Ok(before) = before {
+        let _ = before.thread_set_mask();
     }
 }
 

@@ -16,6 +16,9 @@ use super::timeline::Timeline;
 
 /// Time between two samples.
 const INTERVAL: Duration = Duration::from_millis(10);
+/// Time between two samples in the beginning, so that short programs are seen too.
+const FIRST_INTERVAL: Duration = Duration::from_millis(1);
+const BEGINNING: Duration = Duration::from_millis(50);
 /// A tracker that has not begun by then is not there.
 const SILENCE: Duration = Duration::from_secs(2);
 /// From asking a program to end until it is ended.
@@ -142,7 +145,8 @@ impl<'a> Watcher<'a> {
     pub fn watch(mut self, on_tick: &mut dyn FnMut(&Tick)) -> io::Result<(Watched, Running)> {
         let mut next = self.running.started;
         loop {
-            next = (next + INTERVAL).max(Instant::now());
+            let interval = if self.running.started.elapsed() < BEGINNING { FIRST_INTERVAL } else { INTERVAL };
+            next = (next + interval).max(Instant::now());
             match self.running.ended.recv_timeout(next.saturating_duration_since(Instant::now())) {
                 Err(RecvTimeoutError::Timeout) => {}
                 Ok(()) | Err(RecvTimeoutError::Disconnected) => break,

@@ -1,1 +1,51 @@
-//! tracker
+//! The preloaded library: accounts for every allocation of the process it is loaded into.
+//!
+//! It lives inside other people's processes. It may never crash them, hang them, or change what they do; when in
+//! doubt it records less and says so in the capture's header.
+//!
+//! | module | what it is for |
+//! |---|---|
+//! | `hooks` | the exported functions: forward, then tell |
+//! | `real` | the functions that the hooks forward to |
+//! | `event` | an allocation or a free: counters, peak, the protocol between threads |
+//! | `shadow` | size and site of every live block, by address |
+//! | `stack` | the site of the present call stack |
+//! | `intern` | strings, frames, stacks and sites, each stored once |
+//! | `python` | CPython: allocator domains, frames, lines, the builtin module `_leakgate` |
+//! | `mapping` | mappings by the kernel's rules |
+//! | `thread` | what is known of a thread, and how it is found without a call |
+//! | `capture` | the file that both sides hold |
+//! | `checkpoint` | freezing all sites |
+//! | `fork` | a child gets a file of its own before it records anything |
+//! | `start` | where it begins and ends |
+//! | `sys` | system calls that leave `errno` alone |
+
+#![no_std]
+
+#[cfg(not(target_os = "linux"))]
+compile_error!("the tracker is for Linux");
+
+mod capture;
+mod checkpoint;
+mod event;
+mod fork;
+mod hooks;
+mod intern;
+mod lock;
+mod mapping;
+mod modules;
+mod python;
+mod real;
+mod shadow;
+mod stack;
+mod start;
+mod sys;
+mod table;
+mod thread;
+
+/// Ends the process: a bug in here must not go on with wrong figures. Never reached by design.
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    // SAFETY: abort has no preconditions.
+    unsafe { libc::abort() }
+}

@@ -1,0 +1,113 @@
+//! Budgets as they are typed: a value, or `{ max, warn }`; and what contradicts what.
+
+use super::fields::Fields;
+use super::model::{Budget, BudgetKey};
+use super::problem::Problems;
+use super::schema::Section;
+use super::tree::{Entry, Node, Value};
+use super::values;
+use crate::units::{self, Bytes};
+
+/// Which scenarios the budgets are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Audience {
+    /// One scenario with `run`.
+    Run,
+    /// One scenario with `call`, one that is not known, or all of them.
+    Others,
+}
+
+/// A limit and where it stands.
+type Amount<'n> = Option<(u64, &'n Node)>;
+
+/// The budgets of a mapping; those that are well formed.
+pub(super) fn read(problems: &mut Problems<'_>, entry: &Entry, audience: Audience) -> Vec<Budget> {
+    let Some(fields) = Fields::read(problems, &entry.value, Section::Budgets, "`budgets`") else {
+        return Vec::new();
+    };
+    let mut budgets = Vec::new();
+    for entry in fields.each() {
+        let Some(key) = BudgetKey::ALL.into_iter().find(|key| key.name() == entry.key) else { continue };
+        if audience == Audience::Run && key.needs_iterations() {
+            report_without_iterations(problems, entry);
+            continue;
+        }
+        budgets.extend(budget(problems, key, entry));
+    }
+    report_above_peak(problems, &fields, &budgets);
+    budgets
+}
+
+fn report_without_iterations(problems: &mut Problems<'_>, entry: &Entry) {
+    let message = format!("`{}` is measured per iteration, and a scenario with `run` has none", entry.key);
+    let help = "use `peak` or `retained`, or `call` a function of the program";
+    problems.add(&entry.key_span, message).help(help);
+}
+
+fn budget(problems: &mut Problems<'_>, key: BudgetKey, entry: &Entry) -> Option<Budget> {
+    let line = problems.line_at(entry.key_span.start);
+    if !matches!(entry.value.value, Value::Map(_)) {
+        let max = amount(problems, key, &format!("`{}`", key.name()), &entry.value)?;
+        return Some(Budget { key, max: Some(max), warn: None, line });
+    }
+    let label = format!("`{}`", key.name());
+    let fields = Fields::read(problems, &entry.value, Section::Limit, &label)?;
+    let mut limit = |name: &str| -> Amount<'_> {
+        let entry = fields.get(name)?;
+        let label = format!("`{name}` of `{}`", key.name());
+        amount(problems, key, &label, &entry.value).map(|amount| (amount, &entry.value))
+    };
+    let (max, warn) = (limit("max"), limit("warn"));
+    if fields.get("max").is_none() && fields.get("warn").is_none() {
+        problems.add(&entry.key_span, format!("{label} sets no limit; expected `max`, `warn` or both"));
+        return None;
+    }
+    report_warn_above_max(problems, key, max, warn);
+    let (max, warn) = (max.map(|(max, _)| max), warn.map(|(warn, _)| warn));
+    (max.is_some() || warn.is_some()).then_some(Budget { key, max, warn, line })
+}
+
+fn amount(problems: &mut Problems<'_>, key: BudgetKey, label: &str, node: &Node) -> Option<u64> {
+    if key.is_bytes() {
+        values::size(problems, label, node, "a size such as 80 MiB")
+    } else {
+        values::count(problems, label, node, 0..=values::LARGEST_COUNT)
+    }
+}
+
+fn report_warn_above_max(problems: &mut Problems<'_>, key: BudgetKey, max: Amount<'_>, warn: Amount<'_>) {
+    let (Some((max, max_node)), Some((warn, warn_node))) = (max, warn) else { return };
+    if warn > max {
+        let message = format!(
+            "`warn` ({}) is above `max` ({}): it would never be reached before the scenario fails",
+            shown(key, warn),
+            shown(key, max)
+        );
+        problems.add(&warn_node.span, message).also(&max_node.span, "the limit");
+    }
+}
+
+/// What is retained, or added by an iteration, was live at some moment: it cannot be above the peak.
+fn report_above_peak(problems: &mut Problems<'_>, fields: &Fields<'_>, budgets: &[Budget]) {
+    let max_of =
+        |key: BudgetKey| budgets.iter().find(|budget| budget.key == key).and_then(|budget| budget.max);
+    let Some(peak) = max_of(BudgetKey::Peak) else { return };
+    for key in [BudgetKey::Retained, BudgetKey::PeakAdded] {
+        let (Some(max), Some(entry)) = (max_of(key), fields.get(key.name())) else { continue };
+        if max <= peak {
+            continue;
+        }
+        let message = format!(
+            "`{}` ({}) is above `peak` ({}), which it never exceeds: this budget has no effect",
+            key.name(),
+            shown(key, max),
+            shown(BudgetKey::Peak, peak)
+        );
+        let problem = problems.add(&entry.key_span, message);
+        fields.get("peak").map(|peak| problem.also(&peak.key_span, "the peak"));
+    }
+}
+
+fn shown(key: BudgetKey, amount: u64) -> String {
+    if key.is_bytes() { Bytes(amount).to_string() } else { units::grouped(amount) }
+}

@@ -1,0 +1,108 @@
+//! The JSON Schema that editors use to complete and check `leakgate.yaml`, made from the table of keys.
+
+use serde_json::{Map, Value, json};
+
+use super::schema::{Key, Kind, MOST_ITERATIONS, Section};
+use crate::units::{DURATION_UNITS, SIZE_UNITS};
+
+/// The schema (draft 7, which editors know best). `docs/leakgate.schema.json` holds it.
+pub fn json_schema() -> Value {
+    let mut schema = object(Section::Top);
+    schema.insert("$schema".to_owned(), json!("http://json-schema.org/draft-07/schema#"));
+    schema.insert("title".to_owned(), json!("leakgate.yaml"));
+    schema.insert("required".to_owned(), json!(["version", "scenarios"]));
+    let mut scenario = object(Section::Scenario);
+    scenario.insert("oneOf".to_owned(), json!([{ "required": ["run"] }, { "required": ["call"] }]));
+    let definitions = json!({
+        "defaults": object(Section::Defaults),
+        "scenario": scenario,
+        "budgets": object(Section::Budgets),
+        "size": quantity(&SIZE_UNITS),
+        "duration": quantity(&DURATION_UNITS),
+        "count": { "type": "integer", "minimum": 0 },
+        "target": { "type": "string", "pattern": "^[^:\\s]+:[^:\\s]+$" },
+        "size_budget": limit("size"),
+        "count_budget": limit("count"),
+    });
+    schema.insert("definitions".to_owned(), definitions);
+    Value::Object(schema)
+}
+
+fn object(section: Section) -> Map<String, Value> {
+    let properties: Map<String, Value> =
+        section.keys().map(|key| (key.name.to_owned(), property(key))).collect();
+    let object = json!({ "type": "object", "additionalProperties": false, "properties": properties });
+    object.as_object().cloned().unwrap_or_default()
+}
+
+fn property(key: &Key) -> Value {
+    let mut property = kind(key.kind);
+    property["description"] =
+        json!(format!("{} Default: {}. Example: {}", key.meaning, key.default, key.example));
+    property
+}
+
+/// `allOf` around each reference: in draft 7 a description beside a `$ref` is ignored.
+fn reference(name: &str) -> Value {
+    json!({ "allOf": [{ "$ref": format!("#/definitions/{name}") }] })
+}
+
+fn kind(kind: Kind) -> Value {
+    match kind {
+        Kind::Version => json!({ "const": 1 }),
+        Kind::Python | Kind::Folder => json!({ "type": "string", "minLength": 1 }),
+        Kind::Defaults => reference("defaults"),
+        Kind::Scenarios => json!({
+            "type": "object",
+            "minProperties": 1,
+            "propertyNames": { "pattern": "^(?!.*\\.\\.)[A-Za-z0-9][A-Za-z0-9._-]*$", "maxLength": 100 },
+            "additionalProperties": { "$ref": "#/definitions/scenario" },
+        }),
+        Kind::Command => json!({
+            "oneOf": [
+                { "type": "string", "minLength": 1 },
+                { "type": "array", "minItems": 1, "items": { "type": ["string", "number", "boolean"] } },
+            ],
+        }),
+        Kind::Target => reference("target"),
+        Kind::Arguments => json!({ "type": "object" }),
+        Kind::ResultPolicy => json!({ "enum": ["keep", "drop"] }),
+        Kind::Environment => json!({
+            "type": "object",
+            "additionalProperties": { "type": ["string", "number", "boolean"] },
+        }),
+        Kind::Duration => reference("duration"),
+        Kind::MemoryLimit => json!({ "anyOf": [{ "const": "auto" }, { "$ref": "#/definitions/size" }] }),
+        Kind::Iterations { least } => {
+            json!({ "type": "integer", "minimum": least, "maximum": MOST_ITERATIONS })
+        }
+        Kind::ExitCodes => json!({
+            "type": "array",
+            "minItems": 1,
+            "items": { "type": "integer", "minimum": 0, "maximum": 255 },
+        }),
+        Kind::Budgets => reference("budgets"),
+        Kind::SizeBudget => reference("size_budget"),
+        Kind::CountBudget => reference("count_budget"),
+        // Which of the two depends on the budget: `limit` says it.
+        Kind::Amount => json!({}),
+    }
+}
+
+fn quantity(units: &[(&str, u64)]) -> Value {
+    let names: Vec<&str> = units.iter().map(|(unit, _)| *unit).collect();
+    let pattern = format!("^[0-9]+(\\.[0-9]+)? *({})$", names.join("|"));
+    json!({ "anyOf": [{ "type": "string", "pattern": pattern }, { "const": 0 }] })
+}
+
+/// An amount, or a mapping with `max` and `warn`, each such an amount.
+fn limit(amount: &str) -> Value {
+    let amount = json!({ "$ref": format!("#/definitions/{amount}") });
+    let mut mapping = object(Section::Limit);
+    mapping.insert("minProperties".to_owned(), json!(1));
+    for key in Section::Limit.keys() {
+        let description = property(key)["description"].clone();
+        mapping["properties"][key.name] = json!({ "allOf": [amount], "description": description });
+    }
+    json!({ "anyOf": [amount, mapping] })
+}

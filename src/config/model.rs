@@ -1,0 +1,305 @@
+//! The configuration as it is used: every value checked, every default filled in.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// How long a scenario may take unless it says so.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
+/// Iterations that are run and not judged, unless the scenario says so.
+pub const DEFAULT_WARMUP: u32 = 5;
+/// Iterations that are judged, unless the scenario says so.
+pub const DEFAULT_ITERATIONS: u32 = 20;
+
+/// A whole `leakgate.yaml`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// The file, as the user named it.
+    pub path: PathBuf,
+    /// The folder of the file: relative paths in it start here.
+    pub dir: PathBuf,
+    /// Which Python runs the scenarios.
+    pub python: PythonChoice,
+    /// The scenarios, in the order of the file; never empty.
+    pub scenarios: Vec<Scenario>,
+}
+
+/// Which Python runs the scenarios.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PythonChoice {
+    /// Found from the environment and the project.
+    Auto,
+    /// This executable file; symbolic links not resolved, because a virtual environment is one.
+    Path(PathBuf),
+}
+
+/// A declared piece of work and what it may cost.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scenario {
+    /// Letters, digits, `-`, `_` and `.`: safe as the name of a folder.
+    pub name: String,
+    /// Line in the configuration, from 1; 0 for a scenario that no file declares.
+    pub line: u32,
+    /// What is done.
+    pub work: Work,
+    /// The folder to run in.
+    pub cwd: PathBuf,
+    /// Variables added to the environment, the defaults' included.
+    pub env: BTreeMap<String, String>,
+    /// When it is ended as hanging.
+    pub timeout: Duration,
+    /// How much memory it may use before it is ended.
+    pub memory_limit: MemoryLimit,
+    /// What it is judged by: first its own, in the order of the file, then those of the defaults.
+    pub budgets: Vec<Budget>,
+}
+
+/// What a scenario does.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Work {
+    /// A command.
+    Run {
+        /// Program and arguments; never empty.
+        argv: Vec<String>,
+        /// Ended with SIGTERM after this time and judged as it stood.
+        until: Option<Duration>,
+        /// Exit codes that are no error; never empty.
+        exit_codes: Vec<u8>,
+    },
+    /// A Python function, called once per iteration.
+    Call {
+        /// The function.
+        target: CallTarget,
+        /// Keyword arguments of every call.
+        arguments: serde_json::Map<String, serde_json::Value>,
+        /// Called once before the first iteration.
+        setup: Option<CallTarget>,
+        /// Called once after the last iteration.
+        teardown: Option<CallTarget>,
+        /// Whether the result lives while `retained` is measured.
+        keep_result: bool,
+        /// Iterations that are run and not judged.
+        warmup: u32,
+        /// Iterations that are judged; at least 1.
+        iterations: u32,
+    },
+}
+
+/// A Python function by name: `module:function`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallTarget {
+    /// The module, with dots.
+    pub module: String,
+    /// The function, with dots where it is an attribute of a class or an object.
+    pub function: String,
+}
+
+/// Why a text is not `module:function`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{typed}` is not a function to call; expected `module:function`, for example `shop.quotes:quote`")]
+pub struct CallTargetError {
+    /// What was typed, control characters removed, shortened.
+    pub typed: String,
+    /// What was probably meant.
+    pub help: Option<String>,
+}
+
+/// How much memory a scenario may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MemoryLimit {
+    /// From what the machine or the container has.
+    Auto,
+    /// This many bytes.
+    Bytes(u64),
+}
+
+/// A limit on a measured figure; inclusive. At least one of `max` and `warn` is set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Budget {
+    /// Which figure.
+    pub key: BudgetKey,
+    /// Above this the scenario fails.
+    pub max: Option<u64>,
+    /// Above this the report warns.
+    pub warn: Option<u64>,
+    /// Line in the configuration, from 1.
+    pub line: u32,
+}
+
+/// The figures that can have a budget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum BudgetKey {
+    /// Most live bytes of the process since its start.
+    Peak,
+    /// Most live bytes above the start of an iteration.
+    PeakAdded,
+    /// Live bytes after the work and a collection.
+    Retained,
+    /// Live bytes above the start, after the result was dropped.
+    Left,
+    /// Largest resident set.
+    Rss,
+    /// Retained bytes added per iteration, once warm.
+    Growth,
+    /// Live blocks.
+    Blocks,
+    /// File descriptors left open.
+    Fds,
+    /// Threads left alive.
+    Threads,
+}
+
+impl BudgetKey {
+    /// All keys, in the order in which documentation lists them.
+    pub const ALL: [BudgetKey; 9] = [
+        BudgetKey::Peak,
+        BudgetKey::PeakAdded,
+        BudgetKey::Retained,
+        BudgetKey::Left,
+        BudgetKey::Rss,
+        BudgetKey::Growth,
+        BudgetKey::Blocks,
+        BudgetKey::Fds,
+        BudgetKey::Threads,
+    ];
+
+    /// The key as it is typed and printed.
+    pub const fn name(self) -> &'static str {
+        match self {
+            BudgetKey::Peak => "peak",
+            BudgetKey::PeakAdded => "peak_added",
+            BudgetKey::Retained => "retained",
+            BudgetKey::Left => "left",
+            BudgetKey::Rss => "rss",
+            BudgetKey::Growth => "growth",
+            BudgetKey::Blocks => "blocks",
+            BudgetKey::Fds => "fds",
+            BudgetKey::Threads => "threads",
+        }
+    }
+
+    /// Whether the figure is in bytes (else a count).
+    pub const fn is_bytes(self) -> bool {
+        !matches!(self, BudgetKey::Blocks | BudgetKey::Fds | BudgetKey::Threads)
+    }
+
+    /// Whether the figure needs iterations, which only a `call` scenario has.
+    pub const fn needs_iterations(self) -> bool {
+        matches!(self, BudgetKey::PeakAdded | BudgetKey::Left | BudgetKey::Growth)
+    }
+}
+
+impl fmt::Display for CallTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.module, self.function)
+    }
+}
+
+impl FromStr for CallTarget {
+    type Err = CallTargetError;
+
+    fn from_str(text: &str) -> Result<CallTarget, CallTargetError> {
+        match text.split_once(':') {
+            Some((module, function)) if is_dotted_name(module) && is_dotted_name(function) => {
+                Ok(CallTarget { module: module.to_owned(), function: function.to_owned() })
+            }
+            _ => Err(CallTargetError { typed: super::problem::quotable(text), help: meant(text) }),
+        }
+    }
+}
+
+fn is_dotted_name(text: &str) -> bool {
+    text.len() <= 1_000 && text.split('.').all(is_identifier)
+}
+
+/// Python's identifiers, close enough: what is not one fails when it is imported.
+fn is_identifier(text: &str) -> bool {
+    let mut letters = text.chars();
+    letters.next().is_some_and(|first| first.is_alphabetic() || first == '_')
+        && letters.all(|letter| letter.is_alphanumeric() || letter == '_')
+}
+
+fn meant(text: &str) -> Option<String> {
+    let bare = text.split('(').next().unwrap_or(text).trim();
+    let guess = match bare.split_once(':') {
+        Some((module, function)) => {
+            let module = module.trim().trim_end_matches(".py").replace('/', ".");
+            format!("{module}:{}", function.trim())
+        }
+        None => bare.rsplit_once('.').map(|(module, function)| format!("{module}:{function}"))?,
+    };
+    let (module, function) = guess.split_once(':')?;
+    if guess == text || !is_dotted_name(module) || !is_dotted_name(function) {
+        return None;
+    }
+    let arguments = if text.contains('(') { ", with the arguments under `with`" } else { "" };
+    Some(format!("did you mean `{}`{arguments}?", super::problem::quotable(&guess)))
+}
+
+impl Scenario {
+    /// The scenario of `leakgate call module:function`: all defaults, no budgets, the current folder.
+    pub fn for_call(target: &str) -> Result<Scenario, CallTargetError> {
+        let target: CallTarget = target.parse()?;
+        Ok(Scenario {
+            name: folder_name(&target),
+            line: 0,
+            work: Work::Call {
+                target,
+                arguments: serde_json::Map::new(),
+                setup: None,
+                teardown: None,
+                keep_result: false,
+                warmup: DEFAULT_WARMUP,
+                iterations: DEFAULT_ITERATIONS,
+            },
+            cwd: PathBuf::from("."),
+            env: BTreeMap::new(),
+            timeout: DEFAULT_TIMEOUT,
+            memory_limit: MemoryLimit::Auto,
+            budgets: Vec::new(),
+        })
+    }
+}
+
+/// `shop.quotes.quote`: at most 100 letters, none that a scenario's name may not have.
+fn folder_name(target: &CallTarget) -> String {
+    let plain = |letter: char| if letter.is_ascii_alphanumeric() || letter == '.' { letter } else { '_' };
+    format!("{}.{}", target.module, target.function).chars().map(plain).take(100).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_function_is_named_by_module_and_dotted_attribute() {
+        let target: CallTarget = "shop.quotes:Quote.total".parse().expect("well formed");
+        assert_eq!((target.module.as_str(), target.function.as_str()), ("shop.quotes", "Quote.total"));
+        assert_eq!(target.to_string(), "shop.quotes:Quote.total");
+    }
+
+    #[test]
+    fn what_was_probably_meant_is_offered() {
+        let help = |text: &str| text.parse::<CallTarget>().expect_err("malformed").help;
+        assert_eq!(help("shop.quotes.quote").as_deref(), Some("did you mean `shop.quotes:quote`?"));
+        assert_eq!(help("shop/quotes.py:quote").as_deref(), Some("did you mean `shop.quotes:quote`?"));
+        assert_eq!(
+            help("shop.quotes:quote(3)").as_deref(),
+            Some("did you mean `shop.quotes:quote`, with the arguments under `with`?")
+        );
+        for hopeless in ["", ":", "a:", ":b", "a b", "a::b", "1a:b", "a:b:c", "..:x", "é"] {
+            assert_eq!(help(hopeless), None, "for {hopeless:?}");
+        }
+    }
+
+    #[test]
+    fn a_call_without_configuration_has_the_defaults_and_a_name_fit_for_a_folder() {
+        let scenario = Scenario::for_call("app.modèle:load_all").expect("well formed");
+        assert_eq!(scenario.name, "app.mod_le.load_all");
+        assert!(matches!(scenario.work, Work::Call { warmup: 5, iterations: 20, keep_result: false, .. }));
+        assert_eq!(scenario.timeout, Duration::from_secs(300));
+        assert!(Scenario::for_call("app.load").is_err());
+    }
+}

@@ -1,0 +1,437 @@
+//! What can be typed: one table of keys. Validation, its messages, the JSON Schema and `docs/configuration.md`
+//! are made from it or tested against it.
+
+use super::model::BudgetKey;
+
+/// A mapping of the file that has keys of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Section {
+    /// The file itself.
+    Top,
+    /// Below `defaults`.
+    Defaults,
+    /// A scenario.
+    Scenario,
+    /// Below `budgets`.
+    Budgets,
+    /// A budget written as a mapping.
+    Limit,
+}
+
+impl Section {
+    /// All sections, from the outside in.
+    pub const ALL: [Section; 5] =
+        [Section::Top, Section::Defaults, Section::Scenario, Section::Budgets, Section::Limit];
+
+    /// The keys of this section, in the order in which documentation lists them.
+    pub fn keys(self) -> impl Iterator<Item = &'static Key> {
+        KEYS.iter().filter(move |key| key.sections.contains(&self))
+    }
+
+    /// Keys of later versions: known to the design, refused here with a message of their own.
+    pub fn later_keys(self) -> &'static [&'static str] {
+        LATER_KEYS.iter().find(|(section, _)| *section == self).map_or(&[], |(_, names)| names)
+    }
+
+    /// Where a key of this section goes, for messages.
+    pub(super) fn place(self) -> &'static str {
+        match self {
+            Section::Top => "at the top of the file",
+            Section::Defaults => "under `defaults`",
+            Section::Scenario => "directly in a scenario",
+            Section::Budgets => "under `budgets`",
+            Section::Limit => "in a budget, as in `peak: { max: 80 MiB, warn: 60 MiB }`",
+        }
+    }
+}
+
+/// One key with all that is said about it.
+#[derive(Debug, Clone, Copy)]
+pub struct Key {
+    /// Where it may stand.
+    pub sections: &'static [Section],
+    /// The key as typed.
+    pub name: &'static str,
+    /// What its value is.
+    pub kind: Kind,
+    /// Which scenarios it is for.
+    pub scope: Scope,
+    /// What holds without it.
+    pub default: &'static str,
+    /// What it means, in one or two sentences.
+    pub meaning: &'static str,
+    /// A value as it would be typed, on one line.
+    pub example: &'static str,
+}
+
+/// Which scenarios a key is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// All of them.
+    Any,
+    /// Those with `run`.
+    Run,
+    /// Those with `call`.
+    Call,
+}
+
+/// The kinds of values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The number 1.
+    Version,
+    /// `auto` or a path.
+    Python,
+    /// The mapping of defaults.
+    Defaults,
+    /// The mapping from names to scenarios.
+    Scenarios,
+    /// A list of words, or a text that is split into words.
+    Command,
+    /// `module:function`.
+    Target,
+    /// Any mapping.
+    Arguments,
+    /// `keep` or `drop`.
+    ResultPolicy,
+    /// A path of a folder.
+    Folder,
+    /// Names with texts.
+    Environment,
+    /// A number with a unit of time.
+    Duration,
+    /// `auto` or a size.
+    MemoryLimit,
+    /// A whole number from this on, at most a million.
+    Iterations {
+        /// The smallest number that is accepted.
+        least: u32,
+    },
+    /// A list of numbers from 0 to 255.
+    ExitCodes,
+    /// The mapping of budgets.
+    Budgets,
+    /// A size, or a mapping with `max` and `warn`.
+    SizeBudget,
+    /// A count, or a mapping with `max` and `warn`.
+    CountBudget,
+    /// A size in a size budget, a count in a count budget.
+    Amount,
+}
+
+impl Kind {
+    /// The kind in words, as documentation and messages print it.
+    pub fn words(self) -> &'static str {
+        match self {
+            Kind::Version => "the number 1",
+            Kind::Python => "`auto` or a path",
+            Kind::Defaults => "a mapping",
+            Kind::Scenarios => "a mapping from names to scenarios",
+            Kind::Command => "a list of words, or a text",
+            Kind::Target => "`module:function`",
+            Kind::Arguments => "a mapping of arguments",
+            Kind::ResultPolicy => "`keep` or `drop`",
+            Kind::Folder => "a path",
+            Kind::Environment => "a mapping from names to texts",
+            Kind::Duration => "a duration",
+            Kind::MemoryLimit => "`auto` or a size",
+            Kind::Iterations { least: 0 } => "a whole number",
+            Kind::Iterations { .. } => "a whole number, at least 1",
+            Kind::ExitCodes => "a list of numbers from 0 to 255",
+            Kind::Budgets => "a mapping of budgets",
+            Kind::SizeBudget => "a size, or `{ max, warn }`",
+            Kind::CountBudget => "a count, or `{ max, warn }`",
+            Kind::Amount => "a size or a count",
+        }
+    }
+}
+
+const TOP: &[Section] = &[Section::Top];
+const SCENARIO: &[Section] = &[Section::Scenario];
+const SHARED: &[Section] = &[Section::Scenario, Section::Defaults];
+const BUDGETS: &[Section] = &[Section::Budgets];
+const LIMIT: &[Section] = &[Section::Limit];
+
+/// Most iterations that a scenario may ask for.
+pub const MOST_ITERATIONS: u32 = 1_000_000;
+
+/// All keys of this version.
+pub const KEYS: &[Key] = &[
+    Key {
+        sections: TOP,
+        name: "version",
+        kind: Kind::Version,
+        scope: Scope::Any,
+        default: "required",
+        meaning: "The version of this format.",
+        example: "1",
+    },
+    Key {
+        sections: TOP,
+        name: "python",
+        kind: Kind::Python,
+        scope: Scope::Any,
+        default: "`auto`",
+        meaning: "The Python that scenarios use. `auto` finds the project's; a path with a `/` starts at the file's folder, \
+                  a bare name is searched in `PATH`.",
+        example: "auto",
+    },
+    Key {
+        sections: TOP,
+        name: "defaults",
+        kind: Kind::Defaults,
+        scope: Scope::Any,
+        default: "none",
+        meaning: "What holds for every scenario that does not say otherwise. `env` and `budgets` are merged key by key.",
+        example: "{ timeout: 2 min }",
+    },
+    Key {
+        sections: TOP,
+        name: "scenarios",
+        kind: Kind::Scenarios,
+        scope: Scope::Any,
+        default: "required",
+        meaning: "The scenarios. A name has letters, digits, `-`, `_` and `.`, begins with a letter or a digit, is at \
+                  most 100 long and has no two dots in a row.",
+        example: "{ import-app: { run: python -c 'import shop' } }",
+    },
+    Key {
+        sections: SCENARIO,
+        name: "run",
+        kind: Kind::Command,
+        scope: Scope::Run,
+        default: "this or `call`",
+        meaning: "A command. A list is executed as it is; a text is split into words as a shell would, without a shell.",
+        example: "[python, -c, \"import shop.main\"]",
+    },
+    Key {
+        sections: SCENARIO,
+        name: "until",
+        kind: Kind::Duration,
+        scope: Scope::Run,
+        default: "its own end",
+        meaning: "For a program that never ends by itself: ended with SIGTERM after this time and judged as it stood. \
+                  Must be shorter than `timeout`.",
+        example: "10 s",
+    },
+    Key {
+        sections: SCENARIO,
+        name: "exit_codes",
+        kind: Kind::ExitCodes,
+        scope: Scope::Run,
+        default: "`[0]`",
+        meaning: "The exit codes that are no error.",
+        example: "[0, 3]",
+    },
+    Key {
+        sections: SCENARIO,
+        name: "call",
+        kind: Kind::Target,
+        scope: Scope::Call,
+        default: "this or `run`",
+        meaning: "A Python function, called once per iteration. The function may be dotted: `shop.quotes:Quote.total`.",
+        example: "shop.quotes:quote",
+    },
+    Key {
+        sections: SCENARIO,
+        name: "with",
+        kind: Kind::Arguments,
+        scope: Scope::Call,
+        default: "none",
+        meaning: "Keyword arguments of every call: texts, numbers, booleans, `null`, lists and mappings.",
+        example: "{ sku: A-1, amount: 3 }",
+    },
+    Key {
+        sections: SCENARIO,
+        name: "setup",
+        kind: Kind::Target,
+        scope: Scope::Call,
+        default: "none",
+        meaning: "A function called once before the first iteration.",
+        example: "tests.perf:warm_database",
+    },
+    Key {
+        sections: SCENARIO,
+        name: "teardown",
+        kind: Kind::Target,
+        scope: Scope::Call,
+        default: "none",
+        meaning: "A function called once after the last iteration.",
+        example: "tests.perf:close_database",
+    },
+    Key {
+        sections: SCENARIO,
+        name: "result",
+        kind: Kind::ResultPolicy,
+        scope: Scope::Call,
+        default: "`drop`",
+        meaning: "What becomes of the returned object. `keep`: `retained` is measured while it lives, then it is dropped \
+                  and `left` is measured.",
+        example: "keep",
+    },
+    Key {
+        sections: SHARED,
+        name: "warmup",
+        kind: Kind::Iterations { least: 0 },
+        scope: Scope::Call,
+        default: "5",
+        meaning: "Iterations that are run first and not judged.",
+        example: "5",
+    },
+    Key {
+        sections: SHARED,
+        name: "iterations",
+        kind: Kind::Iterations { least: 1 },
+        scope: Scope::Call,
+        default: "20",
+        meaning: "Iterations that are judged.",
+        example: "20",
+    },
+    Key {
+        sections: SCENARIO,
+        name: "cwd",
+        kind: Kind::Folder,
+        scope: Scope::Any,
+        default: "the file's folder",
+        meaning: "The folder to run in, from the file's folder on. It must exist and lie inside the project: the nearest \
+                  folder above the file that has a `.git`, else the file's own.",
+        example: "services/shop",
+    },
+    Key {
+        sections: SHARED,
+        name: "env",
+        kind: Kind::Environment,
+        scope: Scope::Any,
+        default: "none",
+        meaning: "Variables added to the environment. Numbers and booleans are passed as they are typed.",
+        example: "{ SHOP_MODE: test, WORKERS: 2 }",
+    },
+    Key {
+        sections: SHARED,
+        name: "timeout",
+        kind: Kind::Duration,
+        scope: Scope::Any,
+        default: "`5 min`",
+        meaning: "A scenario that takes longer is ended, which is an error.",
+        example: "90 s",
+    },
+    Key {
+        sections: SHARED,
+        name: "memory_limit",
+        kind: Kind::MemoryLimit,
+        scope: Scope::Any,
+        default: "`auto`",
+        meaning: "A scenario that uses more is ended with a finding that says who held it. `auto`: 80 % of the \
+                  container's limit or of the free memory.",
+        example: "2 GiB",
+    },
+    Key {
+        sections: SHARED,
+        name: "budgets",
+        kind: Kind::Budgets,
+        scope: Scope::Any,
+        default: "none",
+        meaning: "What the scenario may cost.",
+        example: "{ peak: 80 MiB, threads: 0 }",
+    },
+    budget(BudgetKey::Peak, "Most live bytes of the process at any moment since its start.", "80 MiB"),
+    budget(BudgetKey::PeakAdded, "Most live bytes above the start of an iteration.", "4 MiB"),
+    budget(
+        BudgetKey::Retained,
+        "Live bytes after the work and a garbage collection; for `run`, before the interpreter is torn down.",
+        "24 MiB",
+    ),
+    budget(BudgetKey::Left, "Live bytes above the start, after the result was dropped.", "8 MiB"),
+    budget(BudgetKey::Rss, "Largest resident set, the tracker's own memory not counted.", "1.3 GiB"),
+    budget(BudgetKey::Growth, "Retained bytes added per iteration, once warm.", "64 B"),
+    budget(
+        BudgetKey::Blocks,
+        "Live blocks: at the end for `run`, added over the judged iterations for `call`.",
+        "100",
+    ),
+    budget(BudgetKey::Fds, "File descriptors open at the end that were not open at the start.", "0"),
+    budget(BudgetKey::Threads, "Threads alive at the end that were not alive at the start.", "0"),
+    Key {
+        sections: LIMIT,
+        name: "max",
+        kind: Kind::Amount,
+        scope: Scope::Any,
+        default: "none",
+        meaning: "Above this the scenario fails; exactly at it, it passes.",
+        example: "1.6 GiB",
+    },
+    Key {
+        sections: LIMIT,
+        name: "warn",
+        kind: Kind::Amount,
+        scope: Scope::Any,
+        default: "none",
+        meaning: "Above this the report warns. At most `max`.",
+        example: "1.4 GiB",
+    },
+];
+
+/// A budget's key: its name, kind and scope come from `BudgetKey`.
+const fn budget(key: BudgetKey, meaning: &'static str, example: &'static str) -> Key {
+    Key {
+        sections: BUDGETS,
+        name: key.name(),
+        kind: if key.is_bytes() { Kind::SizeBudget } else { Kind::CountBudget },
+        scope: if key.needs_iterations() { Scope::Call } else { Scope::Any },
+        default: "not judged",
+        meaning,
+        example,
+    }
+}
+
+/// Keys that later versions have.
+const LATER_KEYS: &[(Section, &[&str])] = &[
+    (Section::Top, &["fail_on", "allow", "rules"]),
+    (Section::Defaults, &["confirm", "strict", "jobs", "time", "max_iterations"]),
+    (
+        Section::Scenario,
+        &[
+            "serve",
+            "pytest",
+            "drive",
+            "ready",
+            "scope",
+            "between",
+            "exclusive",
+            "measure",
+            "checkpoints",
+            "follow",
+            "suspect",
+            "repeat_for",
+            "tests",
+            "confirm",
+            "strict",
+            "time",
+            "max_iterations",
+        ],
+    ),
+    (Section::Limit, &["increase", "of"]),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_section_has_a_key_twice_or_both_now_and_later() {
+        for section in Section::ALL {
+            let mut names: Vec<&str> = section.keys().map(|key| key.name).collect();
+            names.extend(section.later_keys());
+            let count = names.len();
+            names.sort_unstable();
+            names.dedup();
+            assert_eq!(names.len(), count, "in {section:?}");
+        }
+    }
+
+    #[test]
+    fn every_budget_is_in_the_table() {
+        let names: Vec<&str> = Section::Budgets.keys().map(|key| key.name).collect();
+        assert_eq!(names, BudgetKey::ALL.map(BudgetKey::name));
+    }
+}

@@ -1,0 +1,216 @@
+//! From the tree of the file to the configuration that is used. Collects every problem before it gives up.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::budgets::{self, Audience};
+use super::fields::{self, Fields};
+use super::model::{Budget, Config, DEFAULT_TIMEOUT, MemoryLimit, PythonChoice, Scenario, Work};
+use super::paths;
+use super::problem::{Problems, quotable};
+use super::schema::{Scope, Section};
+use super::tree::{Entry, Node, Value};
+use super::values;
+use super::work::{self, Repeats};
+use crate::units;
+
+/// Longest name of a scenario.
+const LONGEST_NAME: usize = 100;
+
+/// Checks the whole file. `None` when there are problems.
+pub(super) fn config(problems: &mut Problems<'_>, root: &Node, path: &Path, dir: &Path) -> Option<Config> {
+    if matches!(root.value, Value::Null) {
+        let help = "a configuration begins with `version: 1` and `scenarios:`";
+        problems.add(&(0..0), "the file is empty").help(help);
+        return None;
+    }
+    let fields = Fields::read(problems, root, Section::Top, "the file")?;
+    version(problems, &fields);
+    let python = match fields.get("python") {
+        Some(entry) => paths::python(problems, entry, dir),
+        None => Some(PythonChoice::Auto),
+    };
+    let defaults =
+        fields.get("defaults").and_then(|entry| Defaults::read(problems, entry)).unwrap_or_default();
+    let scenarios = scenarios(problems, &fields, &defaults, dir);
+    Some(Config { path: path.to_owned(), dir: dir.to_owned(), python: python?, scenarios })
+}
+
+fn version(problems: &mut Problems<'_>, fields: &Fields<'_>) {
+    let Some(entry) = fields.get("version") else {
+        problems.add(&(0..0), "`version` is missing; expected `version: 1` at the top of the file");
+        return;
+    };
+    match &entry.value.value {
+        Value::Number(number) if number.as_u64() == Some(1) => {}
+        Value::Number(_) => {
+            let typed = quotable(problems.text_at(&entry.value.span));
+            let message =
+                format!("version {typed} of the configuration is not known; this leakgate reads version 1");
+            problems.add(&entry.value.span, message);
+        }
+        _ => values::wrong_kind(problems, "`version`", &entry.value, "the number 1"),
+    }
+}
+
+/// What holds for every scenario that does not say otherwise.
+#[derive(Debug, Default)]
+struct Defaults {
+    timeout: Option<Duration>,
+    memory_limit: Option<MemoryLimit>,
+    repeats: Repeats,
+    env: BTreeMap<String, String>,
+    budgets: Vec<Budget>,
+}
+
+impl Defaults {
+    fn read(problems: &mut Problems<'_>, entry: &Entry) -> Option<Defaults> {
+        let fields = Fields::read(problems, &entry.value, Section::Defaults, "`defaults`")?;
+        Some(Defaults::of(problems, &fields, Audience::Others))
+    }
+
+    /// The keys that a scenario and the defaults have in common.
+    fn of(problems: &mut Problems<'_>, fields: &Fields<'_>, audience: Audience) -> Defaults {
+        Defaults {
+            timeout: fields.get("timeout").and_then(|entry| values::duration(problems, entry)),
+            memory_limit: fields.get("memory_limit").and_then(|entry| memory_limit(problems, entry)),
+            repeats: Repeats::read(problems, fields),
+            env: fields.get("env").map(|entry| values::environment(problems, entry)).unwrap_or_default(),
+            budgets: fields
+                .get("budgets")
+                .map(|entry| budgets::read(problems, entry, audience))
+                .unwrap_or_default(),
+        }
+    }
+}
+
+fn memory_limit(problems: &mut Problems<'_>, entry: &Entry) -> Option<MemoryLimit> {
+    if matches!(&entry.value.value, Value::Text(text) if text == "auto") {
+        return Some(MemoryLimit::Auto);
+    }
+    let size = values::size(problems, "`memory_limit`", &entry.value, "`auto` or a size such as 2 GiB")?;
+    if size == 0 {
+        problems.add(&entry.value.span, "`memory_limit` must be more than 0; expected `auto` or a size");
+        return None;
+    }
+    Some(MemoryLimit::Bytes(size))
+}
+
+fn scenarios(
+    problems: &mut Problems<'_>,
+    fields: &Fields<'_>,
+    defaults: &Defaults,
+    dir: &Path,
+) -> Vec<Scenario> {
+    let Some(entry) = fields.get("scenarios") else {
+        problems.add(&(0..0), "`scenarios` is missing; expected a mapping from names to scenarios");
+        return Vec::new();
+    };
+    let Value::Map(entries) = &entry.value.value else {
+        values::wrong_kind(problems, "`scenarios`", &entry.value, "a mapping from names to scenarios");
+        return Vec::new();
+    };
+    if entries.is_empty() {
+        problems.add(&entry.key_span, "`scenarios` is empty; expected at least one scenario");
+    }
+    fields::report_duplicates(problems, entries);
+    entries.iter().filter_map(|entry| scenario(problems, entry, defaults, dir)).collect()
+}
+
+fn scenario(problems: &mut Problems<'_>, entry: &Entry, defaults: &Defaults, dir: &Path) -> Option<Scenario> {
+    name(problems, entry);
+    let label = format!("scenario `{}`", quotable(&entry.key));
+    let fields = Fields::read(problems, &entry.value, Section::Scenario, &label)?;
+    let scope = scope(problems, entry, &fields, &label);
+    let audience = if scope == Some(Scope::Run) { Audience::Run } else { Audience::Others };
+    let own = Defaults::of(problems, &fields, audience);
+    let cwd = match fields.get("cwd") {
+        Some(entry) => paths::folder(problems, entry, dir),
+        None => Some(PathBuf::from(dir)),
+    };
+    let timeout = own.timeout.or(defaults.timeout).unwrap_or(DEFAULT_TIMEOUT);
+    let work = match scope? {
+        Scope::Run => work::run(problems, fields.get("run")?, &fields),
+        _ => work::call(problems, fields.get("call")?, &fields, own.repeats.or(defaults.repeats)),
+    }?;
+    until_before_timeout(problems, &fields, &work, timeout);
+    Some(Scenario {
+        name: entry.key.clone(),
+        line: problems.line_at(entry.key_span.start),
+        budgets: merged(own.budgets, &defaults.budgets, &work),
+        work,
+        cwd: cwd?,
+        env: defaults.env.clone().into_iter().chain(own.env).collect(),
+        timeout,
+        memory_limit: own.memory_limit.or(defaults.memory_limit).unwrap_or(MemoryLimit::Auto),
+    })
+}
+
+fn name(problems: &mut Problems<'_>, entry: &Entry) {
+    let name = &entry.key;
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.');
+    let begins = name.starts_with(|first: char| first.is_ascii_alphanumeric());
+    if !begins || !name.chars().all(plain) || name.contains("..") || name.len() > LONGEST_NAME {
+        let message = format!(
+            "`{}` cannot be the name of a scenario; expected at most {LONGEST_NAME} letters, digits, `-`, `_` and `.`, \
+             a letter or digit first, no `..`",
+            quotable(name)
+        );
+        problems.add(&entry.key_span, message);
+    }
+}
+
+/// Whether the scenario is a `run` or a `call`.
+fn scope(problems: &mut Problems<'_>, entry: &Entry, fields: &Fields<'_>, label: &str) -> Option<Scope> {
+    let scope = match (fields.get("run"), fields.get("call")) {
+        (Some(_), None) => Scope::Run,
+        (None, Some(_)) => Scope::Call,
+        (Some(run), Some(call)) => {
+            let (first, second) =
+                if run.key_span.start < call.key_span.start { (run, call) } else { (call, run) };
+            let message = format!("{label} has both `run` and `call`; expected exactly one of them");
+            problems.add(&second.key_span, message).also(&first.key_span, "the other one");
+            return None;
+        }
+        (None, None) => {
+            if !names_later_work(&entry.value) {
+                let message = format!("{label} has neither `run` nor `call`; expected exactly one of them");
+                problems.add(&entry.key_span, message);
+            }
+            return None;
+        }
+    };
+    work::report_foreign_keys(problems, fields, scope);
+    Some(scope)
+}
+
+/// Whether the scenario's work is of a kind that later versions have: that is reported, and enough.
+fn names_later_work(node: &Node) -> bool {
+    let later = |entry: &Entry| matches!(entry.key.as_str(), "serve" | "pytest");
+    matches!(&node.value, Value::Map(entries) if entries.iter().any(later))
+}
+
+fn until_before_timeout(problems: &mut Problems<'_>, fields: &Fields<'_>, work: &Work, timeout: Duration) {
+    let (Work::Run { until: Some(until), .. }, Some(entry)) = (work, fields.get("until")) else { return };
+    if *until >= timeout {
+        let message = format!(
+            "`until` ({}) is not shorter than `timeout` ({}): the scenario would always be ended as hanging",
+            units::duration_text(*until),
+            units::duration_text(timeout)
+        );
+        problems.add(&entry.value.span, message).help("set a longer `timeout`");
+    }
+}
+
+/// The scenario's own budgets, and those of the defaults that it does not set and that can be measured for it.
+fn merged(mut own: Vec<Budget>, defaults: &[Budget], work: &Work) -> Vec<Budget> {
+    let is_call = matches!(work, Work::Call { .. });
+    for budget in defaults {
+        let set = own.iter().any(|other| other.key == budget.key);
+        if !set && (is_call || !budget.key.needs_iterations()) {
+            own.push(*budget);
+        }
+    }
+    own
+}

@@ -1,0 +1,244 @@
+//! From a decoded process file to the model.
+
+use leakgate_capture::read::{File, Moment, SiteEntry};
+use leakgate_capture::{
+    FRAME_NATIVE, FRAME_PYTHON, Function, KIND_PEAK, NOTE_CHILD, NOTE_DEBUG_ALLOCATOR, NOTE_DEEP,
+    NOTE_FORKED, NOTE_FULL, NOTE_NOT_RESERVED, NOTE_STUCK, NOTE_THREADS, NOTE_UNKNOWN_PYTHON, STATE_ENDED,
+};
+
+use super::model::{
+    Allocator, Amount, Checkpoint, CheckpointKind, Domain, Frame, FrameId, Process, Profile, Site, StackId,
+    StackNode, Thread, ThreadId, Totals,
+};
+use super::symbols::Symbols;
+
+/// Makes the model of one process.
+pub(super) fn profile(file: &File) -> Profile {
+    let moments = Moments::of(file);
+    let sites: Vec<Site> =
+        file.sites.iter().enumerate().skip(1).filter_map(|(id, entry)| site(id, entry, &moments)).collect();
+    Profile {
+        process: process(file),
+        frames: frames(file),
+        stacks: file.nodes.iter().map(stack_node).collect(),
+        totals: totals(&sites),
+        sites,
+        threads: file
+            .threads
+            .iter()
+            .enumerate()
+            .map(|(id, thread)| Thread { name: thread_name(id, &thread.name, thread.used), tid: thread.tid })
+            .collect(),
+        histogram: histogram(file),
+        checkpoints: moments.checkpoints,
+        notes: notes(file),
+    }
+}
+
+fn process(file: &File) -> Process {
+    let head = &file.head;
+    let python = head.python.to_be_bytes();
+    Process {
+        pid: head.pid,
+        parent: head.parent,
+        command: head.command.clone(),
+        interpreter: (head.python != 0).then(|| format!("CPython {}.{}.{}", python[0], python[1], python[2])),
+        ended: head.state == STATE_ENDED,
+        started_ms: head.started_ms,
+        lost: head.lost,
+        tracker_bytes: head.tracker_bytes,
+    }
+}
+
+fn stack_node(node: &leakgate_capture::NodeRecord) -> StackNode {
+    StackNode { caller: StackId(node.caller), frame: FrameId(node.frame) }
+}
+
+fn thread_name(id: usize, name: &str, used: u32) -> String {
+    let name = match (id, name) {
+        (0, _) => "threads not told apart",
+        (_, "") => "unnamed thread",
+        (_, name) => name,
+    };
+    if used > 1 && id != 0 { format!("{name} (+{} before it)", used - 1) } else { name.to_owned() }
+}
+
+fn frames(file: &File) -> Vec<Frame> {
+    let mut symbols = Symbols::new(file);
+    file.frames
+        .iter()
+        .map(|frame| match frame.kind {
+            FRAME_PYTHON => Frame::Python {
+                function: file.string(frame.name).into_owned(),
+                file: file.string(frame.file).into_owned(),
+                line: frame.line,
+            },
+            FRAME_NATIVE => symbols.frame(frame.address),
+            _ => Frame::Note(file.string(frame.name).into_owned()),
+        })
+        .collect()
+}
+
+/// Adds up the threads' histograms, without the empty classes at the end.
+fn histogram(file: &File) -> Vec<u64> {
+    let mut sum = vec![0u64; 64];
+    for thread in &file.threads {
+        for (class, count) in thread.histogram.iter().enumerate().take(64) {
+            sum[class] = sum[class].saturating_add(*count);
+        }
+    }
+    let used = sum.iter().rposition(|count| *count > 0).map_or(0, |last| last + 1);
+    sum.truncate(used);
+    sum
+}
+
+fn amount(bytes: i64, blocks: i64) -> Amount {
+    Amount { bytes: bytes.max(0) as u64, blocks: blocks.max(0) as u64 }
+}
+
+fn allocator(number: u8) -> Option<Allocator> {
+    let function = Function::from_number(number)?;
+    let domain = match function.domain() {
+        leakgate_capture::Domain::Heap => Domain::Heap,
+        leakgate_capture::Domain::PythonMemory => Domain::PythonMemory,
+        leakgate_capture::Domain::PythonObject => Domain::PythonObject,
+        leakgate_capture::Domain::Anonymous => Domain::Anonymous,
+        leakgate_capture::Domain::File => Domain::File,
+        leakgate_capture::Domain::Reserved => Domain::Reserved,
+    };
+    Some(Allocator { name: function.name(), domain })
+}
+
+fn site(id: usize, entry: &SiteEntry, moments: &Moments) -> Option<Site> {
+    let record = &entry.record;
+    let now = amount(entry.live_bytes, entry.live_blocks);
+    let peak = match &moments.peak {
+        Some(frozen) => frozen.get(id).copied().unwrap_or_default(),
+        None => amount(entry.peak_bytes, entry.peak_blocks),
+    };
+    Some(Site {
+        stack: StackId(record.stack),
+        allocator: allocator(record.function)?,
+        thread: ThreadId(record.thread.into()),
+        peak,
+        end: moments.exit.as_ref().map_or(now, |frozen| frozen.get(id).copied().unwrap_or_default()),
+        total: Amount { bytes: record.total_bytes, blocks: record.total_blocks },
+    })
+}
+
+fn totals(sites: &[Site]) -> Totals {
+    let counted = || sites.iter().filter(|site| site.allocator.domain.counts());
+    Totals {
+        peak: counted().map(|site| site.peak).sum(),
+        end: counted().map(|site| site.end).sum(),
+        total: counted().map(|site| site.total).sum(),
+    }
+}
+
+/// The frozen moments, worked out from what changed between them.
+struct Moments {
+    checkpoints: Vec<Checkpoint>,
+    /// By site id, the composition of the highest peak, where it was in an earlier window than the last.
+    peak: Option<Vec<Amount>>,
+    /// By site id, what was live when the interpreter ended.
+    exit: Option<Vec<Amount>>,
+}
+
+impl Moments {
+    fn of(file: &File) -> Self {
+        let mut now = vec![Amount::default(); file.sites.len()];
+        let mut moments = Moments { checkpoints: Vec::new(), peak: None, exit: None };
+        for moment in &file.moments {
+            if moment.head.kind == KIND_PEAK {
+                moments.peak = Some(composition(moment, file.sites.len()));
+                continue;
+            }
+            for entry in &moment.entries {
+                now[entry.site as usize] = amount(entry.bytes, entry.blocks);
+            }
+            let Some(kind) = kind(moment.head.kind) else { continue };
+            if kind == CheckpointKind::Exit {
+                moments.exit = Some(now.clone());
+            }
+            moments.checkpoints.push(checkpoint(kind, moment, &now));
+        }
+        let last_window: i64 =
+            file.sites.iter().skip(1).filter(|entry| counts(entry)).map(|entry| entry.peak_bytes).sum();
+        if last_window > file.head.best_peak {
+            moments.peak = None;
+        }
+        moments
+    }
+}
+
+fn counts(entry: &SiteEntry) -> bool {
+    allocator(entry.record.function).is_some_and(|allocator| allocator.domain.counts())
+}
+
+fn composition(moment: &Moment, sites: usize) -> Vec<Amount> {
+    let mut amounts = vec![Amount::default(); sites];
+    for entry in &moment.entries {
+        amounts[entry.site as usize] = amount(entry.bytes, entry.blocks);
+    }
+    amounts
+}
+
+fn kind(number: u32) -> Option<CheckpointKind> {
+    Some(match number {
+        0 => CheckpointKind::Start,
+        1 => CheckpointKind::Iteration,
+        2 => CheckpointKind::Retained,
+        3 => CheckpointKind::Left,
+        4 => CheckpointKind::Exit,
+        _ => return None,
+    })
+}
+
+/// Site indices of the model are site ids less 1: id 0 is not a site.
+fn checkpoint(kind: CheckpointKind, moment: &Moment, now: &[Amount]) -> Checkpoint {
+    let live = now.iter().enumerate().skip(1).filter(|(_, amount)| **amount != Amount::default());
+    Checkpoint {
+        kind,
+        iteration: moment.head.iteration,
+        live: amount(moment.head.live_bytes, moment.head.live_blocks),
+        window_peak: moment.head.window_peak.max(0) as u64,
+        sites: live.map(|(id, amount)| (id as u32 - 1, *amount)).collect(),
+    }
+}
+
+/// The header's notes, in sentences.
+fn notes(file: &File) -> Vec<String> {
+    const NOTES: &[(u32, &str)] = &[
+        (
+            NOTE_FULL,
+            "the capture could not grow (disk full, or a file size limit): later stacks are not told apart",
+        ),
+        (
+            NOTE_UNKNOWN_PYTHON,
+            "this version of CPython has no known layout: native memory only, without Python stacks",
+        ),
+        (NOTE_DEBUG_ALLOCATOR, "Python's debug allocator was on: Python objects count as native heap"),
+        (NOTE_THREADS, "more than 4,095 threads at once: the others' allocations have no stack"),
+        (NOTE_STUCK, "a thread did not leave the tracker: the peak's composition may miss its last event"),
+        (NOTE_NOT_RESERVED, "the file system cannot reserve space for the capture"),
+        (NOTE_DEEP, "some stacks are deeper than 65,536 frames: their outermost frames are missing"),
+        (NOTE_CHILD, "a forked child could not be given a capture of its own and was not recorded"),
+    ];
+    let mut notes: Vec<String> = NOTES
+        .iter()
+        .filter(|(bit, _)| file.head.notes & bit != 0)
+        .map(|(_, text)| (*text).to_owned())
+        .collect();
+    if file.head.notes & NOTE_FORKED != 0 {
+        notes.push(format!(
+            "forked from process {}: {} in {} blocks were inherited at that moment",
+            file.head.parent,
+            crate::units::Bytes(file.head.inherited_bytes),
+            crate::units::grouped(file.head.inherited_blocks)
+        ));
+    }
+    if file.head.lost > 0 {
+        notes.push(format!("{} events could not be recorded: figures are lower bounds", file.head.lost));
+    }
+    notes
+}

@@ -1,0 +1,64 @@
+//! The seal of a finished capture: length and CRC-32 of each file, so that damage is noticed and not reported as memory.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::load::LoadError;
+
+/// Name of the seal in a capture folder.
+pub const NAME: &str = "seal.json";
+
+/// What the seal says of one file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sealed {
+    /// Its length in bytes.
+    pub length: u64,
+    /// Its CRC-32 (ISO 3309).
+    pub crc32: u32,
+}
+
+/// Seals every file of a capture whose processes have all ended.
+///
+/// # Errors
+/// When a file cannot be read or the seal cannot be written.
+pub fn write(folder: &Path) -> std::io::Result<()> {
+    let mut files = BTreeMap::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name != NAME && entry.file_type()?.is_file() {
+            files.insert(name, seal(&fs::read(entry.path())?));
+        }
+    }
+    fs::write(folder.join(NAME), serde_json::to_string_pretty(&files)?)
+}
+
+fn seal(bytes: &[u8]) -> Sealed {
+    Sealed { length: bytes.len() as u64, crc32: crc32fast::hash(bytes) }
+}
+
+/// Compares the files with the seal. A capture without one (still running, or its recorder was killed) is taken as it is.
+pub(super) fn check(folder: &Path) -> Result<(), LoadError> {
+    let path = folder.join(NAME);
+    let Ok(text) = fs::read_to_string(&path) else {
+        return Ok(());
+    };
+    let files: BTreeMap<String, Sealed> = serde_json::from_str(&text)
+        .map_err(|error| LoadError::Damaged { path: path.clone(), what: error.to_string() })?;
+    for (name, sealed) in files {
+        let path = folder.join(&name);
+        let bytes = fs::read(&path).map_err(|error| LoadError::Folder { path: path.clone(), error })?;
+        let found = seal(&bytes);
+        if found.length != sealed.length {
+            let what = format!("it has {} bytes instead of {}", found.length, sealed.length);
+            return Err(LoadError::Damaged { path, what });
+        }
+        if found != sealed {
+            return Err(LoadError::Damaged { path, what: "its checksum differs".to_owned() });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,228 @@
+//! The file that both sides hold: handing out its chunks, making it longer, finding records in it.
+//!
+//! The file is opened for each step of growth only, so that the program never sees a descriptor of ours.
+
+use core::ptr::null_mut;
+use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
+
+use leakgate_capture::{
+    CHUNK, HEADER_LEN, Header, MAGIC, MAX_CHUNKS, NOTE_FULL, NOTE_NOT_RESERVED, Section, VERSION,
+};
+
+use crate::lock::Lock;
+use crate::sys;
+
+/// Chunks of a new file, and of each step by which it grows.
+const FIRST: usize = 16;
+const STEP: usize = 64;
+const MAX_SEGMENTS: usize = MAX_CHUNKS / STEP + 2;
+const MAX_PATH: usize = 1024;
+
+static HEADER: AtomicPtr<Header> = AtomicPtr::new(null_mut());
+static CHUNKS: [[AtomicPtr<u8>; MAX_CHUNKS]; 9] =
+    [const { [const { AtomicPtr::new(null_mut()) }; MAX_CHUNKS] }; 9];
+static FILE: Lock<File> = Lock::new(File {
+    path: [0; MAX_PATH],
+    segments: [Segment { at: 0, chunks: 0 }; MAX_SEGMENTS],
+    count: 0,
+    used: 2,
+    restricted: false,
+});
+static MAPPED: AtomicUsize = AtomicUsize::new(0);
+
+#[derive(Clone, Copy)]
+struct Segment {
+    at: usize,
+    chunks: usize,
+}
+
+struct File {
+    path: [u8; MAX_PATH],
+    segments: [Segment; MAX_SEGMENTS],
+    count: usize,
+    /// Chunks in use; the header's own count may be a parent's.
+    used: usize,
+    /// A seccomp filter was there when recording began: nothing is opened later.
+    restricted: bool,
+}
+
+/// The header. Panics never: before `create` succeeded nothing in the tracker asks for it.
+#[inline(always)]
+pub(crate) fn header() -> *mut Header {
+    HEADER.load(Ordering::Relaxed)
+}
+
+/// Sets note bits, for the reader to tell.
+pub(crate) fn note(bits: u32) {
+    header_word(core::mem::offset_of!(Header, notes)).fetch_or(bits, Ordering::Relaxed);
+}
+
+/// A 32-bit field of the header, shared with the reader outside.
+pub(crate) fn header_word(offset: usize) -> &'static AtomicU32 {
+    // SAFETY: the header is mapped for the process's life and `offset` is one of its aligned 32-bit fields.
+    unsafe { &*header().cast::<u8>().add(offset).cast::<AtomicU32>() }
+}
+
+/// Bytes of the file that are mapped.
+pub(crate) fn mapped() -> usize {
+    MAPPED.load(Ordering::Relaxed)
+}
+
+/// Creates the file `path` (ended by a 0 byte), which must not exist. `None` when it cannot be made.
+pub(crate) fn create(path: &[u8]) -> Option<()> {
+    let mut file = FILE.lock();
+    file.path.get_mut(..path.len())?.copy_from_slice(path);
+    file.restricted = sys::is_restricted();
+    let fd = sys::open(path, libc::O_RDWR | libc::O_CREAT | libc::O_EXCL)?;
+    let grown = sys::grow(&fd, FIRST * CHUNK);
+    if grown == sys::Grown::Failed {
+        return None;
+    }
+    let at = sys::map_file(&fd, 0, FIRST * CHUNK, 0)?;
+    file.segments[0] = Segment { at: at as usize, chunks: FIRST };
+    file.count = 1;
+    MAPPED.store(FIRST * CHUNK, Ordering::Relaxed);
+    HEADER.store(at.cast(), Ordering::Release);
+    let header = header();
+    // SAFETY: the file is new, zeroed, ours alone, and longer than the header.
+    unsafe {
+        (*header).version = VERSION;
+        (*header).chunks = 2;
+        (*header).magic = MAGIC;
+    }
+    if grown == sys::Grown::LengthOnly {
+        note(NOTE_NOT_RESERVED);
+    }
+    Some(())
+}
+
+/// Where the command line goes: the bytes of chunk 0 behind the header.
+pub(crate) fn command_area() -> (*mut u8, usize) {
+    // SAFETY: chunk 0 is mapped and longer than the header.
+    (unsafe { header().cast::<u8>().add(HEADER_LEN) }, CHUNK - HEADER_LEN)
+}
+
+/// The bytes of a section that begin at `offset`, whose chunk is made if it is not there. `None`: no more space.
+#[inline(always)]
+pub(crate) fn place(section: Section, offset: usize) -> Option<*mut u8> {
+    let ordinal = offset / CHUNK;
+    let chunk = CHUNKS[section as usize].get(ordinal)?.load(Ordering::Acquire);
+    let chunk = if chunk.is_null() { hand_out(section, ordinal)? } else { chunk };
+    // SAFETY: the rest of a division by CHUNK is inside the chunk.
+    Some(unsafe { chunk.add(offset % CHUNK) })
+}
+
+/// As `place`, without making the chunk.
+#[inline(always)]
+pub(crate) fn present(section: Section, offset: usize) -> Option<*mut u8> {
+    let chunk = CHUNKS[section as usize].get(offset / CHUNK)?.load(Ordering::Acquire);
+    if chunk.is_null() {
+        return None;
+    }
+    // SAFETY: as in `place`.
+    Some(unsafe { chunk.add(offset % CHUNK) })
+}
+
+#[cold]
+#[inline(never)]
+fn hand_out(section: Section, ordinal: usize) -> Option<*mut u8> {
+    let mut file = FILE.lock();
+    let slot = &CHUNKS[section as usize][ordinal];
+    if !slot.load(Ordering::Acquire).is_null() {
+        return Some(slot.load(Ordering::Acquire));
+    }
+    let header = header();
+    let number = file.used;
+    if number >= MAX_CHUNKS {
+        note(NOTE_FULL);
+        return None;
+    }
+    if number >= file.chunks() && file.extend().is_none() {
+        note(NOTE_FULL);
+        return None;
+    }
+    let chunk = file.address_of(number)?;
+    let entry = section.entry(ordinal as u32);
+    // SAFETY: chunk 1 is the directory; `number` is below the entries it has.
+    unsafe { header.cast::<u8>().add(CHUNK).cast::<u32>().add(number).write(entry) };
+    file.used = number + 1;
+    header_word(core::mem::offset_of!(Header, chunks)).store(file.used as u32, Ordering::Release);
+    slot.store(chunk, Ordering::Release);
+    Some(chunk)
+}
+
+impl File {
+    fn chunks(&self) -> usize {
+        self.segments[..self.count].iter().map(|segment| segment.chunks).sum()
+    }
+
+    fn address_of(&self, number: usize) -> Option<*mut u8> {
+        let mut first = 0;
+        for segment in &self.segments[..self.count] {
+            if number < first + segment.chunks {
+                return Some((segment.at + (number - first) * CHUNK) as *mut u8);
+            }
+            first += segment.chunks;
+        }
+        None
+    }
+
+    /// Makes the file longer by a step. Refused when the program may not open files any more.
+    fn extend(&mut self) -> Option<()> {
+        if self.count == MAX_SEGMENTS || self.restricted || sys::is_restricted() {
+            return None;
+        }
+        let old = self.chunks();
+        let fd = sys::open(&self.path, libc::O_RDWR)?;
+        match sys::grow(&fd, (old + STEP) * CHUNK) {
+            sys::Grown::Failed => return None,
+            sys::Grown::LengthOnly => note(NOTE_NOT_RESERVED),
+            sys::Grown::Reserved => {}
+        }
+        let at = sys::map_file(&fd, old * CHUNK, STEP * CHUNK, 0)?;
+        self.segments[self.count] = Segment { at: at as usize, chunks: STEP };
+        self.count += 1;
+        MAPPED.fetch_add(STEP * CHUNK, Ordering::Relaxed);
+        Some(())
+    }
+}
+
+/// Makes a copy of the whole file under a new name and maps that in place of the old one: for a forked child, whose
+/// parent goes on with the old one. All addresses stay as they are.
+pub(crate) fn move_to(path: &[u8]) -> Option<()> {
+    FILE.release();
+    let mut file = FILE.lock();
+    let fd = sys::open(path, libc::O_RDWR | libc::O_CREAT | libc::O_EXCL)?;
+    let length = file.chunks() * CHUNK;
+    if sys::grow(&fd, length) == sys::Grown::Failed {
+        return None;
+    }
+    let used = file.used * CHUNK;
+    let mut offset = 0;
+    for segment in &file.segments[..file.count] {
+        let bytes = (segment.chunks * CHUNK).min(used.saturating_sub(offset));
+        if !sys::write_at(&fd, segment.at as *const u8, bytes, offset) {
+            return None;
+        }
+        offset += segment.chunks * CHUNK;
+    }
+    let mut offset = 0;
+    for segment in &file.segments[..file.count] {
+        sys::map_file(&fd, offset, segment.chunks * CHUNK, segment.at)?;
+        offset += segment.chunks * CHUNK;
+    }
+    header_word(core::mem::offset_of!(Header, chunks)).store(file.used as u32, Ordering::Release);
+    file.path = [0; MAX_PATH];
+    file.path.get_mut(..path.len())?.copy_from_slice(path);
+    Some(())
+}
+
+/// Before a fork: no other thread may be in the middle of handing out a chunk.
+pub(crate) fn before_fork() {
+    FILE.acquire();
+}
+
+/// After a fork, in the parent.
+pub(crate) fn after_fork() {
+    FILE.release();
+}

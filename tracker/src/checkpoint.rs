@@ -1,0 +1,181 @@
+//! Freezing all sites: a record in the capture with the sites that changed since the last one.
+
+use core::mem::offset_of;
+use core::ptr::null_mut;
+use core::sync::atomic::{AtomicPtr, Ordering};
+
+use leakgate_capture::{
+    CHECKPOINT_MARK, CheckpointEntry, CheckpointRecord, Domain, ForeignRecord, Function, Header, KIND_PEAK,
+    Section, SiteRecord,
+};
+
+use crate::capture::{self, header, header_word, place, present};
+use crate::intern::INTERNER;
+use crate::{event, shadow, sys, thread};
+
+const SITES_A_CHUNK: usize = 1024;
+type Chunk = [(i64, i64); SITES_A_CHUNK];
+
+/// What each site had at the last checkpoint.
+static LAST: [AtomicPtr<Chunk>; 16384] = [const { AtomicPtr::new(null_mut()) }; 16384];
+
+/// The sums of a checkpoint.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Frozen {
+    pub bytes: i64,
+    pub blocks: i64,
+    pub window_peak: i64,
+}
+
+/// Freezes all sites, and begins a new window for the peak.
+pub(crate) fn take(kind: u32, iteration: u32) -> Frozen {
+    let Some(thread) = thread::current() else {
+        return Frozen::default();
+    };
+    measure_self();
+    event::with_world_stopped_by(thread, || {
+        let sites = INTERNER.lock().sites();
+        // SAFETY: the header is mapped, and the world is stopped.
+        let head = unsafe { &mut *header() };
+        let window_peak = head.peak_bytes;
+        if window_peak > head.best_peak && write(KIND_PEAK, iteration, sites, window_peak).is_some() {
+            head.best_peak = window_peak;
+        }
+        let frozen = write(kind, iteration, sites, window_peak).unwrap_or_else(|| {
+            event::lost();
+            Frozen { bytes: head.live_bytes, blocks: 0, window_peak }
+        });
+        head.peak_bytes = head.live_bytes;
+        head.epoch = head.epoch.wrapping_add(1);
+        frozen
+    })
+}
+
+/// Updates the tracker's own size, exactly.
+pub(crate) fn measure_self() {
+    let tables = INTERNER.lock().bytes() + thread::cache_bytes();
+    let used =
+        header_word(offset_of!(Header, chunks)).load(Ordering::Relaxed) as usize * leakgate_capture::CHUNK;
+    let sum = tables + used.min(capture::mapped()) + shadow::resident();
+    // SAFETY: the header is mapped; one aligned store.
+    unsafe { (&raw mut (*header()).tracker_bytes).write_volatile(sum as u64) };
+}
+
+/// In a forked child: its checkpoints begin anew.
+pub(crate) fn restart() {
+    // SAFETY: the header is mapped, and this is the only thread.
+    unsafe { (*header()).checkpoints = 0 };
+    for chunk in &LAST {
+        let chunk = chunk.load(Ordering::Relaxed);
+        if !chunk.is_null() {
+            // SAFETY: chunks are mapped for ever.
+            unsafe { chunk.write_bytes(0, 1) };
+        }
+    }
+}
+
+/// A place in the stream of checkpoints, filled word by word: no word crosses a chunk.
+struct Stream {
+    at: usize,
+}
+
+impl Stream {
+    fn put<T: Copy>(&mut self, record: &T) -> Option<()> {
+        let words = size_of::<T>() / 8;
+        let from = core::ptr::from_ref(record).cast::<u64>();
+        for index in 0..words {
+            let to = place(Section::Checkpoints, self.at)?;
+            // SAFETY: the record has that many aligned words, and so has the stream.
+            unsafe { to.cast::<u64>().write(from.add(index).read()) };
+            self.at += 8;
+        }
+        Some(())
+    }
+}
+
+fn write(kind: u32, iteration: u32, sites: u32, window_peak: i64) -> Option<Frozen> {
+    // SAFETY: the header is mapped.
+    let start = unsafe { (*header()).checkpoints } as usize;
+    let mut stream = Stream { at: start + size_of::<CheckpointRecord>() };
+    let mut record = CheckpointRecord {
+        mark: CHECKPOINT_MARK,
+        kind,
+        iteration,
+        window_peak,
+        at_ms: sys::now_ms(),
+        ..CheckpointRecord::default()
+    };
+    for site in 1..sites {
+        let (bytes, blocks) = if kind == KIND_PEAK { at_peak(site) } else { now(site) }?;
+        if counts(site) {
+            record.live_bytes += bytes;
+            record.live_blocks += blocks;
+        }
+        let is_news =
+            if kind == KIND_PEAK { bytes != 0 || blocks != 0 } else { is_changed(site, (bytes, blocks))? };
+        if is_news {
+            record.entries += 1;
+            stream.put(&CheckpointEntry { site: u64::from(site), bytes, blocks })?;
+        }
+    }
+    let end = stream.at;
+    Stream { at: start }.put(&record)?;
+    // SAFETY: the header is mapped; the stream is counted after it was written.
+    unsafe { (&raw mut (*header()).checkpoints).write_volatile(end as u64) };
+    Some(Frozen { bytes: record.live_bytes, blocks: record.live_blocks, window_peak })
+}
+
+fn own(site: u32) -> Option<&'static SiteRecord> {
+    let at = present(Section::Sites, site as usize * size_of::<SiteRecord>())?;
+    // SAFETY: a mapped record, and the world is stopped.
+    Some(unsafe { &*at.cast() })
+}
+
+fn foreign(site: u32) -> ForeignRecord {
+    match present(Section::Foreign, site as usize * size_of::<ForeignRecord>()) {
+        // SAFETY: as above.
+        Some(at) => unsafe { at.cast::<ForeignRecord>().read() },
+        None => ForeignRecord::default(),
+    }
+}
+
+fn counts(site: u32) -> bool {
+    let function = own(site).and_then(|site| Function::from_number(site.function));
+    function
+        .is_some_and(|function| function.domain() != Domain::File && function.domain() != Domain::Reserved)
+}
+
+fn now(site: u32) -> Option<(i64, i64)> {
+    let (own, foreign) = (own(site)?, foreign(site));
+    Some((own.live_bytes - foreign.freed_bytes, own.live_blocks - foreign.freed_blocks))
+}
+
+fn at_peak(site: u32) -> Option<(i64, i64)> {
+    let (own, foreign) = (own(site)?, foreign(site));
+    // SAFETY: the header is mapped, and the world is stopped.
+    let epoch = unsafe { (*header()).epoch };
+    let held = if own.epoch == epoch {
+        (own.peak_bytes, own.peak_blocks)
+    } else {
+        (own.live_bytes, own.live_blocks)
+    };
+    let freed = if foreign.epoch == epoch {
+        (foreign.peak_bytes, foreign.peak_blocks)
+    } else {
+        (foreign.freed_bytes, foreign.freed_blocks)
+    };
+    Some((held.0 - freed.0, held.1 - freed.1))
+}
+
+/// Whether a site differs from the last checkpoint; remembers it.
+fn is_changed(site: u32, amount: (i64, i64)) -> Option<bool> {
+    let slot = &LAST[site as usize / SITES_A_CHUNK];
+    if slot.load(Ordering::Relaxed).is_null() {
+        slot.store(sys::map(size_of::<Chunk>())?.cast(), Ordering::Relaxed);
+    }
+    // SAFETY: chunks are mapped for ever, and the world is stopped.
+    let last = unsafe { &mut (&mut *slot.load(Ordering::Relaxed))[site as usize % SITES_A_CHUNK] };
+    let changed = *last != amount;
+    *last = amount;
+    Some(changed)
+}

@@ -1,0 +1,435 @@
+//! An allocation or a free: the counters, the peak, and the protocol between threads.
+//!
+//! The peak must be exact, and so must its composition, without a lock on the ordinary event. Three modes:
+//!
+//! ```text
+//!            a second thread comes                 near the peak
+//!   SINGLE ─────────────────────────► EXACT ◄──────────────────────────► FREE
+//!     ▲                                 │          far below the peak
+//!     └─────────────────────────────────┘
+//!            one thread is left (that thread itself goes back)
+//! ```
+//!
+//! - SINGLE: one thread; it counts and raises the peak with plain stores.
+//! - EXACT: every event is counted under the lock, and the peak is raised there.
+//! - FREE: published live bytes plus `SLACK` for each thread stay below the peak, so no new peak can come: each thread
+//!   counts on its own sites and keeps up to `SLACK` bytes unpublished. Frees of other threads' blocks take the lock.
+//!
+//! Leaving SINGLE or FREE, the lock's holder sets the mode, has the kernel fence all threads (`membarrier`), and
+//! waits until no thread is in an event that began under the old mode; then it takes in what they kept. A thread that
+//! begins later sees the new mode: it marks itself before it reads the mode.
+//!
+//! A site's composition of the peak is brought up to date only when the site changes: if its `epoch` is not the
+//! present peak's, its value has not changed since that peak and is copied first.
+
+use core::mem::offset_of;
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, compiler_fence, fence};
+
+use leakgate_capture::{ForeignRecord, Function, Header, NOTE_FORKED, NOTE_STUCK, Section, SiteRecord};
+
+use crate::capture::{header, header_word, note, place, present};
+use crate::lock::Lock;
+use crate::thread::{self, FAST, OUTSIDE, PENDING, SLOW, Thread};
+use crate::{python, shadow, stack, sys};
+
+const SINGLE: u32 = 0;
+const EXACT: u32 = 1;
+const FREE: u32 = 2;
+const SLACK: i64 = 64 * 1024;
+/// Functions from this number on do not count as memory (file mappings, reserved space).
+const FIRST_UNCOUNTED: u8 = 40;
+
+static MODE: AtomicU32 = AtomicU32::new(EXACT);
+static WORLD: Lock<()> = Lock::new(());
+/// Kernel id of the thread that stopped the world: a signal handler on it must not wait for itself.
+static STOPPER: AtomicU32 = AtomicU32::new(0);
+/// Without `membarrier` each event carries its own fence.
+static FENCED: AtomicBool = AtomicBool::new(false);
+
+/// Finds out how threads can be fenced. Called once, before there are events.
+pub(crate) fn begin() {
+    FENCED.store(!sys::register_barrier(), Ordering::Relaxed);
+}
+
+/// Counts a block that was just handed out.
+#[inline(always)]
+pub(crate) fn allocated(address: usize, size: usize, function: Function, caller: usize) {
+    if address == 0 {
+        return;
+    }
+    let Some(thread) = thread::current() else {
+        return allocated_by_nobody(address, size, function);
+    };
+    if thread.inside != 0 {
+        return;
+    }
+    if thread.suppressed != 0 {
+        return freed(address);
+    }
+    let site = stack::site(thread, function, caller);
+    match shadow::set(address, size as u64, site) {
+        Ok(None) => {}
+        // The block that stood there was freed where no hook saw it.
+        Ok(Some(stale)) => count(thread, stale.site, -(stale.size as i64), -1),
+        Err(()) => return lost(),
+    }
+    tally(thread, size);
+    count(thread, site, size as i64, 1);
+}
+
+/// Counts the free of a block, before it is really freed. Blocks that are not tracked are ignored.
+#[inline(always)]
+pub(crate) fn freed(address: usize) {
+    if let Some(block) = shadow::take(address) {
+        gone(address, block);
+    }
+}
+
+/// Counts a block that `shadow::take` took as freed.
+#[inline(always)]
+pub(crate) fn gone(address: usize, block: shadow::Block) {
+    if block.code {
+        python::code_freed(address);
+    }
+    match thread::current() {
+        Some(thread) => count(thread, block.site, -(block.size as i64), -1),
+        None => by_nobody(block.site, -(block.size as i64), -1),
+    }
+}
+
+/// Counts a change of a site that has no slot (a mapping).
+pub(crate) fn changed(site: u32, bytes: i64, blocks: i64) {
+    match thread::current() {
+        Some(thread) => count(thread, site, bytes, blocks),
+        None => by_nobody(site, bytes, blocks),
+    }
+}
+
+/// Counts a request in the thread's histogram of sizes.
+#[inline(always)]
+pub(crate) fn tally(thread: &Thread, size: usize) {
+    let class = ((usize::BITS - size.leading_zeros()) as usize).min(63);
+    // SAFETY: the record is mapped for the process's life; only its own thread writes the histogram.
+    unsafe { (*thread.record).histogram[class] += 1 };
+}
+
+/// Notes an event that could not be recorded.
+#[cold]
+pub(crate) fn lost() {
+    // SAFETY: the header is mapped; this field is an aligned word written with atomics only.
+    let lost = unsafe { &*(&raw mut (*header()).lost).cast::<AtomicU64>() };
+    lost.fetch_add(1, Ordering::Relaxed);
+}
+
+#[inline(always)]
+fn count(thread: &mut Thread, site: u32, bytes: i64, blocks: i64) {
+    if thread.in_event.load(Ordering::Relaxed) != OUTSIDE {
+        return defer(thread, site, bytes, blocks);
+    }
+    thread.in_event.store(FAST, Ordering::Relaxed);
+    compiler_fence(Ordering::SeqCst);
+    if FENCED.load(Ordering::Relaxed) {
+        fence(Ordering::SeqCst);
+    }
+    let mode = MODE.load(Ordering::Relaxed);
+    let record = site_record(site);
+    if mode == SINGLE {
+        single(thread, record, site, (bytes, blocks));
+    } else if mode == FREE && is_own(thread, record) && fits(thread, record, bytes) {
+        apply(record, bytes, blocks);
+    } else {
+        slow(Some(thread), site, bytes, blocks);
+    }
+    compiler_fence(Ordering::SeqCst);
+    thread.in_event.store(OUTSIDE, Ordering::Release);
+    if thread.pending_count != 0 {
+        drain(thread);
+    }
+}
+
+/// The record of a site that was interned, so its chunk is there.
+#[inline(always)]
+fn site_record(site: u32) -> *mut SiteRecord {
+    present(Section::Sites, site as usize * size_of::<SiteRecord>())
+        .map_or_else(|| header().cast(), |record| record.cast())
+}
+
+#[inline(always)]
+fn is_own(thread: &Thread, record: *mut SiteRecord) -> bool {
+    // SAFETY: a mapped record; its thread never changes.
+    unsafe { (*record).thread == thread.id }
+}
+
+#[inline(always)]
+fn counts(record: *mut SiteRecord) -> bool {
+    // SAFETY: a mapped record; its function never changes.
+    unsafe { (*record).function < FIRST_UNCOUNTED }
+}
+
+/// In FREE: whether the thread may keep this event unpublished; keeps it then.
+#[inline(always)]
+fn fits(thread: &Thread, record: *mut SiteRecord, bytes: i64) -> bool {
+    if !counts(record) {
+        return true;
+    }
+    let delta = thread.delta.load(Ordering::Relaxed) + bytes;
+    if !(-SLACK..=SLACK).contains(&delta) {
+        return false;
+    }
+    thread.delta.store(delta, Ordering::Relaxed);
+    true
+}
+
+#[inline(always)]
+fn single(thread: &Thread, record: *mut SiteRecord, site: u32, change: (i64, i64)) {
+    if is_own(thread, record) {
+        apply(record, change.0, change.1);
+    } else {
+        apply_foreign(record, site, change.0, change.1);
+    }
+    if counts(record) {
+        publish(change.0);
+    }
+}
+
+/// Changes the site's own half. The order of the stores keeps the record right if the process is killed between them.
+#[inline(always)]
+fn apply(record: *mut SiteRecord, bytes: i64, blocks: i64) {
+    let epoch = epoch();
+    // SAFETY: a mapped record; its own half is written by its thread, or under the lock when it has none.
+    let record = unsafe { &mut *record };
+    if record.epoch != epoch {
+        record.peak_bytes = record.live_bytes;
+        record.peak_blocks = record.live_blocks;
+        compiler_fence(Ordering::SeqCst);
+        record.epoch = epoch;
+        compiler_fence(Ordering::SeqCst);
+    }
+    record.live_bytes += bytes;
+    record.live_blocks += blocks;
+    if blocks > 0 || bytes > 0 {
+        record.total_bytes += bytes as u64;
+        record.total_blocks += blocks as u64;
+    }
+}
+
+/// Changes the half of a site that threads other than its own write: under the lock, or in SINGLE.
+#[inline(never)]
+fn apply_foreign(own: *mut SiteRecord, site: u32, bytes: i64, blocks: i64) {
+    let Some(record) = place(Section::Foreign, site as usize * size_of::<ForeignRecord>()) else {
+        return lost();
+    };
+    let epoch = epoch();
+    // SAFETY: a mapped record, written under the lock or by the only thread.
+    let record = unsafe { &mut *record.cast::<ForeignRecord>() };
+    if record.epoch != epoch {
+        record.peak_bytes = record.freed_bytes;
+        record.peak_blocks = record.freed_blocks;
+        compiler_fence(Ordering::SeqCst);
+        record.epoch = epoch;
+        compiler_fence(Ordering::SeqCst);
+    }
+    record.freed_bytes -= bytes;
+    record.freed_blocks -= blocks;
+    debug_assert!(!own.is_null());
+}
+
+#[inline(always)]
+fn epoch() -> u32 {
+    // SAFETY: the header is mapped; the epoch changes in SINGLE or under the lock in EXACT only.
+    unsafe { (*header()).epoch }
+}
+
+/// Adds to the published live bytes, and raises the peak. In SINGLE or under the lock.
+#[inline(always)]
+fn publish(bytes: i64) {
+    // SAFETY: the header is mapped; see above for who writes.
+    let header = unsafe { &mut *header() };
+    header.live_bytes += bytes;
+    if header.live_bytes > header.peak_bytes {
+        header.peak_bytes = header.live_bytes;
+        header.epoch = header.epoch.wrapping_add(1);
+    }
+}
+
+/// The ordinary event's other way: under the lock.
+#[cold]
+#[inline(never)]
+fn slow(thread: Option<&mut Thread>, site: u32, bytes: i64, blocks: i64) {
+    if let Some(thread) = thread.as_deref() {
+        thread.in_event.store(SLOW, Ordering::Release);
+    }
+    let _guard = WORLD.lock();
+    let stopper = if thread.is_some() { 0 } else { sys::gettid() };
+    STOPPER.store(stopper, Ordering::Relaxed);
+    if MODE.load(Ordering::Relaxed) == SINGLE {
+        stop();
+    }
+    let record = site_record(site);
+    let id = thread.as_deref().map_or(0, |thread| thread.id);
+    // SAFETY: a mapped record; its thread never changes.
+    if unsafe { (*record).thread } == id {
+        apply(record, bytes, blocks);
+    } else {
+        apply_foreign(record, site, bytes, blocks);
+    }
+    let bytes = if counts(record) { bytes } else { 0 };
+    if MODE.load(Ordering::Relaxed) == EXACT {
+        publish(bytes);
+        relax(thread.is_some());
+        return;
+    }
+    let delta = thread.as_deref().map_or(0, |thread| thread.delta.swap(0, Ordering::Relaxed));
+    // SAFETY: the header is mapped; the lock is held.
+    let header = unsafe { &mut *header() };
+    header.live_bytes += delta;
+    if header.live_bytes + bytes + reach() >= header.peak_bytes {
+        stop();
+    }
+    publish(bytes);
+}
+
+/// How far all threads together may be ahead of what is published.
+fn reach() -> i64 {
+    thread::active() as i64 * SLACK
+}
+
+/// From EXACT back to a mode without the lock, when that is right. `known`: the caller has a record.
+fn relax(known: bool) {
+    // SAFETY: the header is mapped; the lock is held.
+    let header = unsafe { &*header() };
+    if known && thread::active() == 1 {
+        MODE.store(SINGLE, Ordering::Relaxed);
+    } else if header.live_bytes + 2 * reach() < header.peak_bytes {
+        MODE.store(FREE, Ordering::Relaxed);
+    }
+}
+
+/// Goes to EXACT: no thread is in an event of its own any more, and all that they kept is published. Under the lock.
+fn stop() {
+    MODE.store(EXACT, Ordering::SeqCst);
+    if !sys::barrier() {
+        // Every thread fences by itself where the kernel could not do it at the start; a filter that came later
+        // leaves the time that stores take to become visible.
+        fence(Ordering::SeqCst);
+        for _ in 0..64 {
+            sys::yield_now();
+        }
+    }
+    for thread in thread::all() {
+        wait_for(&thread.in_event);
+        let delta = thread.delta.swap(0, Ordering::Relaxed);
+        // SAFETY: the header is mapped; the lock is held.
+        unsafe { (*header()).live_bytes += delta };
+    }
+}
+
+fn wait_for(in_event: &AtomicU32) {
+    let start = sys::now_ms();
+    let mut tries = 0u32;
+    while in_event.load(Ordering::Acquire) == FAST {
+        tries += 1;
+        if tries.is_multiple_of(256) {
+            sys::yield_now();
+            // A signal handler that left with longjmp in the middle of an event never comes back.
+            if sys::now_ms() > start + 1000 {
+                note(NOTE_STUCK);
+                return;
+            }
+        }
+        core::hint::spin_loop();
+    }
+}
+
+/// Runs `f` while no thread counts anything; the figures in the header are exact then.
+pub(crate) fn with_world_stopped<T>(f: impl FnOnce() -> T) -> T {
+    let _guard = WORLD.lock();
+    STOPPER.store(sys::gettid(), Ordering::Relaxed);
+    if MODE.load(Ordering::Relaxed) != EXACT {
+        stop();
+    }
+    let result = f();
+    STOPPER.store(0, Ordering::Relaxed);
+    result
+}
+
+/// As `with_world_stopped`, for a thread with a record: its signal handlers' events wait until afterwards.
+pub(crate) fn with_world_stopped_by<T>(thread: &mut Thread, f: impl FnOnce() -> T) -> T {
+    let before = thread.in_event.swap(SLOW, Ordering::Relaxed);
+    let result = with_world_stopped(f);
+    thread.in_event.store(before, Ordering::Release);
+    result
+}
+
+#[cold]
+#[inline(never)]
+fn allocated_by_nobody(address: usize, size: usize, function: Function) {
+    if !thread::is_ready() {
+        return;
+    }
+    let site = stack::overflow(function);
+    match shadow::set(address, size as u64, site) {
+        Ok(None) => {}
+        Ok(Some(stale)) => by_nobody(stale.site, -(stale.size as i64), -1),
+        Err(()) => return lost(),
+    }
+    by_nobody(site, size as i64, 1);
+}
+
+/// An event on a thread that has no record: always under the lock.
+#[cold]
+#[inline(never)]
+fn by_nobody(site: u32, bytes: i64, blocks: i64) {
+    if !thread::is_ready() {
+        return;
+    }
+    if STOPPER.load(Ordering::Relaxed) == sys::gettid() {
+        return lost();
+    }
+    slow(None, site, bytes, blocks);
+}
+
+/// An event of a signal handler in the middle of another event: left for the next ordinary one.
+#[cold]
+#[inline(never)]
+fn defer(thread: &mut Thread, site: u32, bytes: i64, blocks: i64) {
+    if thread.pending_count == PENDING {
+        return lost();
+    }
+    thread.pending[thread.pending_count] = (site, bytes, blocks);
+    thread.pending_count += 1;
+}
+
+#[cold]
+#[inline(never)]
+fn drain(thread: &mut Thread) {
+    while thread.pending_count > 0 {
+        thread.pending_count -= 1;
+        let (site, bytes, blocks) = thread.pending[thread.pending_count];
+        count(thread, site, bytes, blocks);
+    }
+}
+
+/// Before a fork: the child must find no lock taken and no record half written.
+pub(crate) fn before_fork() {
+    WORLD.acquire();
+}
+
+/// After a fork, in the parent.
+pub(crate) fn after_fork() {
+    WORLD.release();
+}
+
+/// In a forked child, alone: sets live figures to what the shadow table and the mappings hold.
+pub(crate) fn restart(live_bytes: i64) {
+    WORLD.release();
+    STOPPER.store(0, Ordering::Relaxed);
+    MODE.store(EXACT, Ordering::Relaxed);
+    // SAFETY: the header is mapped, and this is the only thread.
+    let header = unsafe { &mut *header() };
+    header.live_bytes = live_bytes;
+    header.peak_bytes = live_bytes;
+    header.best_peak = 0;
+    header.epoch = header.epoch.wrapping_add(1);
+    header_word(offset_of!(Header, notes)).store(NOTE_FORKED, Ordering::Relaxed);
+}

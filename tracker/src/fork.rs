@@ -1,0 +1,135 @@
+//! A forked child gets a file of its own before it records anything, and never writes into its parent's.
+//!
+//! The child is recognised by a word that the kernel wipes at a fork, whichever way the fork was made; a `vfork`
+//! child shares the parent's memory, sees the word, and counts as the parent until it executes.
+
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
+
+use leakgate_capture::{MAX_SITES, Section, SiteRecord};
+
+use crate::intern::INTERNER;
+use crate::{capture, checkpoint, event, mapping, modules, python, shadow, start, sys};
+
+static WORD: AtomicPtr<AtomicU32> = AtomicPtr::new(core::ptr::null_mut());
+static LOST: AtomicBool = AtomicBool::new(false);
+
+/// Sets up the word and the handlers around `fork`. `None`: forks could not be recognised.
+pub(crate) fn begin() -> Option<()> {
+    let page = sys::map(4096)?;
+    if !sys::advise(page as usize, 4096, libc::MADV_WIPEONFORK) {
+        return None;
+    }
+    WORD.store(page.cast(), Ordering::Release);
+    mark();
+    unsafe extern "C" {
+        fn __register_atfork(
+            prepare: extern "C" fn(),
+            parent: extern "C" fn(),
+            child: Option<extern "C" fn()>,
+            object: *mut libc::c_void,
+        ) -> i32;
+    }
+    // SAFETY: the handlers live as long as the process: this library is never unloaded.
+    unsafe { __register_atfork(before, after, None, core::ptr::null_mut()) };
+    Some(())
+}
+
+fn mark() {
+    // SAFETY: the page lives for ever.
+    unsafe { &*WORD.load(Ordering::Acquire) }.store(1, Ordering::Release);
+}
+
+/// Whether this process is a fresh child: the word was wiped.
+pub(crate) fn is_child() -> bool {
+    let word = WORD.load(Ordering::Acquire);
+    // SAFETY: the page lives for ever.
+    !word.is_null() && unsafe { &*word }.load(Ordering::Acquire) == 0
+}
+
+/// Whether this process is a child that could not be given a file: it is not recorded.
+pub(crate) fn is_lost() -> bool {
+    LOST.load(Ordering::Acquire)
+}
+
+/// So that the child finds every lock free and every table whole. In the order in which they are nested.
+extern "C" fn before() {
+    if is_lost() {
+        return;
+    }
+    mapping::before_fork();
+    modules::before_fork();
+    INTERNER.acquire();
+    event::before_fork();
+    capture::before_fork();
+}
+
+extern "C" fn after() {
+    if is_lost() {
+        return;
+    }
+    capture::after_fork();
+    event::after_fork();
+    INTERNER.release();
+    modules::after_fork();
+    mapping::after_fork();
+}
+
+/// Gives a fresh child its own file, with the blocks it inherited as live. Runs on the child's only thread.
+pub(crate) fn begin_child() -> Option<()> {
+    mapping::after_fork();
+    modules::after_fork();
+    INTERNER.release();
+    python::after_fork();
+    let made = start::child_path(capture::move_to).is_some();
+    mark();
+    if !made {
+        LOST.store(true, Ordering::Release);
+        return None;
+    }
+    INTERNER.lock().republish();
+    modules::republish();
+    start::write_identity();
+    event::restart(inherit());
+    checkpoint::restart();
+    Some(())
+}
+
+/// Sets every site to what is live in this process; the sum of those that count.
+fn inherit() -> i64 {
+    let sites = INTERNER.lock().sites().min(MAX_SITES);
+    for site in 0..sites {
+        if let Some(record) = record(site) {
+            *record = SiteRecord {
+                stack: record.stack,
+                thread: record.thread,
+                function: record.function,
+                ..SiteRecord::default()
+            };
+        }
+        if let Some(foreign) = capture::present(Section::Foreign, site as usize * 64) {
+            // SAFETY: a mapped record of 64 bytes, and no other thread runs.
+            unsafe { foreign.write_bytes(0, 64) };
+        }
+    }
+    let (mut bytes, mut blocks) = (0, 0);
+    let mut add = |site: u32, size: u64| {
+        if let Some(record) = record(site) {
+            record.live_bytes += size as i64;
+            record.live_blocks += 1;
+            if record.function < 40 {
+                bytes += size as i64;
+                blocks += 1;
+            }
+        }
+    };
+    shadow::each(|block| add(block.site, block.size));
+    mapping::each(add);
+    start::write_inherited(bytes as u64, blocks);
+    bytes
+}
+
+fn record(site: u32) -> Option<&'static mut SiteRecord> {
+    let at = capture::present(Section::Sites, site as usize * size_of::<SiteRecord>())?;
+    // SAFETY: a mapped record, and no other thread runs.
+    Some(unsafe { &mut *at.cast::<SiteRecord>() })
+}

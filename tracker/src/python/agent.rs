@@ -1,0 +1,268 @@
+//! What runs inside the interpreter: the audit hook that tells when the user's code starts, and the builtin module
+//! `_leakgate`, which freezes sites at checkpoints and at the interpreter's end.
+
+use core::ffi::{CStr, c_char, c_int, c_void};
+use core::ptr::null_mut;
+use core::sync::atomic::{AtomicBool, Ordering};
+
+use super::api::{self, Object};
+use super::domains;
+use crate::{checkpoint, start, thread};
+
+static REHOOKED: AtomicBool = AtomicBool::new(false);
+static INSTALLED: AtomicBool = AtomicBool::new(false);
+
+const VARARGS: c_int = 1;
+const NOARGS: c_int = 4;
+const KIND_EXIT: u32 = 4;
+
+/// `PyMethodDef`.
+#[repr(C)]
+struct Method {
+    name: *const c_char,
+    function: Option<unsafe extern "C" fn(Object, Object) -> Object>,
+    flags: c_int,
+    doc: *const c_char,
+}
+
+// SAFETY: points at static text and functions only.
+unsafe impl Sync for Method {}
+
+macro_rules! method {
+    ($name:literal, $function:ident, $flags:ident, $doc:literal) => {
+        Method { name: $name.as_ptr(), function: Some($function), flags: $flags, doc: $doc.as_ptr() }
+    };
+}
+
+static METHODS: [Method; 4] = [
+    method!(c"call", call, VARARGS, c"call(function, args, kwargs): calls it with its allocations counted"),
+    method!(c"checkpoint", freeze, VARARGS, c"checkpoint(kind, iteration): freezes all sites"),
+    method!(
+        c"suppress",
+        suppress,
+        NOARGS,
+        c"suppress(): this thread's allocations are not counted from now on"
+    ),
+    method!(c"exit", exit, NOARGS, c"exit(): the interpreter is about to be torn down"),
+];
+
+/// Registers for the events that tell where the interpreter is. Before it is set up.
+pub(super) fn begin() {
+    if let Some(add) = api::PySys_AddAuditHook() {
+        // SAFETY: legal before the interpreter is set up; the function lives for ever.
+        unsafe { add(audit, null_mut()) };
+    }
+}
+
+/// Whether the debug allocator will be used although the environment asks for another: `-X dev` with `-E` or `-I`, or
+/// `PYTHONMALLOC` set to one.
+pub(super) fn debug_allocator_is_certain() -> bool {
+    if start::variable(b"PYTHONMALLOC=").is_some_and(|value| value.ends_with(b"debug")) {
+        return true;
+    }
+    let (mut ignores, mut dev, mut after_x) = (false, false, false);
+    for argument in start::arguments().skip(1) {
+        if after_x {
+            dev |= argument == b"dev";
+            after_x = false;
+            continue;
+        }
+        if argument.first() != Some(&b'-') || argument.starts_with(b"-c") || argument.starts_with(b"-m") {
+            break;
+        }
+        after_x = argument.ends_with(b"X");
+        dev |= argument.ends_with(b"Xdev");
+        ignores |= !argument.starts_with(b"-X") && argument.iter().any(|flag| matches!(flag, b'E' | b'I'));
+    }
+    ignores && dev
+}
+
+extern "C" fn audit(event: *const c_char, _: Object, _: *mut c_void) -> c_int {
+    if !REHOOKED.swap(true, Ordering::Relaxed) {
+        // An allocator named by the environment replaced the hooks while the interpreter was configured.
+        domains::hook();
+    }
+    if INSTALLED.load(Ordering::Relaxed) {
+        return 0;
+    }
+    // SAFETY: CPython passes the event's name, a C string.
+    let event = unsafe { CStr::from_ptr(event) }.to_bytes();
+    if event.starts_with(b"cpython.run_") && !INSTALLED.swap(true, Ordering::Relaxed) {
+        uncounted(|| {
+            if install().is_none() {
+                api::clear_error();
+            }
+        });
+        super::arm();
+    }
+    0
+}
+
+/// Runs `f` with this thread's allocations not counted.
+fn uncounted<T>(f: impl FnOnce() -> T) -> T {
+    with_suppressed(1, f)
+}
+
+fn with_suppressed<T>(suppressed: u32, f: impl FnOnce() -> T) -> T {
+    let before = thread::current().map(|thread| core::mem::replace(&mut thread.suppressed, suppressed));
+    let result = f();
+    if let (Some(thread), Some(before)) = (thread::current(), before) {
+        thread.suppressed = before;
+    }
+    result
+}
+
+/// Makes the module, and has `exit` called when the interpreter ends: last of all such functions, as it is the first.
+fn install() -> Option<()> {
+    // SAFETY: with the GIL; the functions take and give what their documentation says.
+    unsafe {
+        let module = api::PyImport_AddModule()?(c"_leakgate".as_ptr());
+        if module.is_null() {
+            return None;
+        }
+        for method in &METHODS {
+            let definition = core::ptr::from_ref(method).cast_mut().cast();
+            let function = api::PyCFunction_NewEx()?(definition, null_mut(), null_mut());
+            if function.is_null() {
+                return None;
+            }
+            api::PyObject_SetAttrString()?(module, method.name, function);
+            api::release(function);
+        }
+        let atexit = api::PyImport_ImportModule()?(c"atexit".as_ptr());
+        if atexit.is_null() {
+            return None;
+        }
+        let register = api::attribute(atexit, c"register")?;
+        let arguments = api::PyTuple_New()?(1);
+        api::PyTuple_SetItem()?(arguments, 0, api::attribute(module, c"exit")?);
+        api::release(api::PyObject_CallObject()?(register, arguments));
+        api::release(arguments);
+        api::release(register);
+        api::release(atexit);
+    }
+    Some(())
+}
+
+unsafe extern "C" fn suppress(_: Object, _: Object) -> Object {
+    if let Some(thread) = thread::current() {
+        thread.suppressed = 1;
+    }
+    none()
+}
+
+unsafe extern "C" fn call(_: Object, arguments: Object) -> Object {
+    let floor = api::top_frame();
+    let before = thread::current().map(|thread| core::mem::replace(&mut thread.floor, floor));
+    // SAFETY: with the GIL; `arguments` is the tuple of the call.
+    let result = with_suppressed(0, || unsafe { call_with(arguments) }.unwrap_or(null_mut()));
+    if let (Some(thread), Some(before)) = (thread::current(), before) {
+        thread.floor = before;
+    }
+    result
+}
+
+/// # Safety
+/// `arguments` must be a live tuple, with the GIL held.
+unsafe fn call_with(arguments: Object) -> Option<Object> {
+    // SAFETY: see above; items are borrowed from the tuple, which the caller holds.
+    unsafe {
+        let item = api::PyTuple_GetItem()?;
+        let (function, positional, named) = (item(arguments, 0), item(arguments, 1), item(arguments, 2));
+        if function.is_null() || positional.is_null() || named.is_null() {
+            return None;
+        }
+        Some(api::PyObject_Call()?(function, positional, named))
+    }
+}
+
+unsafe extern "C" fn freeze(_: Object, arguments: Object) -> Object {
+    // SAFETY: with the GIL; `arguments` is the tuple of the call.
+    unsafe { freeze_with(arguments) }.unwrap_or(null_mut())
+}
+
+/// # Safety
+/// `arguments` must be a live tuple, with the GIL held.
+unsafe fn freeze_with(arguments: Object) -> Option<Object> {
+    api::name_threads();
+    // SAFETY: see above; a missing or wrong item leaves an exception, which the caller passes on.
+    unsafe {
+        let item = api::PyTuple_GetItem()?;
+        let (kind, iteration) = (item(arguments, 0), item(arguments, 1));
+        if kind.is_null() || iteration.is_null() {
+            return None;
+        }
+        let as_long = api::PyLong_AsLong()?;
+        let (kind, iteration) = (as_long(kind), as_long(iteration));
+        let frozen = checkpoint::take(kind as u32, iteration as u32);
+        let result = api::PyTuple_New()?(3);
+        for (index, figure) in [frozen.bytes, frozen.blocks, frozen.window_peak].into_iter().enumerate() {
+            api::PyTuple_SetItem()?(result, index as isize, api::PyLong_FromLongLong()?(figure));
+        }
+        Some(result)
+    }
+}
+
+/// The interpreter's end: garbage is collected, so that what is left is retained, and all sites are frozen.
+unsafe extern "C" fn exit(_: Object, _: Object) -> Object {
+    if collect().is_none() {
+        api::clear_error();
+    }
+    uncounted(api::name_threads);
+    checkpoint::take(KIND_EXIT, 0);
+    none()
+}
+
+/// `gc.collect()` until nothing more is freed, at most three times, silent whatever the program set.
+fn collect() -> Option<()> {
+    // SAFETY: with the GIL; the functions take and give what their documentation says.
+    unsafe {
+        let gc = uncounted(|| api::PyImport_ImportModule().map(|import| import(c"gc".as_ptr())))?;
+        if gc.is_null() {
+            return None;
+        }
+        let debug = uncounted(|| api::call_method(gc, c"get_debug"))?;
+        set_debug(gc, api::PyLong_FromLongLong()?(0));
+        for _ in 0..3 {
+            let freed = api::call_method(gc, c"collect")?;
+            let count = api::PyLong_AsLong()?(freed);
+            api::release(freed);
+            if count == 0 {
+                break;
+            }
+        }
+        set_debug(gc, debug);
+        api::release(gc);
+    }
+    Some(())
+}
+
+/// Sets the collector's debugging flags; takes over the reference to `flags`.
+///
+/// # Safety
+/// With the GIL; `gc` is the module, `flags` an int.
+unsafe fn set_debug(gc: Object, flags: Object) {
+    let set = || {
+        // SAFETY: see above.
+        unsafe {
+            let set = api::attribute(gc, c"set_debug")?;
+            let arguments = api::PyTuple_New()?(1);
+            api::PyTuple_SetItem()?(arguments, 0, flags);
+            api::release(api::PyObject_CallObject()?(set, arguments));
+            api::release(arguments);
+            api::release(set);
+        }
+        Some(())
+    };
+    uncounted(set);
+}
+
+/// A new reference to `None`.
+fn none() -> Object {
+    let none = api::none();
+    if let Some(keep) = api::Py_IncRef() {
+        // SAFETY: with the GIL; None is a live object.
+        unsafe { keep(none) };
+    }
+    none
+}

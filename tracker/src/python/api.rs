@@ -1,0 +1,243 @@
+//! The few functions of CPython's C API that the tracker calls, found by name.
+
+use core::ffi::{CStr, c_char, c_int, c_long, c_void};
+use core::sync::atomic::{AtomicUsize, Ordering};
+
+use super::domains::Allocator;
+use super::frames;
+use crate::thread;
+
+/// A borrowed or owned Python object.
+pub(super) type Object = *mut c_void;
+
+macro_rules! functions {
+    ($($name:ident: fn($($argument:ty),*) -> $result:ty;)*) => {
+        #[allow(non_camel_case_types, reason = "CPython's own names")]
+        #[derive(Clone, Copy)]
+        enum Symbol { $($name,)* }
+
+        const NAMES: &[&CStr] = &[$({
+            const NAME: &str = concat!(stringify!($name), "\0");
+            match CStr::from_bytes_with_nul(NAME.as_bytes()) {
+                Ok(name) => name,
+                Err(_) => c"",
+            }
+        },)*];
+
+        static ADDRESS: [AtomicUsize; NAMES.len()] = [const { AtomicUsize::new(0) }; NAMES.len()];
+
+        $(
+            /// The function of that name, if the interpreter has it.
+            #[allow(non_snake_case, reason = "CPython's own names")]
+            pub(super) fn $name() -> Option<unsafe extern "C" fn($($argument),*) -> $result> {
+                let address = ADDRESS[Symbol::$name as usize].load(Ordering::Relaxed);
+                // SAFETY: the symbol of that name has that type in every version that exports it; 0 is `None`.
+                unsafe { core::mem::transmute::<usize, Option<unsafe extern "C" fn($($argument),*) -> $result>>(address) }
+            }
+        )*
+    };
+}
+
+functions! {
+    Py_GetVersion: fn() -> *const c_char;
+    PyObject_Malloc: fn(usize) -> *mut c_void;
+    PyMem_GetAllocator: fn(c_int, *mut Allocator) -> ();
+    PyMem_SetAllocator: fn(c_int, *mut Allocator) -> ();
+    PyGILState_GetThisThreadState: fn() -> usize;
+    _PyThreadState_UncheckedGet: fn() -> usize;
+    PySys_AddAuditHook: fn(extern "C" fn(*const c_char, Object, *mut c_void) -> c_int, *mut c_void) -> c_int;
+    PyImport_AddModule: fn(*const c_char) -> Object;
+    PyImport_ImportModule: fn(*const c_char) -> Object;
+    PyImport_GetModuleDict: fn() -> Object;
+    PyDict_GetItemString: fn(Object, *const c_char) -> Object;
+    PyCFunction_NewEx: fn(*mut c_void, Object, Object) -> Object;
+    PyObject_SetAttrString: fn(Object, *const c_char, Object) -> c_int;
+    PyObject_GetAttrString: fn(Object, *const c_char) -> Object;
+    PyObject_CallObject: fn(Object, Object) -> Object;
+    PyObject_Call: fn(Object, Object, Object) -> Object;
+    PyTuple_New: fn(isize) -> Object;
+    PyTuple_GetItem: fn(Object, isize) -> Object;
+    PyTuple_SetItem: fn(Object, isize, Object) -> c_int;
+    PyLong_FromLongLong: fn(i64) -> Object;
+    PyLong_AsLong: fn(Object) -> c_long;
+    PyList_Size: fn(Object) -> isize;
+    PyList_GetItem: fn(Object, isize) -> Object;
+    PyUnicode_AsUTF8AndSize: fn(Object, *mut isize) -> *const c_char;
+    PyErr_Clear: fn() -> ();
+    Py_IncRef: fn(Object) -> ();
+    Py_DecRef: fn(Object) -> ();
+}
+
+/// CPython's version.
+pub(super) struct Version {
+    major: u8,
+    pub minor: u8,
+    micro: u8,
+    pub free_threaded: bool,
+}
+
+impl Version {
+    /// As in `PY_VERSION_HEX`, without the release level.
+    pub(super) fn hex(&self) -> u32 {
+        u32::from(self.major) << 24 | u32::from(self.minor) << 16 | u32::from(self.micro) << 8
+    }
+}
+
+/// Looks the functions up in the process. `None`: there is no CPython 3 in it.
+pub(super) fn find() -> Option<Version> {
+    for (index, name) in NAMES.iter().enumerate() {
+        // SAFETY: the name ends in a 0 byte.
+        let address = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
+        ADDRESS[index].store(address as usize, Ordering::Relaxed);
+        if index == 0 && address.is_null() {
+            return None;
+        }
+    }
+    // SAFETY: callable before the interpreter is set up; gives a static string.
+    let text = unsafe { CStr::from_ptr(Py_GetVersion()?()) }.to_bytes();
+    let mut numbers = text.split(|byte| !byte.is_ascii_digit()).map(|digits| {
+        digits.iter().fold(0u8, |number, digit| number.wrapping_mul(10).wrapping_add(digit - b'0'))
+    });
+    let version = Version {
+        major: numbers.next()?,
+        minor: numbers.next()?,
+        micro: numbers.next().unwrap_or(0),
+        free_threaded: text.windows(14).any(|window| window == b"free-threading"),
+    };
+    (version.major == 3).then_some(version)
+}
+
+/// `None`, borrowed.
+pub(super) fn none() -> Object {
+    // SAFETY: the name ends in a 0 byte.
+    unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"_Py_NoneStruct".as_ptr()) }
+}
+
+/// An address in the interpreter's code.
+pub(super) fn code_address() -> usize {
+    PyObject_Malloc().map_or(0, |function| function as usize)
+}
+
+pub(super) fn get_allocator(domain: c_int, into: &mut Allocator) {
+    if let Some(get) = PyMem_GetAllocator() {
+        // SAFETY: a valid domain and place.
+        unsafe { get(domain, into) }
+    }
+}
+
+pub(super) fn set_allocator(domain: c_int, allocator: &mut Allocator) {
+    if let Some(set) = PyMem_SetAllocator() {
+        // SAFETY: a valid domain and allocator; CPython copies it.
+        unsafe { set(domain, allocator) }
+    }
+}
+
+/// The calling thread's state, whether or not it holds the GIL; 0 without one.
+#[inline(always)]
+pub(super) fn thread_state() -> usize {
+    let Some(own) = PyGILState_GetThisThreadState() else {
+        return 0;
+    };
+    if frames::state_may_be_shared()
+        && let Some(current) = _PyThreadState_UncheckedGet()
+    {
+        // SAFETY: reads one word; in these versions it is the state that holds the GIL.
+        let state = unsafe { current() };
+        // SAFETY: pthread_self has no preconditions.
+        if state != 0 && frames::thread_of(state) == unsafe { libc::pthread_self() } as usize {
+            return state;
+        }
+    }
+    // SAFETY: reads a thread-local value; gives null where there is none.
+    unsafe { own() }
+}
+
+/// The innermost Python frame of the calling thread.
+pub(crate) fn top_frame() -> usize {
+    frames::top()
+}
+
+/// Gives the threads of `threading` their names. With the GIL; errors are dropped.
+pub(crate) fn name_threads() {
+    if each_thread().is_none() {
+        clear_error();
+    }
+}
+
+fn each_thread() -> Option<()> {
+    // SAFETY: with the GIL, the functions take and give what their documentation says; the list is borrowed from only
+    // while it is held.
+    unsafe {
+        let threading = PyDict_GetItemString()?(PyImport_GetModuleDict()?(), c"threading".as_ptr());
+        if threading.is_null() {
+            return Some(());
+        }
+        let list = call_method(threading, c"enumerate")?;
+        for index in 0..PyList_Size()?(list) {
+            let each = PyList_GetItem()?(list, index);
+            if name_thread(each).is_none() {
+                clear_error();
+            }
+        }
+        release(list);
+    }
+    Some(())
+}
+
+/// # Safety
+/// `object` must be a live object, with the GIL held.
+unsafe fn name_thread(object: Object) -> Option<()> {
+    // SAFETY: see above.
+    unsafe {
+        let id = attribute(object, c"native_id")?;
+        let tid = PyLong_AsLong()?(id);
+        release(id);
+        let text = attribute(object, c"name")?;
+        let mut length = 0;
+        let data = PyUnicode_AsUTF8AndSize()?(text, &mut length);
+        if !data.is_null() {
+            let name = core::slice::from_raw_parts(data.cast::<u8>(), length as usize);
+            thread::name_by_tid(tid as u32, name);
+        }
+        release(text);
+    }
+    Some(())
+}
+
+/// Calls a method without arguments; the new reference.
+///
+/// # Safety
+/// `object` must be a live object, with the GIL held.
+pub(super) unsafe fn call_method(object: Object, name: &CStr) -> Option<Object> {
+    // SAFETY: see above.
+    unsafe {
+        let method = attribute(object, name)?;
+        let result = PyObject_CallObject()?(method, core::ptr::null_mut());
+        release(method);
+        (!result.is_null()).then_some(result)
+    }
+}
+
+/// # Safety
+/// `object` must be a live object, with the GIL held.
+pub(super) unsafe fn attribute(object: Object, name: &CStr) -> Option<Object> {
+    // SAFETY: see above.
+    let value = unsafe { PyObject_GetAttrString()?(object, name.as_ptr()) };
+    (!value.is_null()).then_some(value)
+}
+
+/// Gives back a reference. With the GIL.
+pub(super) fn release(object: Object) {
+    if let (Some(release), false) = (Py_DecRef(), object.is_null()) {
+        // SAFETY: the caller owns the reference.
+        unsafe { release(object) }
+    }
+}
+
+/// Drops a pending exception. With the GIL.
+pub(super) fn clear_error() {
+    if let Some(clear) = PyErr_Clear() {
+        // SAFETY: with the GIL.
+        unsafe { clear() }
+    }
+}

@@ -1,0 +1,111 @@
+//! CPython's MEM and OBJ domains through `PyMem_SetAllocator`. RAW goes through `malloc` and is seen there.
+
+use core::cell::UnsafeCell;
+
+use leakgate_capture::Function;
+
+use super::api;
+use crate::hooks::call;
+
+const MEM: i32 = 1;
+const OBJ: i32 = 2;
+
+/// `PyMemAllocatorEx`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(super) struct Allocator {
+    context: *mut u8,
+    malloc: Option<extern "C" fn(*mut u8, usize) -> usize>,
+    calloc: Option<extern "C" fn(*mut u8, usize, usize) -> usize>,
+    realloc: Option<extern "C" fn(*mut u8, usize, usize) -> usize>,
+    free: Option<extern "C" fn(*mut u8, usize)>,
+}
+
+const NONE: Allocator =
+    Allocator { context: core::ptr::null_mut(), malloc: None, calloc: None, realloc: None, free: None };
+
+/// What the domains had before: written while the interpreter is set up, read by the hooks.
+struct Originals(UnsafeCell<[Allocator; 2]>);
+
+// SAFETY: written before the hooks that read it are set, or by the same thread under the interpreter's lock.
+unsafe impl Sync for Originals {}
+
+static ORIGINAL: Originals = Originals(UnsafeCell::new([NONE; 2]));
+
+const HOOKS: [Allocator; 2] = [
+    Allocator {
+        context: core::ptr::null_mut(),
+        malloc: Some(mem_malloc),
+        calloc: Some(mem_calloc),
+        realloc: Some(mem_realloc),
+        free: Some(mem_free),
+    },
+    Allocator {
+        context: core::ptr::null_mut(),
+        malloc: Some(object_malloc),
+        calloc: Some(object_calloc),
+        realloc: Some(object_realloc),
+        free: Some(object_free),
+    },
+];
+
+/// Puts the hooks before both domains, unless they are there.
+pub(super) fn hook() {
+    for (index, domain) in [MEM, OBJ].into_iter().enumerate() {
+        let mut present = NONE;
+        api::get_allocator(domain, &mut present);
+        if present.malloc.map(|f| f as usize) == HOOKS[index].malloc.map(|f| f as usize)
+            || present.free.is_none()
+        {
+            continue;
+        }
+        // SAFETY: see `Originals`.
+        unsafe { (*ORIGINAL.0.get())[index] = present };
+        let mut hook = HOOKS[index];
+        api::set_allocator(domain, &mut hook);
+    }
+}
+
+#[inline(always)]
+fn original(index: usize) -> &'static Allocator {
+    // SAFETY: see `Originals`.
+    unsafe { &(&*ORIGINAL.0.get())[index] }
+}
+
+macro_rules! domain {
+    ($index:literal, $malloc:ident $Malloc:ident, $calloc:ident $Calloc:ident, $realloc:ident $Realloc:ident, $free:ident) => {
+        extern "C" fn $malloc(_: *mut u8, size: usize) -> usize {
+            let real = original($index);
+            call::python(size, Function::$Malloc, || {
+                real.malloc.map_or(0, |malloc| malloc(real.context, size))
+            })
+        }
+
+        extern "C" fn $calloc(_: *mut u8, count: usize, size: usize) -> usize {
+            let real = original($index);
+            let total = count.saturating_mul(size);
+            call::python(total, Function::$Calloc, || {
+                real.calloc.map_or(0, |calloc| calloc(real.context, count, size))
+            })
+        }
+
+        extern "C" fn $realloc(_: *mut u8, old: usize, size: usize) -> usize {
+            let real = original($index);
+            call::reallocated(old, size, (Function::$Realloc, 0), || {
+                real.realloc.map_or(0, |realloc| realloc(real.context, old, size))
+            })
+        }
+
+        extern "C" fn $free(_: *mut u8, block: usize) {
+            let real = original($index);
+            call::freed(block, || {
+                if let Some(free) = real.free {
+                    free(real.context, block);
+                }
+            });
+        }
+    };
+}
+
+domain!(0, mem_malloc PyMemMalloc, mem_calloc PyMemCalloc, mem_realloc PyMemRealloc, mem_free);
+domain!(1, object_malloc PyObjectMalloc, object_calloc PyObjectCalloc, object_realloc PyObjectRealloc, object_free);

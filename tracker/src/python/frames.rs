@@ -1,0 +1,192 @@
+//! Walking the calling thread's own Python frames. They cannot change while the thread is inside an allocation, so
+//! no lock is needed, and nothing of CPython is called but the look-up of the thread state.
+
+use core::sync::atomic::{AtomicPtr, Ordering};
+
+use super::layout::{self, Layout, Position};
+use super::{api, generation, lines};
+use crate::stack::MAX_DEPTH;
+use crate::table::mix;
+
+/// A frame as it stands in the interpreter: its code object and its position in it.
+#[derive(Clone, Copy)]
+pub(crate) struct RawFrame {
+    pub code: usize,
+    pub position: usize,
+}
+
+static LAYOUT: AtomicPtr<Layout> = AtomicPtr::new(core::ptr::null_mut());
+
+/// Chooses the row of a version; false if there is none.
+pub(super) fn set_layout(minor: u8) -> bool {
+    let Some(layout) = layout::of(minor) else {
+        return false;
+    };
+    LAYOUT.store(core::ptr::from_ref(layout).cast_mut(), Ordering::Release);
+    true
+}
+
+#[inline(always)]
+fn layout() -> &'static Layout {
+    // SAFETY: set to a static row before walking is armed, and nothing here runs before.
+    unsafe { &*LAYOUT.load(Ordering::Relaxed) }
+}
+
+/// Reads a word of the interpreter's.
+///
+/// # Safety
+/// `address` must be that of a live, aligned word.
+#[inline(always)]
+pub(super) unsafe fn word(address: usize) -> usize {
+    // SAFETY: the caller's promise.
+    unsafe { (address as *const usize).read() }
+}
+
+/// The innermost frame of the calling thread; 0 without one.
+#[inline(always)]
+pub(super) fn top() -> usize {
+    let state = api::thread_state();
+    if state == 0 {
+        return 0;
+    }
+    let layout = layout();
+    // SAFETY: a live thread state, laid out as its version's row says.
+    let frame = unsafe { word(state + layout.state_frame) };
+    match layout.cframe_frame {
+        None => frame,
+        Some(_) if frame == 0 => 0,
+        // SAFETY: the thread state's cframe is live while the thread is.
+        Some(offset) => unsafe { word(frame + offset) },
+    }
+}
+
+/// The thread that a thread state belongs to, as `pthread_self` gives it.
+pub(super) fn thread_of(state: usize) -> usize {
+    // SAFETY: a live thread state, laid out as its version's row says.
+    unsafe { word(state + layout().state_thread) }
+}
+
+/// Steps through the frames from the innermost to the frame before `floor`.
+struct Frames {
+    at: usize,
+    floor: usize,
+    layout: &'static Layout,
+}
+
+impl Iterator for Frames {
+    type Item = RawFrame;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<RawFrame> {
+        loop {
+            let frame = self.at;
+            if frame == 0 || frame == self.floor {
+                return None;
+            }
+            // SAFETY: a frame of this thread's chain, laid out as its version's row says.
+            self.at = unsafe { word(frame + self.layout.frame_previous) };
+            if self.is_function(frame) {
+                return Some(self.read(frame));
+            }
+        }
+    }
+}
+
+impl Frames {
+    #[inline(always)]
+    fn is_function(&self, frame: usize) -> bool {
+        match self.layout.frame_owner {
+            None => true,
+            // SAFETY: as above.
+            Some(offset) => unsafe { ((frame + offset) as *const u8).read() < 3 },
+        }
+    }
+
+    #[inline(always)]
+    fn read(&self, frame: usize) -> RawFrame {
+        // SAFETY: as above.
+        let code = unsafe { word(frame + self.layout.frame_code) } & !self.layout.code_tag;
+        let at = frame + self.layout.frame_position;
+        let position = match self.layout.position {
+            // SAFETY: as above.
+            Position::Pointer => unsafe { word(at) },
+            // SAFETY: as above.
+            Position::Index(_) => unsafe { (at as *const i32).read() as usize },
+        };
+        RawFrame { code, position }
+    }
+}
+
+#[inline(always)]
+fn walk(floor: usize) -> Frames {
+    Frames { at: top(), floor, layout: layout() }
+}
+
+/// Mixes the stack into a hash, without storing it.
+#[inline(always)]
+pub(super) fn hash(floor: usize, seed: u64) -> u64 {
+    let mut hash = seed;
+    for raw in walk(floor).take(MAX_DEPTH) {
+        let position = (raw.position as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let life = u64::from(generation(raw.code)) << 48;
+        hash = mix(hash, (raw.code as u64).wrapping_add(position).wrapping_add(life));
+    }
+    hash
+}
+
+/// Writes the stack, innermost first; its depth, and whether it was cut.
+pub(super) fn collect(floor: usize, into: &mut [RawFrame]) -> (usize, bool) {
+    let mut depth = 0;
+    for raw in walk(floor) {
+        if depth == into.len() {
+            return (depth, true);
+        }
+        into[depth] = raw;
+        depth += 1;
+    }
+    (depth, false)
+}
+
+/// The name of a code object, a Python string.
+pub(super) fn code_name(code: usize) -> usize {
+    // SAFETY: a live code object, laid out as its version's row says.
+    unsafe { word(code + layout().code_name) }
+}
+
+/// The file of a code object, a Python string.
+pub(super) fn code_file(code: usize) -> usize {
+    // SAFETY: as above.
+    unsafe { word(code + layout().code_filename) }
+}
+
+/// The line that a frame is at; 0 where the code has none.
+pub(super) fn line(raw: &RawFrame) -> u32 {
+    let layout = layout();
+    let position = match layout.position {
+        Position::Index(unit) => raw.position as i32 as i64 * i64::from(unit),
+        Position::Pointer => raw.position as i64 - (raw.code + layout.code_instructions) as i64,
+    };
+    // SAFETY: a live code object, laid out as its version's row says.
+    let (first, table) = unsafe {
+        (((raw.code + layout.code_first_line) as *const i32).read(), word(raw.code + layout.code_lines))
+    };
+    if table == 0 {
+        return first.max(0) as u32;
+    }
+    const BYTES_LENGTH: usize = 16;
+    const BYTES_DATA: usize = 32;
+    // SAFETY: the table is a live `bytes` object: its length, then (after the hash) its data.
+    let bytes =
+        unsafe { core::slice::from_raw_parts((table + BYTES_DATA) as *const u8, word(table + BYTES_LENGTH)) };
+    lines::line(layout.lines, bytes, first, position)
+}
+
+/// The layout's headers of strings.
+pub(super) fn text_header() -> (usize, usize) {
+    layout().text_header
+}
+
+/// Whether the look-up by thread may give another interpreter's state (subinterpreters before 3.12).
+pub(super) fn state_may_be_shared() -> bool {
+    layout().minor <= 11
+}

@@ -1,0 +1,220 @@
+//! The shadow table: size and site of every live block, by address.
+//!
+//! One slot of 8 bytes for each 16 bytes of address space, in three levels that are mapped as they are needed; a leaf
+//! is 2 MiB and covers 4 MiB. A slot is `code:1 unused:1 size:38 site:24`; 0 means that no tracked block begins there.
+//! Whoever owns a block owns its slot: it is written between the real allocation and the return to the program, and
+//! cleared before the real free, so no lock is needed. Sizes of 256 GiB and more stand in a side table.
+
+use core::ptr::null_mut;
+use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+
+use crate::lock::Lock;
+use crate::sys;
+
+const LEAF_BITS: u32 = 18;
+const MIDDLE_BITS: u32 = 13;
+const TOP_BITS: u32 = 12;
+const LEAF_LEN: usize = 1 << LEAF_BITS;
+const LEAF_BYTES: usize = LEAF_LEN * 8;
+const SITE_BITS: u32 = 24;
+const SIZE_BITS: u32 = 38;
+const SIZE_MASK: u64 = (1 << SIZE_BITS) - 1;
+const LARGE: u64 = SIZE_MASK;
+const CODE: u64 = 1 << 63;
+
+type Leaf = [AtomicU64; LEAF_LEN];
+type Middle = [AtomicPtr<Leaf>; 1 << MIDDLE_BITS];
+
+static TOP: [AtomicPtr<Middle>; 1 << TOP_BITS] = [const { AtomicPtr::new(null_mut()) }; 1 << TOP_BITS];
+static LARGE_SIZES: Lock<[(usize, u64); 64]> = Lock::new([(0, 0); 64]);
+
+/// A tracked block.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Block {
+    /// Its site.
+    pub site: u32,
+    /// Requested bytes.
+    pub size: u64,
+    /// Whether it is a code object that stacks were named by.
+    pub code: bool,
+}
+
+fn decode(address: usize, slot: u64) -> Block {
+    let mut size = slot >> SITE_BITS & SIZE_MASK;
+    if size == LARGE {
+        size = large_size(address);
+    }
+    Block { site: (slot & ((1 << SITE_BITS) - 1)) as u32, size, code: slot & CODE != 0 }
+}
+
+/// Sets the slot of a block that was just handed out. Gives what stood there: a block that was freed unseen.
+/// `Err` when no memory could be had for the slot.
+#[inline(always)]
+pub(crate) fn set(address: usize, size: u64, site: u32) -> Result<Option<Block>, ()> {
+    let slot = match slot(address) {
+        Some(slot) => slot,
+        None => create(address).ok_or(())?,
+    };
+    let old = slot.load(Ordering::Relaxed);
+    let stale = if old == 0 { None } else { Some(decode(address, old)) };
+    let stored = if size < LARGE { size } else { remember_large(address, size) };
+    slot.store(stored << SITE_BITS | u64::from(site), Ordering::Relaxed);
+    Ok(stale)
+}
+
+/// Clears the slot of a block that is about to be freed. `None`: the block is not tracked.
+#[inline(always)]
+pub(crate) fn take(address: usize) -> Option<Block> {
+    let slot = slot(address)?;
+    let value = slot.load(Ordering::Relaxed);
+    if value == 0 {
+        return None;
+    }
+    let block = decode(address, value);
+    if block.size >= LARGE {
+        forget_large(address);
+    }
+    slot.store(0, Ordering::Relaxed);
+    Some(block)
+}
+
+/// Puts back what `take` took, when the real function then failed.
+pub(crate) fn restore(address: usize, block: Block) {
+    if let Some(slot) = slot(address) {
+        let stored = if block.size < LARGE { block.size } else { remember_large(address, block.size) };
+        let code = if block.code { CODE } else { 0 };
+        slot.store(code | stored << SITE_BITS | u64::from(block.site), Ordering::Relaxed);
+    }
+}
+
+/// Marks the block of a code object whose names stand in the capture: its free retires them.
+pub(crate) fn mark_code(address: usize) {
+    if let Some(slot) = slot(address) {
+        let value = slot.load(Ordering::Relaxed);
+        if value != 0 {
+            slot.store(value | CODE, Ordering::Relaxed);
+        }
+    }
+}
+
+#[inline(always)]
+fn parts(address: usize) -> (usize, usize, usize) {
+    let granule = address >> 4;
+    let top = granule >> (LEAF_BITS + MIDDLE_BITS);
+    (top, granule >> LEAF_BITS & ((1 << MIDDLE_BITS) - 1), granule & (LEAF_LEN - 1))
+}
+
+#[inline(always)]
+fn slot(address: usize) -> Option<&'static AtomicU64> {
+    let (top, middle, leaf) = parts(address);
+    let middles = TOP.get(top)?.load(Ordering::Acquire);
+    if middles.is_null() {
+        return None;
+    }
+    // SAFETY: middles and leaves are mapped whole before they are published and never unmapped.
+    let leaves = unsafe { &*middles }[middle].load(Ordering::Acquire);
+    if leaves.is_null() {
+        return None;
+    }
+    // SAFETY: as above.
+    Some(&unsafe { &*leaves }[leaf])
+}
+
+#[cold]
+#[inline(never)]
+fn create(address: usize) -> Option<&'static AtomicU64> {
+    let (top, middle, _) = parts(address);
+    let middles = publish(TOP.get(top)?)?;
+    // SAFETY: `publish` gives a mapping that lives for ever.
+    publish(&unsafe { &*middles }[middle])?;
+    slot(address)
+}
+
+/// Maps what a pointer of the table stands for, unless another thread was faster.
+fn publish<T>(place: &AtomicPtr<T>) -> Option<*mut T> {
+    let present = place.load(Ordering::Acquire);
+    if !present.is_null() {
+        return Some(present);
+    }
+    let fresh = sys::map(size_of::<T>())?;
+    match place.compare_exchange(null_mut(), fresh.cast(), Ordering::AcqRel, Ordering::Acquire) {
+        Ok(_) => Some(fresh.cast()),
+        Err(other) => {
+            sys::unmap(fresh, size_of::<T>());
+            Some(other)
+        }
+    }
+}
+
+/// Calls `visit` for each tracked block. Exact only while no other thread runs, as in a forked child.
+pub(crate) fn each(mut visit: impl FnMut(Block)) {
+    let mut pages = [0u8; LEAF_BYTES / 4096];
+    each_leaf(|first, leaf| {
+        let at = core::ptr::from_ref(leaf) as usize;
+        pages.fill(0);
+        sys::resident_pages(at, LEAF_BYTES, &mut pages);
+        for (page, resident) in pages.iter().enumerate() {
+            if resident & 1 == 0 {
+                continue;
+            }
+            for (index, slot) in leaf.iter().enumerate().skip(page * 512).take(512) {
+                let value = slot.load(Ordering::Relaxed);
+                if value != 0 {
+                    visit(decode((first + index) << 4, value));
+                }
+            }
+        }
+    });
+}
+
+/// Bytes of the table that are resident.
+pub(crate) fn resident() -> usize {
+    let (mut pages, mut sum) = ([0u8; LEAF_BYTES / 4096], 0);
+    each_leaf(|_, leaf| {
+        sum += sys::resident_pages(core::ptr::from_ref(leaf) as usize, LEAF_BYTES, &mut pages)
+    });
+    sum * 4096
+}
+
+fn each_leaf(mut visit: impl FnMut(usize, &'static Leaf)) {
+    for (top, middles) in TOP.iter().enumerate() {
+        let middles = middles.load(Ordering::Acquire);
+        if middles.is_null() {
+            continue;
+        }
+        // SAFETY: published mappings live for ever.
+        for (middle, leaf) in unsafe { &*middles }.iter().enumerate() {
+            let leaf = leaf.load(Ordering::Acquire);
+            if !leaf.is_null() {
+                // SAFETY: as above.
+                visit((top << MIDDLE_BITS | middle) << LEAF_BITS, unsafe { &*leaf });
+            }
+        }
+    }
+}
+
+#[cold]
+fn remember_large(address: usize, size: u64) -> u64 {
+    let mut sizes = LARGE_SIZES.lock();
+    let place = sizes.iter().position(|(at, _)| *at == address || *at == 0);
+    if let Some(place) = place {
+        sizes[place] = (address, size);
+        return LARGE;
+    }
+    // 64 live blocks of 256 GiB each: the 65th counts as one byte less than 256 GiB.
+    LARGE - 1
+}
+
+#[cold]
+fn large_size(address: usize) -> u64 {
+    let sizes = LARGE_SIZES.lock();
+    sizes.iter().find(|(at, _)| *at == address).map_or(LARGE, |(_, size)| *size)
+}
+
+#[cold]
+fn forget_large(address: usize) {
+    let mut sizes = LARGE_SIZES.lock();
+    if let Some(entry) = sizes.iter_mut().find(|(at, _)| *at == address) {
+        *entry = (0, 0);
+    }
+}

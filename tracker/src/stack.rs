@@ -1,0 +1,175 @@
+//! The site of the present call stack: hashed frame by frame, looked up in the thread's own cache, and stored in the
+//! capture when the thread meets it for the first time.
+
+use core::ptr::null_mut;
+use core::sync::atomic::{AtomicU32, Ordering};
+
+use leakgate_capture::{FRAME_NATIVE, FRAME_NOTE, FrameRecord, Function, NOTE_DEEP};
+
+use crate::capture::note;
+use crate::intern::{INTERNER, Interner, SiteKey};
+use crate::python::{self, RawFrame};
+use crate::table::mix;
+use crate::thread::Thread;
+use crate::{modules, shadow, sys};
+
+/// Deepest stack that is stored whole; of deeper ones the outermost frames are left out.
+pub(crate) const MAX_DEPTH: usize = 65_536;
+
+/// A map from hashes to ids, in memory of our own: a thread's sites, and the frames already named.
+pub(crate) struct Cache {
+    entries: *mut (u64, u32),
+    mask: usize,
+    used: usize,
+    /// Room for the frames of one stack.
+    scratch: *mut RawFrame,
+}
+
+/// Sites of allocations whose stack could not be stored, by function number.
+static OVERFLOW: [AtomicU32; 64] = [const { AtomicU32::new(0) }; 64];
+
+/// The site of a function whose stack could not be stored, or whose thread is not told apart.
+pub(crate) fn overflow(function: Function) -> u32 {
+    OVERFLOW[function as usize].load(Ordering::Relaxed)
+}
+
+/// Makes the sites that `overflow` gives. `None` when the capture has no space.
+pub(crate) fn begin(interner: &mut Interner) -> Option<()> {
+    let name = interner.string(b"stack not recorded")?;
+    let frame = interner.frame(FrameRecord { kind: FRAME_NOTE, name, ..FrameRecord::default() })?;
+    let stack = interner.node(0, frame)?;
+    for function in Function::ALL {
+        let site = interner.site(SiteKey { stack, function: *function, thread: 0 })?;
+        OVERFLOW[*function as usize].store(site, Ordering::Relaxed);
+    }
+    Some(())
+}
+
+/// The site of the calling thread's present stack. `caller` is the return address of the hook; 0: of no interest.
+#[inline(always)]
+pub(crate) fn site(thread: &mut Thread, function: Function, caller: usize) -> u32 {
+    let leaf = if modules::is_interpreter(caller) { 0 } else { caller };
+    let seed = mix(mix(1, leaf as u64), function as u64);
+    let hash = python::hash_stack(thread.floor, seed);
+    match thread.cache.find(hash) {
+        Some(site) => site,
+        None => learn(thread, hash, function, leaf),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn learn(thread: &mut Thread, hash: u64, function: Function, leaf: usize) -> u32 {
+    // What a signal handler allocates meanwhile is not counted, and takes no lock of ours.
+    thread.inside += 1;
+    let site = store(thread, function, leaf);
+    if let Some(site) = site {
+        thread.cache.insert(hash, site);
+    }
+    thread.inside -= 1;
+    site.unwrap_or_else(|| overflow(function))
+}
+
+fn store(thread: &mut Thread, function: Function, leaf: usize) -> Option<u32> {
+    let module_known = leaf == 0 || modules::learn(leaf);
+    let scratch = thread.cache.scratch()?;
+    let (depth, cut) = python::collect_stack(thread.floor, scratch);
+    if cut {
+        note(NOTE_DEEP);
+    }
+    let mut interner = INTERNER.lock();
+    let mut stack = 0;
+    for raw in scratch[..depth].iter().rev() {
+        let frame = python::frame(&mut interner, raw)?;
+        stack = interner.node(stack, frame)?;
+    }
+    if leaf != 0 && (module_known || depth == 0) {
+        let frame = FrameRecord { kind: FRAME_NATIVE, address: leaf as u64, ..FrameRecord::default() };
+        let frame = interner.frame(frame)?;
+        stack = interner.node(stack, frame)?;
+    }
+    let site = interner.site(SiteKey { stack, function, thread: thread.id })?;
+    for raw in &scratch[..depth] {
+        shadow::mark_code(raw.code);
+    }
+    Some(site)
+}
+
+impl Cache {
+    pub(crate) const fn new() -> Self {
+        Cache { entries: null_mut(), mask: 0, used: 0, scratch: null_mut() }
+    }
+
+    /// The id stored for a hash.
+    #[inline(always)]
+    pub(crate) fn find(&self, hash: u64) -> Option<u32> {
+        if self.entries.is_null() {
+            return None;
+        }
+        let mut at = hash as usize & self.mask;
+        loop {
+            // SAFETY: `at` is at most `mask`, and the mapping has `mask + 1` entries.
+            let (there, id) = unsafe { self.entries.add(at).read() };
+            if there == hash && id != 0 {
+                return Some(id);
+            }
+            if id == 0 {
+                return None;
+            }
+            at = (at + 1) & self.mask;
+        }
+    }
+
+    /// Stores an id (not 0) for a hash. Left out when no memory can be had.
+    pub(crate) fn insert(&mut self, hash: u64, id: u32) {
+        if (self.entries.is_null() || self.used * 2 > self.mask) && !self.grow() {
+            return;
+        }
+        self.put(hash, id);
+        self.used += 1;
+    }
+
+    fn put(&mut self, hash: u64, id: u32) {
+        let mut at = hash as usize & self.mask;
+        // SAFETY: `at` is at most `mask`, and the mapping has `mask + 1` entries.
+        while unsafe { self.entries.add(at).read() }.1 != 0 {
+            at = (at + 1) & self.mask;
+        }
+        // SAFETY: as above.
+        unsafe { self.entries.add(at).write((hash, id)) };
+    }
+
+    fn grow(&mut self) -> bool {
+        let length = if self.entries.is_null() { 256 } else { (self.mask + 1) * 2 };
+        let Some(fresh) = sys::map(length * size_of::<(u64, u32)>()) else {
+            return false;
+        };
+        let (old, old_mask) = (self.entries, self.mask);
+        (self.entries, self.mask) = (fresh.cast(), length - 1);
+        if old.is_null() {
+            return true;
+        }
+        for at in 0..=old_mask {
+            // SAFETY: the old mapping has `old_mask + 1` entries.
+            let (hash, id) = unsafe { old.add(at).read() };
+            if id != 0 {
+                self.put(hash, id);
+            }
+        }
+        sys::unmap(old.cast(), (old_mask + 1) * size_of::<(u64, u32)>());
+        true
+    }
+
+    /// Bytes that the cache takes.
+    pub(crate) fn bytes(&self) -> usize {
+        if self.entries.is_null() { 0 } else { (self.mask + 1) * size_of::<(u64, u32)>() }
+    }
+
+    fn scratch(&mut self) -> Option<&'static mut [RawFrame]> {
+        if self.scratch.is_null() {
+            self.scratch = sys::map(MAX_DEPTH * size_of::<RawFrame>())?.cast();
+        }
+        // SAFETY: the mapping has that many entries, lives for ever, and is this thread's own.
+        Some(unsafe { core::slice::from_raw_parts_mut(self.scratch, MAX_DEPTH) })
+    }
+}

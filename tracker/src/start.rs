@@ -1,0 +1,218 @@
+//! Where recording begins and ends: the constructor, the settings beside the library, the process's identity.
+
+use core::ffi::{CStr, c_char, c_int};
+use core::mem::offset_of;
+use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+
+use leakgate_capture::{Header, STATE_ENDED, STATE_RECORDING};
+
+use crate::capture::{header, header_word};
+use crate::intern::INTERNER;
+use crate::lock::Lock;
+use crate::{capture, checkpoint, event, fork, python, real, stack, sys, thread};
+
+#[used]
+#[unsafe(link_section = ".init_array")]
+static CONSTRUCTOR: extern "C" fn(c_int, *const *const c_char, *const *const c_char) = construct;
+
+#[used]
+#[unsafe(link_section = ".fini_array")]
+static DESTRUCTOR: extern "C" fn() = destruct;
+
+static ARGUMENTS: AtomicPtr<*const c_char> = AtomicPtr::new(core::ptr::null_mut());
+static ARGUMENT_COUNT: AtomicUsize = AtomicUsize::new(0);
+static ENVIRONMENT: AtomicPtr<*const c_char> = AtomicPtr::new(core::ptr::null_mut());
+
+const MAX_FOLDER: usize = 900;
+
+/// The capture folder, without a 0 byte at its end.
+static FOLDER: Lock<([u8; MAX_FOLDER], usize)> = Lock::new(([0; MAX_FOLDER], 0));
+
+extern "C" fn construct(count: c_int, arguments: *const *const c_char, environment: *const *const c_char) {
+    real::look_up();
+    ARGUMENTS.store(arguments.cast_mut(), Ordering::Relaxed);
+    ARGUMENT_COUNT.store(count.max(0) as usize, Ordering::Relaxed);
+    ENVIRONMENT.store(environment.cast_mut(), Ordering::Relaxed);
+    // Without settings, or without a place to write to, the process runs on as if this library were not there; the
+    // program that started it sees that nothing was recorded, and says so.
+    let _ = begin();
+}
+
+fn begin() -> Option<()> {
+    read_settings()?;
+    child_path(capture::create)?;
+    event::begin();
+    fork::begin()?;
+    {
+        let mut interner = INTERNER.lock();
+        interner.begin()?;
+        stack::begin(&mut interner)?;
+    }
+    write_identity();
+    thread::begin()?;
+    if let Some(thread) = thread::current() {
+        thread::name(thread, b"main");
+        thread.named = true;
+    }
+    python::begin();
+    Some(())
+}
+
+extern "C" fn destruct() {
+    if thread::is_ready() {
+        checkpoint::measure_self();
+        header_word(offset_of!(Header, state)).store(STATE_ENDED, Ordering::Release);
+    }
+}
+
+/// Reads `settings` in the folder that this library was loaded from: one variable in the environment is enough.
+fn read_settings() -> Option<()> {
+    let mut path = [0u8; 1024];
+    let length = own_folder(&mut path)?;
+    const NAME: &[u8] = b"/settings\0";
+    path.get_mut(length..length + NAME.len())?.copy_from_slice(NAME);
+    let settings = sys::open(&path[..length + NAME.len()], libc::O_RDONLY)?;
+    let mut text = [0u8; 2048];
+    let length = sys::read(&settings, &mut text);
+    for line in text[..length].split(|byte| *byte == b'\n') {
+        if let Some(folder) = line.strip_prefix(b"capture=") {
+            let mut stored = FOLDER.lock();
+            stored.0.get_mut(..folder.len())?.copy_from_slice(folder);
+            stored.1 = folder.len();
+            return Some(());
+        }
+    }
+    None
+}
+
+fn own_folder(into: &mut [u8]) -> Option<usize> {
+    // SAFETY: all zeros is a valid value of this C struct.
+    let mut info: libc::Dl_info = unsafe { core::mem::zeroed() };
+    let address = construct as *const () as *const libc::c_void;
+    // SAFETY: `info` is valid.
+    if unsafe { libc::dladdr(address, &mut info) } == 0 || info.dli_fname.is_null() {
+        return None;
+    }
+    // SAFETY: the loader's name of this library, a C string.
+    let name = unsafe { CStr::from_ptr(info.dli_fname) }.to_bytes();
+    let end = name.iter().rposition(|byte| *byte == b'/')?;
+    into.get_mut(..end)?.copy_from_slice(&name[..end]);
+    Some(end)
+}
+
+/// Tries names for this process's file, `process-PID-N.lgp`, until `make` succeeds with one.
+pub(crate) fn child_path(make: impl Fn(&[u8]) -> Option<()>) -> Option<()> {
+    FOLDER.release();
+    let folder = FOLDER.lock();
+    for attempt in 0..1000 {
+        let mut path = Path { bytes: [0; 1024], length: 0 };
+        path.add(&folder.0[..folder.1])?;
+        path.add(b"/process-")?;
+        path.add_number(sys::getpid())?;
+        path.add(b"-")?;
+        path.add_number(attempt)?;
+        path.add(b".lgp\0")?;
+        let path = &path.bytes[..path.length];
+        // A file of that name is an earlier program's, which this process ran before it executed this one.
+        if sys::open(path, libc::O_RDONLY).is_none() {
+            return make(path);
+        }
+    }
+    None
+}
+
+struct Path {
+    bytes: [u8; 1024],
+    length: usize,
+}
+
+impl Path {
+    fn add(&mut self, part: &[u8]) -> Option<()> {
+        self.bytes.get_mut(self.length..self.length + part.len())?.copy_from_slice(part);
+        self.length += part.len();
+        Some(())
+    }
+
+    fn add_number(&mut self, number: u32) -> Option<()> {
+        let (mut digits, mut at, mut rest) = ([0u8; 10], 10, number);
+        loop {
+            at -= 1;
+            digits[at] = b'0' + (rest % 10) as u8;
+            rest /= 10;
+            if rest == 0 {
+                return self.add(&digits[at..]);
+            }
+        }
+    }
+}
+
+/// Writes who this process is.
+pub(crate) fn write_identity() {
+    let length = write_command();
+    // SAFETY: the header is mapped; nobody else writes these fields.
+    let header = unsafe { &mut *header() };
+    header.pid = sys::getpid();
+    header.parent = sys::getppid();
+    header.started_ms = sys::now_ms();
+    header.command_len = length as u32;
+    header_word(offset_of!(Header, state)).store(STATE_RECORDING, Ordering::Release);
+}
+
+fn write_command() -> usize {
+    let (area, room) = capture::command_area();
+    let mut length = 0;
+    for argument in arguments() {
+        if length + argument.len() + 1 > room {
+            break;
+        }
+        // SAFETY: it fits into the area, as was just checked.
+        unsafe {
+            area.add(length).copy_from_nonoverlapping(argument.as_ptr(), argument.len());
+            area.add(length + argument.len()).write(0);
+        }
+        length += argument.len() + 1;
+    }
+    length
+}
+
+/// Writes the interpreter's version.
+pub(crate) fn write_python(hex: u32) {
+    header_word(offset_of!(Header, python)).store(hex, Ordering::Relaxed);
+}
+
+/// Writes what a forked child inherited.
+pub(crate) fn write_inherited(bytes: u64, blocks: u64) {
+    // SAFETY: the header is mapped; nobody else writes these fields.
+    let header = unsafe { &mut *header() };
+    header.inherited_bytes = bytes;
+    header.inherited_blocks = blocks;
+}
+
+/// The process's arguments, the program's name first.
+pub(crate) fn arguments() -> impl Iterator<Item = &'static [u8]> {
+    let list = ARGUMENTS.load(Ordering::Relaxed);
+    (0..ARGUMENT_COUNT.load(Ordering::Relaxed)).map_while(move |index| {
+        // SAFETY: the C library passed that many pointers.
+        let argument = unsafe { list.add(index).read() };
+        // SAFETY: each is a C string that lives as long as the process.
+        (!argument.is_null()).then(|| unsafe { CStr::from_ptr(argument) }.to_bytes())
+    })
+}
+
+/// The value of an environment variable as it was at the start, by its name with `=`.
+pub(crate) fn variable(name: &[u8]) -> Option<&'static [u8]> {
+    let mut at = ENVIRONMENT.load(Ordering::Relaxed);
+    loop {
+        // SAFETY: the list ends with a null pointer.
+        let entry = unsafe { at.read() };
+        if entry.is_null() {
+            return None;
+        }
+        // SAFETY: each entry is a C string.
+        if let Some(value) = unsafe { CStr::from_ptr(entry) }.to_bytes().strip_prefix(name) {
+            return Some(value);
+        }
+        // SAFETY: the entry was not the last.
+        at = unsafe { at.add(1) };
+    }
+}

@@ -1,0 +1,191 @@
+//! System calls made directly: the libc wrappers would set `errno`, and some of them are our own hooks.
+
+use core::arch::asm;
+
+#[cfg(target_arch = "x86_64")]
+fn raw(number: i64, a: [usize; 6]) -> isize {
+    let result: isize;
+    // SAFETY: the kernel's calling convention; each caller in this file passes what its call takes.
+    unsafe {
+        asm!("syscall", inlateout("rax") number as isize => result, in("rdi") a[0], in("rsi") a[1], in("rdx") a[2],
+             in("r10") a[3], in("r8") a[4], in("r9") a[5], lateout("rcx") _, lateout("r11") _, options(nostack));
+    }
+    result
+}
+
+#[cfg(target_arch = "aarch64")]
+fn raw(number: i64, a: [usize; 6]) -> isize {
+    let result: isize;
+    // SAFETY: the kernel's calling convention; each caller in this file passes what its call takes.
+    unsafe {
+        asm!("svc 0", in("x8") number as usize, inlateout("x0") a[0] => result, in("x1") a[1], in("x2") a[2],
+             in("x3") a[3], in("x4") a[4], in("x5") a[5], options(nostack));
+    }
+    result
+}
+
+fn checked(result: isize) -> Option<usize> {
+    usize::try_from(result).ok()
+}
+
+/// A file descriptor of our own, closed when dropped; never left open while the program runs.
+pub(crate) struct Fd(i32);
+
+impl Drop for Fd {
+    fn drop(&mut self) {
+        raw(libc::SYS_close, [self.0 as usize, 0, 0, 0, 0, 0]);
+    }
+}
+
+/// Opens a path that ends in a 0 byte.
+pub(crate) fn open(path: &[u8], flags: i32) -> Option<Fd> {
+    debug_assert!(path.last() == Some(&0));
+    let at = libc::AT_FDCWD as usize;
+    let flags = (flags | libc::O_CLOEXEC) as usize;
+    checked(raw(libc::SYS_openat, [at, path.as_ptr() as usize, flags, 0o600, 0, 0])).map(|fd| Fd(fd as i32))
+}
+
+/// Reads into `buffer`; the number of bytes, 0 at the end or on failure.
+pub(crate) fn read(fd: &Fd, buffer: &mut [u8]) -> usize {
+    checked(raw(libc::SYS_read, [fd.0 as usize, buffer.as_mut_ptr() as usize, buffer.len(), 0, 0, 0]))
+        .unwrap_or(0)
+}
+
+/// Writes all of a range of memory at an offset of the file.
+pub(crate) fn write_at(fd: &Fd, memory: *const u8, length: usize, offset: usize) -> bool {
+    let mut done = 0;
+    while done < length {
+        let from = memory as usize + done;
+        match raw(libc::SYS_pwrite64, [fd.0 as usize, from, length - done, offset + done, 0, 0]) {
+            written if written > 0 => done += written as usize,
+            _ => return false,
+        }
+    }
+    true
+}
+
+/// How a file was made longer.
+#[derive(PartialEq, Eq)]
+pub(crate) enum Grown {
+    /// Its space is reserved.
+    Reserved,
+    /// The file system cannot reserve: it has the length, and a full disk would show as SIGBUS.
+    LengthOnly,
+    /// Not at all.
+    Failed,
+}
+
+/// Makes a file `length` bytes long, and reserves the space where the file system can.
+pub(crate) fn grow(fd: &Fd, length: usize) -> Grown {
+    if length as u64 > file_size_limit() {
+        return Grown::Failed;
+    }
+    match raw(libc::SYS_fallocate, [fd.0 as usize, 0, 0, length, 0, 0]) {
+        0 => Grown::Reserved,
+        error if error == -(libc::EOPNOTSUPP as isize) => {
+            match raw(libc::SYS_ftruncate, [fd.0 as usize, length, 0, 0, 0, 0]) {
+                0 => Grown::LengthOnly,
+                _ => Grown::Failed,
+            }
+        }
+        _ => Grown::Failed,
+    }
+}
+
+/// RLIMIT_FSIZE: writing past it would kill the process with SIGXFSZ.
+fn file_size_limit() -> u64 {
+    let mut limit = [u64::MAX; 2];
+    let resource = libc::RLIMIT_FSIZE as usize;
+    raw(libc::SYS_prlimit64, [0, resource, 0, limit.as_mut_ptr() as usize, 0, 0]);
+    limit[0]
+}
+
+/// Maps `length` bytes of a file at `offset`, shared. `at` 0: anywhere; else exactly there, over what is there.
+pub(crate) fn map_file(fd: &Fd, offset: usize, length: usize, at: usize) -> Option<*mut u8> {
+    let fixed = if at == 0 { 0 } else { libc::MAP_FIXED };
+    let protection = (libc::PROT_READ | libc::PROT_WRITE) as usize;
+    let flags = (libc::MAP_SHARED | fixed) as usize;
+    checked(raw(libc::SYS_mmap, [at, length, protection, flags, fd.0 as usize, offset]))
+        .map(|at| at as *mut u8)
+}
+
+/// Maps zeroed private memory of our own: not in core dumps, without huge pages, named where the kernel can.
+pub(crate) fn map(length: usize) -> Option<*mut u8> {
+    let protection = (libc::PROT_READ | libc::PROT_WRITE) as usize;
+    let flags = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE) as usize;
+    let at = checked(raw(libc::SYS_mmap, [0, length, protection, flags, usize::MAX, 0]))?;
+    advise(at, length, libc::MADV_NOHUGEPAGE);
+    advise(at, length, libc::MADV_DONTDUMP);
+    const NAME: &[u8] = b"leakgate\0";
+    const PR_SET_VMA: usize = 0x5356_4d41;
+    raw(libc::SYS_prctl, [PR_SET_VMA, 0, at, length, NAME.as_ptr() as usize, 0]);
+    Some(at as *mut u8)
+}
+
+/// Gives back what `map` gave.
+pub(crate) fn unmap(at: *mut u8, length: usize) {
+    raw(libc::SYS_munmap, [at as usize, length, 0, 0, 0, 0]);
+}
+
+/// `madvise`; whether it worked.
+pub(crate) fn advise(at: usize, length: usize, advice: i32) -> bool {
+    raw(libc::SYS_madvise, [at, length, advice as usize, 0, 0, 0]) == 0
+}
+
+/// How many of the pages of a range are resident. `pages` needs room for a byte a page.
+pub(crate) fn resident_pages(at: usize, length: usize, pages: &mut [u8]) -> usize {
+    if raw(libc::SYS_mincore, [at, length, pages.as_mut_ptr() as usize, 0, 0, 0]) != 0 {
+        return 0;
+    }
+    pages[..length / 4096].iter().filter(|page| **page & 1 == 1).count()
+}
+
+pub(crate) fn gettid() -> u32 {
+    raw(libc::SYS_gettid, [0; 6]) as u32
+}
+
+pub(crate) fn getpid() -> u32 {
+    raw(libc::SYS_getpid, [0; 6]) as u32
+}
+
+pub(crate) fn getppid() -> u32 {
+    raw(libc::SYS_getppid, [0; 6]) as u32
+}
+
+/// Lets other threads run.
+pub(crate) fn yield_now() {
+    raw(libc::SYS_sched_yield, [0; 6]);
+}
+
+/// Name of the calling thread, as the kernel has it; ended by a 0 byte.
+pub(crate) fn thread_name() -> [u8; 16] {
+    let mut name = [0u8; 16];
+    raw(libc::SYS_prctl, [libc::PR_GET_NAME as usize, name.as_mut_ptr() as usize, 0, 0, 0, 0]);
+    name
+}
+
+/// Milliseconds since the Unix epoch.
+pub(crate) fn now_ms() -> u64 {
+    let mut time = [0i64; 2];
+    let clock = libc::CLOCK_REALTIME as usize;
+    raw(libc::SYS_clock_gettime, [clock, time.as_mut_ptr() as usize, 0, 0, 0, 0]);
+    time[0] as u64 * 1000 + time[1] as u64 / 1_000_000
+}
+
+/// Whether a seccomp filter restricts this process: then no system calls are made that it may not expect.
+pub(crate) fn is_restricted() -> bool {
+    raw(libc::SYS_prctl, [libc::PR_GET_SECCOMP as usize, 0, 0, 0, 0, 0]) != 0
+}
+
+const MEMBARRIER_PRIVATE_EXPEDITED: usize = 8;
+const MEMBARRIER_REGISTER_PRIVATE_EXPEDITED: usize = 16;
+
+/// Registers for `barrier`; whether the kernel has it.
+pub(crate) fn register_barrier() -> bool {
+    raw(libc::SYS_membarrier, [MEMBARRIER_REGISTER_PRIVATE_EXPEDITED, 0, 0, 0, 0, 0]) == 0
+}
+
+/// A full memory fence on every running thread of the process; whether it was carried out.
+pub(crate) fn barrier() -> bool {
+    raw(libc::SYS_membarrier, [MEMBARRIER_PRIVATE_EXPEDITED, 0, 0, 0, 0, 0]) == 0
+}

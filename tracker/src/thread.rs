@@ -1,0 +1,307 @@
+//! What is known of a thread, and how it is found without a call.
+//!
+//! A pointer in the static TLS block leads to the thread's record. The records lie in memory that a fork wipes
+//! (`MADV_WIPEONFORK`): a record without its mark means that this process is a child which has not got its own
+//! capture yet. Neither a pid comparison nor `pthread_atfork` is right for every way to fork (traps 17).
+
+use core::arch::{asm, global_asm};
+use core::mem::offset_of;
+use core::ptr::null_mut;
+use core::sync::atomic::{AtomicI64, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
+
+use leakgate_capture::{Header, NOTE_THREADS, Section, ThreadRecord};
+
+use crate::capture::{header_word, note, place};
+use crate::stack::Cache;
+use crate::{event, fork, sys};
+
+// One word of initial-exec TLS: `__tls_get_addr` would cost 5–8 ns on every event (traps 9).
+global_asm!(
+    ".section .tbss,\"awT\",@nobits",
+    ".type leakgate_thread, @object",
+    ".size leakgate_thread, 8",
+    ".hidden leakgate_thread",
+    ".globl leakgate_thread",
+    ".p2align 3",
+    "leakgate_thread:",
+    ".zero 8",
+    ".text",
+);
+
+/// Most threads at once that are told apart; further ones share record 0.
+const MAX_THREADS: usize = 4096;
+const MARK: u32 = 0x4c47_5448;
+/// Marks a thread whose record was given back while it still runs (late destructors).
+const LEAVING: *mut Thread = core::ptr::without_provenance_mut(1);
+pub(crate) const PENDING: usize = 32;
+
+/// Not in an event.
+pub(crate) const OUTSIDE: u32 = 0;
+/// In an event, on its own counters.
+pub(crate) const FAST: u32 = 1;
+/// In an event, waiting for or holding the lock.
+pub(crate) const SLOW: u32 = 2;
+
+/// A thread's record.
+#[repr(C, align(64))]
+pub(crate) struct Thread {
+    mark: u32,
+    /// `OUTSIDE`, `FAST` or `SLOW`.
+    pub in_event: AtomicU32,
+    /// Depth of real allocator calls: what they allocate belongs to the outer call.
+    pub inside: u32,
+    /// Not 0 while the driver's own code runs: nothing new is counted.
+    pub suppressed: u32,
+    /// The frame at which stacks end (the driver's); 0: none.
+    pub floor: usize,
+    /// Bytes not yet added to the published live bytes.
+    pub delta: AtomicI64,
+    /// Sites by hash of the stack.
+    pub cache: Cache,
+    /// The thread's record in the capture.
+    pub record: *mut ThreadRecord,
+    /// Index of this record; the thread id in the capture.
+    pub id: u16,
+    /// Events of a signal handler that came while `in_event`: site, bytes, blocks.
+    pub pending: [(u32, i64, i64); PENDING],
+    pub pending_count: usize,
+    tid: u32,
+    in_use: AtomicU32,
+    /// Rounds of destructors at the thread's end.
+    rounds: u32,
+    /// Whether the program gave the name, and not the kernel.
+    pub named: bool,
+}
+
+static THREADS: AtomicPtr<Thread> = AtomicPtr::new(null_mut());
+/// Records that were ever used, record 0 included.
+static KNOWN: AtomicUsize = AtomicUsize::new(1);
+/// Threads that have a record now.
+static ACTIVE: AtomicUsize = AtomicUsize::new(0);
+static KEY: AtomicU32 = AtomicU32::new(u32::MAX);
+
+#[inline(always)]
+fn tls() -> *mut *mut Thread {
+    let at: *mut *mut Thread;
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: the offset of the block defined above, from the thread pointer.
+    unsafe {
+        asm!("mov {0}, qword ptr [rip + leakgate_thread@GOTTPOFF]", "add {0}, qword ptr fs:[0]", out(reg) at,
+             options(pure, readonly, nostack));
+    }
+    #[cfg(target_arch = "aarch64")]
+    // SAFETY: as above.
+    unsafe {
+        asm!("mrs {0}, tpidr_el0", "adrp {1}, :gottprel:leakgate_thread",
+             "ldr {1}, [{1}, :gottprel_lo12:leakgate_thread]", "add {0}, {0}, {1}",
+             out(reg) at, out(reg) _, options(pure, readonly, nostack));
+    }
+    at
+}
+
+/// The calling thread's record; made at the first call. `None` where the thread cannot be told apart.
+#[inline(always)]
+pub(crate) fn current() -> Option<&'static mut Thread> {
+    // SAFETY: the TLS word is this thread's own.
+    let thread = unsafe { tls().read() };
+    if thread as usize > LEAVING as usize {
+        // SAFETY: records live for ever, and this one is reached by its own thread only (others use its atomics).
+        let thread = unsafe { &mut *thread };
+        if thread.mark == MARK {
+            return Some(thread);
+        }
+    }
+    enter(thread)
+}
+
+/// Sets up the memory of the records and the hook at a thread's end. `None` when it cannot be had.
+pub(crate) fn begin() -> Option<()> {
+    let length = (size_of::<Thread>() * MAX_THREADS).next_multiple_of(4096);
+    let records = sys::map(length)?;
+    // Without this advice a fork could not be recognised.
+    if !sys::advise(records as usize, length, libc::MADV_WIPEONFORK) {
+        return None;
+    }
+    THREADS.store(records.cast(), Ordering::Release);
+    let mut key = 0;
+    // SAFETY: `key` is valid; `leave` takes the value of the key.
+    if unsafe { libc::pthread_key_create(&mut key, Some(leave)) } == 0 {
+        KEY.store(key, Ordering::Release);
+    }
+    register(0)?;
+    header_word(offset_of!(Header, threads)).store(1, Ordering::Release);
+    Some(())
+}
+
+/// Whether recording has begun in this process, and goes on.
+pub(crate) fn is_ready() -> bool {
+    !THREADS.load(Ordering::Acquire).is_null() && !fork::is_child() && !fork::is_lost()
+}
+
+/// Threads that have a record.
+pub(crate) fn active() -> usize {
+    ACTIVE.load(Ordering::Relaxed)
+}
+
+/// All records that were ever used; those not in use have nothing in them.
+pub(crate) fn all() -> impl Iterator<Item = &'static Thread> {
+    let threads = THREADS.load(Ordering::Acquire);
+    // SAFETY: the mapping has room for MAX_THREADS records and KNOWN is at most that.
+    (0..KNOWN.load(Ordering::Acquire)).map(move |index| unsafe { &*threads.add(index) })
+}
+
+/// Gives the thread with this kernel id the name that the program has for it.
+pub(crate) fn name_by_tid(tid: u32, text: &[u8]) {
+    let threads = THREADS.load(Ordering::Acquire);
+    for index in 1..KNOWN.load(Ordering::Acquire) {
+        // SAFETY: the index is below MAX_THREADS; the fields are written by a thread that registers, which shows
+        // itself by `in_use` afterwards.
+        let thread = unsafe { &mut *threads.add(index) };
+        if thread.in_use.load(Ordering::Acquire) == 1 && thread.tid == tid {
+            name(thread, text);
+            thread.named = true;
+        }
+    }
+}
+
+/// Bytes of all threads' caches.
+pub(crate) fn cache_bytes() -> usize {
+    all().map(|thread| thread.cache.bytes()).sum()
+}
+
+#[cold]
+#[inline(never)]
+fn enter(thread: *mut Thread) -> Option<&'static mut Thread> {
+    if thread == LEAVING || THREADS.load(Ordering::Acquire).is_null() || fork::is_lost() {
+        return None;
+    }
+    let survivor = index_of(thread);
+    // SAFETY: the TLS word is this thread's own. A call from a signal handler sees a thread that is on its way out.
+    unsafe { tls().write(LEAVING) };
+    let thread = if fork::is_child() {
+        fork::begin_child()?;
+        after_fork(survivor)?
+    } else {
+        let Some(index) = event::with_world_stopped(claim) else {
+            note(NOTE_THREADS);
+            return None;
+        };
+        register(index)?
+    };
+    // SAFETY: as above.
+    unsafe { tls().write(thread) };
+    let key = KEY.load(Ordering::Acquire);
+    if key != u32::MAX {
+        // SAFETY: the key was created; a low key needs no memory.
+        unsafe { libc::pthread_setspecific(key, thread.cast_const().cast()) };
+    }
+    // SAFETY: `register` gave a valid record, which only this thread uses.
+    Some(unsafe { &mut *thread })
+}
+
+/// Where a wiped record stood: its thread goes on with the same number in a forked child.
+fn index_of(thread: *mut Thread) -> Option<usize> {
+    if thread as usize <= LEAVING as usize {
+        return None;
+    }
+    Some((thread as usize - THREADS.load(Ordering::Acquire) as usize) / size_of::<Thread>())
+}
+
+/// A free record's index. Called with the world stopped.
+fn claim() -> Option<usize> {
+    let known = KNOWN.load(Ordering::Relaxed);
+    let free = all().skip(1).position(|thread| thread.in_use.load(Ordering::Relaxed) == 0);
+    let index = match free {
+        Some(position) => position + 1,
+        None if known < MAX_THREADS => known,
+        None => return None,
+    };
+    if index == known {
+        KNOWN.store(known + 1, Ordering::Release);
+    }
+    // SAFETY: `index` is below MAX_THREADS.
+    let thread = unsafe { &*THREADS.load(Ordering::Acquire).add(index) };
+    thread.in_use.store(1, Ordering::Relaxed);
+    ACTIVE.fetch_add(1, Ordering::Relaxed);
+    Some(index)
+}
+
+/// Fills a claimed record. Record 0 stands for threads that are not told apart.
+pub(crate) fn register(index: usize) -> Option<*mut Thread> {
+    let record = place(Section::Threads, index * size_of::<ThreadRecord>())?.cast::<ThreadRecord>();
+    // SAFETY: `index` is below MAX_THREADS.
+    let thread = unsafe { THREADS.load(Ordering::Acquire).add(index) };
+    // SAFETY: the record was claimed by this thread; nobody else looks at these fields.
+    unsafe {
+        (*thread).id = index as u16;
+        (*thread).record = record;
+        (*thread).tid = if index == 0 { 0 } else { sys::gettid() };
+        (*thread).rounds = 0;
+        (*thread).named = false;
+        (*thread).inside = 0;
+        (*thread).suppressed = 0;
+        (*thread).floor = 0;
+        (*thread).pending_count = 0;
+        (*thread).mark = MARK;
+        (*record).tid = (*thread).tid;
+        (*record).used += 1;
+    }
+    let count = header_word(offset_of!(Header, threads));
+    count.fetch_max(index as u32 + 1, Ordering::Release);
+    if index > 0 {
+        // SAFETY: the record was just filled.
+        name(unsafe { &mut *thread }, &sys::thread_name());
+    }
+    Some(thread)
+}
+
+/// Gives a thread its name in the capture. Called by the thread itself, or with the world stopped.
+pub(crate) fn name(thread: &Thread, name: &[u8]) {
+    let end = name.iter().position(|byte| *byte == 0).unwrap_or(name.len()).min(55);
+    let mut stored = [0u8; 56];
+    stored[..end].copy_from_slice(&name[..end]);
+    // SAFETY: the record is mapped for the process's life.
+    unsafe { (*thread.record).name = stored };
+}
+
+/// The end of a thread, as far as other destructors let us be the last.
+extern "C" fn leave(value: *mut libc::c_void) {
+    let thread = value.cast::<Thread>();
+    // SAFETY: the TLS word is this thread's own.
+    if unsafe { tls().read() } != thread {
+        return;
+    }
+    // SAFETY: the key's value is this thread's record.
+    let record = unsafe { &mut *thread };
+    if record.mark != MARK {
+        return;
+    }
+    const ROUNDS: u32 = 3;
+    record.rounds += 1;
+    if record.rounds < ROUNDS {
+        // Other destructors may still run: come back in the next round.
+        // SAFETY: the key was created.
+        unsafe { libc::pthread_setspecific(KEY.load(Ordering::Acquire), value) };
+        return;
+    }
+    if !record.named {
+        name(record, &sys::thread_name());
+    }
+    // SAFETY: as above.
+    unsafe { tls().write(LEAVING) };
+    event::with_world_stopped(|| {
+        record.in_use.store(0, Ordering::Release);
+        ACTIVE.fetch_sub(1, Ordering::Relaxed);
+    });
+}
+
+/// In a forked child: all records were wiped; the forking thread keeps its number.
+fn after_fork(survivor: Option<usize>) -> Option<*mut Thread> {
+    ACTIVE.store(1, Ordering::Relaxed);
+    register(0)?;
+    let index = survivor.unwrap_or(1);
+    KNOWN.fetch_max(index + 1, Ordering::Relaxed);
+    // SAFETY: the index was that of a record.
+    unsafe { (*THREADS.load(Ordering::Acquire).add(index)).in_use.store(1, Ordering::Relaxed) };
+    register(index)
+}
