@@ -29,6 +29,7 @@ def call(function, args, kwargs):
         _note("call " + name)
     return function(*args, **kwargs)
 def checkpoint(kind, iteration):
+    if kind == 2 and os.environ.get("TELL_RETAINED"): print("retained", flush=True)
     _note("checkpoint %d %d" % (kind, iteration))
     return (1000 * kind + iteration, 10 * kind + iteration, 5000)
 "#;
@@ -37,6 +38,9 @@ const PROGRAM: &str = r#"
 import os, sys
 KEPT = []
 def nothing(): pass
+class Result:
+    def __del__(self): print("dropped")
+def makes(): return Result()
 def positional(a, b): assert (a, b) == (1, "é\u2028\U0001F600\\\"\n"), (a, b)
 def keyword(*, on, off, none, deep): assert (on, off, none, deep) == (True, False, None, {"a": [1.5, -2]}), deep
 def fresh(rows): rows.append(1); assert rows == [1], rows
@@ -163,6 +167,7 @@ fn start(python: &Python, call: &Call, folder: &Path, modules: &Path) -> Run {
         .current_dir(folder.join("project"))
         .env("PYTHONPATH", modules)
         .env("PYTHONDONTWRITEBYTECODE", "1")
+        .envs((call.result == KeepResult::Keep).then_some(("TELL_RETAINED", "1")))
         .output()
         .unwrap();
     let calls = std::fs::read_to_string(modules.join("calls.txt")).unwrap_or_default();
@@ -197,6 +202,22 @@ fn the_protocol_is_the_same_on_every_version() {
         assert_eq!(live, [1001, 1002, 1003]);
         assert_eq!(report.left.unwrap().fds(), start.fds(), "3.{minor}");
         assert_eq!(report.left.unwrap().threads(), Some(1), "3.{minor}");
+    }
+}
+
+#[test]
+fn a_kept_result_is_held_while_retained_is_frozen_and_gone_before_the_iteration_is() {
+    for python in pythons() {
+        let call = Call { result: KeepResult::Keep, warmup: 0, ..call("makes") };
+        let run = run(&python, &call);
+        run.succeeded(&format!("3.{}", python.minor));
+        let seen: Vec<&str> =
+            run.calls.iter().map(String::as_str).filter(|call| call.contains("point")).collect();
+        assert_eq!(
+            seen,
+            ["checkpoint 0 0", "checkpoint 1 1", "checkpoint 2 2", "checkpoint 1 2", "checkpoint 3 2"]
+        );
+        assert_eq!(run.output.stdout, b"dropped\nretained\ndropped\n", "3.{}", python.minor);
     }
 }
 
