@@ -1,6 +1,9 @@
 //! The Python driver on every supported CPython, against a tracker that only writes down what it is asked.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -109,7 +112,7 @@ fn pythons() -> Vec<Python> {
         match installed.iter().find(is_wanted) {
             Some(folder) => found.push(Python { minor, path: folder.join("bin/python") }),
             None if std::env::var_os("CI").is_some() => panic!("CPython 3.{minor} is missing"),
-            None => eprintln!("skipped: CPython 3.{minor} is not installed"),
+            None => writeln!(std::io::stderr(), "skipped: CPython 3.{minor} is not installed").unwrap(),
         }
     }
     assert!(!found.is_empty(), "no CPython to test with");
@@ -138,7 +141,7 @@ impl Run {
 fn call(function: &str) -> Call {
     Call {
         python: PathBuf::new(),
-        target: format!("program:{function}"),
+        target: format!("program:{function}").parse().unwrap(),
         arguments: Value::Null,
         setup: None,
         teardown: None,
@@ -179,8 +182,8 @@ fn the_protocol_is_the_same_on_every_version() {
     for python in pythons() {
         let minor = python.minor;
         let mut call = call("nothing");
-        call.setup = Some("program:warm".to_owned());
-        call.teardown = Some("program:cool".to_owned());
+        call.setup = Some("program:warm".parse().unwrap());
+        call.teardown = Some("program:cool".parse().unwrap());
         let run = run(&python, &call);
         let report = run.succeeded(&format!("3.{minor}"));
         let iteration = ["call eval", "call nothing", "call collect"];
@@ -310,21 +313,21 @@ fn what_the_function_raises_is_reported_with_its_phase_and_without_the_drivers_f
 #[test]
 fn each_phase_is_named_when_it_fails() {
     let with = |setup: Option<&str>, teardown: Option<&str>| Call {
-        setup: setup.map(str::to_owned),
-        teardown: teardown.map(str::to_owned),
+        setup: setup.map(|target| target.parse().unwrap()),
+        teardown: teardown.map(|target| target.parse().unwrap()),
         ..call("nothing")
     };
     let cases = BTreeMap::from([
         ("setup", with(Some("program:fails"), None)),
         ("teardown", with(None, Some("program:fails"))),
-        ("import", Call { target: "program:not_there".to_owned(), ..call("nothing") }),
+        ("import", Call { target: "program:not_there".parse().unwrap(), ..call("nothing") }),
     ]);
     for python in pythons() {
         for (phase, call) in &cases {
             let error = run(&python, call).report().error.clone().unwrap();
             assert_eq!(error.phase, *phase, "3.{}", python.minor);
         }
-        let missing = run(&python, &Call { target: "no_such.module:f".to_owned(), ..call("nothing") });
+        let missing = run(&python, &Call { target: "no_such.module:f".parse().unwrap(), ..call("nothing") });
         let error = missing.report().error.clone().unwrap();
         assert_eq!((error.phase.as_str(), error.class.as_str()), ("import", "ModuleNotFoundError"));
     }

@@ -1,5 +1,7 @@
 //! `leakgate run` with real commands: to them and to who started it, it must be as if it were not there.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;

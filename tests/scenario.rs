@@ -1,5 +1,7 @@
 //! Scenarios with real processes: how they end, what is kept of them, and what is cleaned up.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::Read;
@@ -93,7 +95,7 @@ fn call(place: &Place, source: &str, function: &str) -> (Plan, Call) {
     let python = leakgate::scenario::python::choose(None, &place.cwd(), &variables).unwrap();
     let call = Call {
         python: python.path,
-        target: format!("shop:{function}"),
+        target: format!("shop:{function}").parse().unwrap(),
         arguments: serde_json::Value::Null,
         setup: None,
         teardown: None,
