@@ -5,7 +5,7 @@
 
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 
-use leakgate_capture::{MAX_SITES, Section, SiteRecord};
+use leakgate_capture::{MAX_SITES, NOTE_CHILD, Section, SiteRecord};
 
 use crate::intern::INTERNER;
 use crate::{capture, checkpoint, event, mapping, modules, python, shadow, start, sys};
@@ -83,6 +83,8 @@ pub(crate) fn begin_child() -> Option<()> {
     let made = start::child_path(capture::move_to).is_some();
     mark();
     if !made {
+        // One flag, set atomically, is all that a child ever writes into its parent's file.
+        capture::note(NOTE_CHILD);
         LOST.store(true, Ordering::Release);
         return None;
     }
