@@ -260,15 +260,18 @@ fn slow(thread: Option<&mut Thread>, site: u32, bytes: i64, blocks: i64) {
         thread.in_event.store(SLOW, Ordering::Release);
     }
     let _guard = WORLD.lock();
-    let stopper = if thread.is_some() { 0 } else { sys::gettid() };
-    STOPPER.store(stopper, Ordering::Relaxed);
+    STOPPER.store(if thread.is_some() { 0 } else { sys::gettid() }, Ordering::Relaxed);
+    under_lock(thread.as_deref(), site, bytes, blocks);
+    STOPPER.store(0, Ordering::Relaxed);
+}
+
+fn under_lock(thread: Option<&Thread>, site: u32, bytes: i64, blocks: i64) {
     if MODE.load(Ordering::Relaxed) == SINGLE {
         stop();
     }
     let record = site_record(site);
-    let id = thread.as_deref().map_or(0, |thread| thread.id);
     // SAFETY: a mapped record; its thread never changes.
-    if unsafe { (*record).thread } == id {
+    if unsafe { (*record).thread } == thread.map_or(0, |thread| thread.id) {
         apply(record, bytes, blocks);
     } else {
         apply_foreign(record, site, bytes, blocks);
@@ -279,7 +282,7 @@ fn slow(thread: Option<&mut Thread>, site: u32, bytes: i64, blocks: i64) {
         relax(thread.is_some());
         return;
     }
-    let delta = thread.as_deref().map_or(0, |thread| thread.delta.swap(0, Ordering::Relaxed));
+    let delta = thread.map_or(0, |thread| thread.delta.swap(0, Ordering::Relaxed));
     // SAFETY: the header is mapped; the lock is held.
     let header = unsafe { &mut *header() };
     header.live_bytes += delta;

@@ -276,7 +276,8 @@ extern "C" fn leave(value: *mut libc::c_void) {
     if record.mark != MARK {
         return;
     }
-    const ROUNDS: u32 = 3;
+    // As many as the C library makes (`PTHREAD_DESTRUCTOR_ITERATIONS`).
+    const ROUNDS: u32 = 4;
     record.rounds += 1;
     if record.rounds < ROUNDS {
         // Other destructors may still run: come back in the next round.
