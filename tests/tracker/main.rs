@@ -5,6 +5,7 @@
 
 mod allocators;
 mod harness;
+mod mappings;
 mod peaks;
 mod python;
 mod threads;
