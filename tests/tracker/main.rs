@@ -6,6 +6,8 @@
 mod allocators;
 mod harness;
 mod mappings;
+mod objects;
 mod peaks;
 mod python;
+mod stacks;
 mod threads;
