@@ -56,6 +56,7 @@ extern "C" fn before() {
     if is_lost() {
         return;
     }
+    event::leave_to_fork();
     mapping::before_fork();
     modules::before_fork();
     INTERNER.acquire();
@@ -72,6 +73,7 @@ extern "C" fn after() {
     INTERNER.release();
     modules::after_fork();
     mapping::after_fork();
+    event::return_from_fork();
 }
 
 /// Gives a fresh child its own file, with the blocks it inherited as live. Runs on the child's only thread.
