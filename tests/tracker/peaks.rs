@@ -8,8 +8,7 @@ const KIB: u64 = 1024;
 fn composition(course: &str) -> [(u64, u64); 3] {
     let recording = Program::of("peaks").record(&[course]);
     let profile = recording.first();
-    let parts =
-        ["first", "second", "third"].map(|function| of_function(profile, function).peak);
+    let parts = ["first", "second", "third"].map(|function| of_function(profile, function).peak);
     let sum: (u64, u64) = parts.iter().fold((0, 0), |sum, part| (sum.0 + part.bytes, sum.1 + part.blocks));
     assert_eq!(profile.totals.peak, amount(sum.0, sum.1), "{course}");
     parts.map(|part| (part.bytes, part.blocks))

@@ -33,7 +33,8 @@ impl Python {
 
 /// CPython 3.8 to 3.13, as far as they are installed, and the system's own. A missing version is told, and fails in CI.
 pub(crate) fn all() -> Vec<Python> {
-    let mut found: Vec<Python> = MINORS.filter_map(|minor| Some(Python { path: find(minor)?, minor })).collect();
+    let mut found: Vec<Python> =
+        MINORS.filter_map(|minor| Some(Python { path: find(minor)?, minor })).collect();
     for minor in MINORS.filter(|minor| !found.iter().any(|python| python.minor == *minor)) {
         assert!(std::env::var_os("CI").is_none(), "CPython 3.{minor} is missing");
         eprintln!("skipped: CPython 3.{minor} is not installed");

@@ -53,8 +53,10 @@ fn compare(python: &str, recording: &Recording) -> usize {
     for (stack, amount) in expected(&marks) {
         if found.get(&stack) != Some(&amount) {
             let line = stack[0].2;
-            let near: Vec<_> =
-                found.iter().filter(|(stack, _)| stack.first().is_some_and(|top| top.2.abs_diff(line) < 3)).collect();
+            let near: Vec<_> = found
+                .iter()
+                .filter(|(stack, _)| stack.first().is_some_and(|top| top.2.abs_diff(line) < 3))
+                .collect();
             wrong.push(format!("{amount:?} at\n  {stack:?}\nfound near\n  {near:?}"));
         }
     }

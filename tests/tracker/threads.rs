@@ -85,7 +85,8 @@ fn what_the_last_destructors_of_a_thread_allocate_is_counted() {
     // round the thread's record is given back already: its block has no stack.
     assert_eq!(of_function(profile, "late").total, amount(200 * 400, 400));
     assert_eq!(of_function(profile, "late").end, amount(0, 0));
-    let is_unknown = |site: &Site| profile.frames_of(site.stack).any(|frame| *frame == Frame::Note(NO_STACK.to_owned()));
+    let is_unknown =
+        |site: &Site| profile.frames_of(site.stack).any(|frame| *frame == Frame::Note(NO_STACK.to_owned()));
     let unknown = figures(profile, is_unknown);
     assert_eq!((unknown.total, unknown.end), (amount(200 * 100, 100), amount(200 * 100, 100)));
 }
