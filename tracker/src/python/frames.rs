@@ -147,6 +147,22 @@ pub(super) fn collect(floor: usize, into: &mut [RawFrame]) -> (usize, bool) {
     (depth, false)
 }
 
+/// The calling thread's innermost Python function and its first argument; 0 if it has none.
+pub(super) fn top_function() -> Option<(RawFrame, usize)> {
+    let mut frames = walk(0);
+    while frames.at != 0 && !frames.is_function(frames.at) {
+        // SAFETY: a frame of this thread's chain, laid out as its version's row says.
+        frames.at = unsafe { word(frames.at + frames.layout.frame_previous) };
+    }
+    let frame = frames.at;
+    if frame == 0 {
+        return None;
+    }
+    // SAFETY: as above.
+    let first = unsafe { word(frame + frames.layout.frame_locals) } & !frames.layout.code_tag;
+    Some((frames.read(frame), first))
+}
+
 /// The name of a code object, a Python string.
 pub(super) fn code_name(code: usize) -> usize {
     // SAFETY: a live code object, laid out as its version's row says.
