@@ -4,6 +4,7 @@
 //! that can be asked for by its name. Those in Python stand beside their tests.
 
 mod allocators;
+mod code;
 mod harness;
 mod mappings;
 mod objects;

@@ -128,7 +128,8 @@ pub(super) fn hash(floor: usize, seed: u64) -> u64 {
     let mut hash = seed;
     for raw in walk(floor).take(MAX_DEPTH) {
         let position = (raw.position as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let life = u64::from(generation(raw.code)) << 48;
+        // Multiplied, so that each bit tells in the lower half, from which the place in a table is taken.
+        let life = u64::from(generation(raw.code)).wrapping_mul(0xd6e8_feb8_6659_fd93);
         hash = mix(hash, (raw.code as u64).wrapping_add(position).wrapping_add(life));
     }
     hash
