@@ -9,6 +9,7 @@ mod harness;
 mod mappings;
 mod objects;
 mod peaks;
+mod processes;
 mod python;
 mod stacks;
 mod threads;

@@ -108,3 +108,21 @@ fn threads_have_the_names_that_python_has_for_them_also_when_they_are_over() {
         assert_eq!(names, BTreeMap::from(expected), "{python}");
     }
 }
+
+#[test]
+fn stacks_of_greenlets_are_their_own() {
+    let mut recorded = 0;
+    // One version of each way to keep frames.
+    for python in python::all().into_iter().filter(|python| [8, 11, 12, 13].contains(&python.minor)) {
+        let folder = crate::harness::folder();
+        if let Err(reason) = python.install("greenlet", folder.path()) {
+            eprintln!("skipped: greenlet for {python}: {reason}");
+            continue;
+        }
+        let run = python.run(&[program("greenlets.py")]).env("PYTHONPATH", folder.path());
+        let count = compare(&python.to_string(), &run.record().ended_well());
+        assert!(count > 40, "{python}: only {count} allocations");
+        recorded += 1;
+    }
+    assert!(recorded > 0 || std::env::var_os("CI").is_none(), "greenlet could not be installed anywhere");
+}
