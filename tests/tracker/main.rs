@@ -4,10 +4,12 @@
 //! that can be asked for by its name. Those in Python stand beside their tests.
 
 mod allocators;
+mod code;
 mod harness;
 mod mappings;
 mod objects;
 mod peaks;
+mod processes;
 mod python;
 mod stacks;
 mod threads;

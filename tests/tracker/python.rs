@@ -31,6 +31,25 @@ impl Python {
     }
 }
 
+impl Python {
+    /// Installs a package into a folder, for `PYTHONPATH`. The error tells why the package index could not be reached;
+    /// anything else that goes wrong fails the test.
+    pub(crate) fn install(&self, package: &str, folder: &Path) -> Result<(), String> {
+        let arguments = ["-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-input", "--target"];
+        let mut command = std::process::Command::new(&self.path);
+        let output = command.args(arguments).arg(folder).arg(package).output().unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        let unreachable = ["No module named pip", "Connection", "Max retries", "resolution", "No matching distribution"];
+        if output.status.success() {
+            return Ok(());
+        }
+        match errors.lines().find(|line| unreachable.iter().any(|reason| line.contains(reason))) {
+            Some(reason) => Err(reason.trim().to_owned()),
+            None => panic!("{self}: pip install {package}: {errors}"),
+        }
+    }
+}
+
 /// CPython 3.8 to 3.13, as far as they are installed, and the system's own. A missing version is told, and fails in CI.
 pub(crate) fn all() -> Vec<Python> {
     let mut found: Vec<Python> =

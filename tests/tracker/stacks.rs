@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use leakgate::profile::model::{Amount, Frame, Profile};
+use leakgate::profile::model::{Amount, Frame, Profile, StackId};
 
-use crate::harness::{Recording, Run};
-use crate::python::{self, Python};
+use crate::harness::Recording;
+use crate::python;
 
 /// `(function, file, line)`, innermost first.
 type Stack = Vec<(String, String, u32)>;
@@ -25,13 +25,17 @@ fn program(name: &str) -> PathBuf {
 fn recorded(profile: &Profile) -> BTreeMap<Stack, Amount> {
     let mut by_stack = BTreeMap::<Stack, Amount>::new();
     for site in profile.sites.iter().filter(|site| site.allocator.name == "PyObject_Calloc") {
-        let frames = profile.frames_of(site.stack).map(|frame| match frame {
-            Frame::Python { function, file, line } => (function.clone(), file.clone(), *line),
-            other => (format!("{other:?}"), String::new(), 0),
-        });
-        *by_stack.entry(frames.collect()).or_default() += site.total;
+        *by_stack.entry(places(profile, site.stack)).or_default() += site.total;
     }
     by_stack
+}
+
+fn places(profile: &Profile, stack: StackId) -> Stack {
+    let frames = profile.frames_of(stack).map(|frame| match frame {
+        Frame::Python { function, file, line } => (function.clone(), file.clone(), *line),
+        other => (format!("{other:?}"), String::new(), 0),
+    });
+    frames.collect()
 }
 
 fn expected(marks: &Marks) -> BTreeMap<Stack, Amount> {
@@ -71,4 +75,56 @@ fn stacks_are_those_of_the_interpreter_in_every_context() {
         let count = compare(&python.to_string(), &recording);
         assert!(count > 200, "{python}: only {count} allocations");
     }
+}
+
+const THREADS: &str = r#"
+import threading
+kept, barrier, ended = [], threading.Barrier(5), threading.Event()
+def work(size):
+    kept.append(bytes(size))
+    barrier.wait()
+    if size == 400000: ended.wait()
+class Own(threading.Thread):
+    def run(self): work(300000)
+threads = [threading.Thread(target=work, args=(100000,), name="loader"), threading.Thread(target=work, args=(200000,)),
+           Own(name="gr\u00f6\u00dfe"), threading.Thread(target=work, args=(400000,), daemon=True, name="x" * 100)]
+threads[1].name = "renamed"
+for thread in threads: thread.start()
+kept.append(bytes(500000))
+barrier.wait()
+for thread in threads[:3]: thread.join()
+"#;
+
+#[test]
+fn threads_have_the_names_that_python_has_for_them_also_when_they_are_over() {
+    for python in python::all() {
+        let recording = python.run(&["-c", THREADS]).record().ended_well();
+        let profile = recording.first();
+        let mut names = BTreeMap::new();
+        for site in profile.sites.iter().filter(|site| site.allocator.name == "PyObject_Calloc" && site.end.bytes > 99_999) {
+            names.insert(site.end.bytes - BYTES_HEADER, profile.threads[site.thread.0 as usize].name.clone());
+        }
+        let long = "x".repeat(55);
+        let expected = [(1, "loader"), (2, "renamed"), (3, "größe"), (4, &long), (5, "main")];
+        let expected = expected.map(|(size, name)| (size * 100_000, name.to_owned()));
+        assert_eq!(names, BTreeMap::from(expected), "{python}");
+    }
+}
+
+#[test]
+fn stacks_of_greenlets_are_their_own() {
+    let mut recorded = 0;
+    // One version of each way to keep frames.
+    for python in python::all().into_iter().filter(|python| [8, 11, 12, 13].contains(&python.minor)) {
+        let folder = crate::harness::folder();
+        if let Err(reason) = python.install("greenlet", folder.path()) {
+            eprintln!("skipped: greenlet for {python}: {reason}");
+            continue;
+        }
+        let run = python.run(&[program("greenlets.py")]).env("PYTHONPATH", folder.path());
+        let count = compare(&python.to_string(), &run.record().ended_well());
+        assert!(count > 40, "{python}: only {count} allocations");
+        recorded += 1;
+    }
+    assert!(recorded > 0 || std::env::var_os("CI").is_none(), "greenlet could not be installed anywhere");
 }

@@ -80,12 +80,19 @@ pub(crate) fn allocated(address: usize, size: usize, function: Function, caller:
 /// Counts the free of a block, before it is really freed. Blocks that are not tracked are ignored.
 #[inline(always)]
 pub(crate) fn freed(address: usize) {
-    if let Some(block) = shadow::take(address) {
+    if let Some(block) = take(address) {
         gone(address, block);
     }
 }
 
-/// Counts a block that `shadow::take` took as freed.
+/// Takes a block out of the shadow table. A fresh child is set up first: it counts what the table holds as inherited.
+#[inline(always)]
+pub(crate) fn take(address: usize) -> Option<shadow::Block> {
+    thread::current();
+    shadow::take(address)
+}
+
+/// Counts a block that `take` took as freed.
 #[inline(always)]
 pub(crate) fn gone(address: usize, block: shadow::Block) {
     if block.code {

@@ -30,6 +30,8 @@ global_asm!(
 
 /// Most threads at once that are told apart; further ones share record 0.
 const MAX_THREADS: usize = 4096;
+/// Most bytes of a thread's name.
+pub(crate) const NAME: usize = 55;
 const MARK: u32 = 0x4c47_5448;
 /// Marks a thread whose record was given back while it still runs (late destructors).
 const LEAVING: *mut Thread = core::ptr::without_provenance_mut(1);
@@ -68,6 +70,8 @@ pub(crate) struct Thread {
     /// Whether these are being counted.
     pub draining: bool,
     tid: u32,
+    /// What `pthread_self` gives.
+    handle: usize,
     in_use: AtomicU32,
     /// Rounds of destructors at the thread's end.
     rounds: u32,
@@ -152,18 +156,33 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Thread> {
     (0..KNOWN.load(Ordering::Acquire)).map(move |index| unsafe { &*threads.add(index) })
 }
 
-/// Gives the thread with this kernel id the name that the program has for it.
+/// Gives the thread with this kernel id the name that Python has for it.
 pub(crate) fn name_by_tid(tid: u32, text: &[u8]) {
+    if tid == sys::getpid() {
+        // The first thread is `main` in every program.
+        return;
+    }
+    if let Some(thread) = in_use(|thread| thread.tid == tid) {
+        name(thread, text);
+        thread.named = true;
+    }
+}
+
+/// Gives the thread with this handle the name that the program set, unless Python has another for it.
+pub(crate) fn name_by_handle(handle: usize, text: &[u8]) {
+    if let Some(thread) = in_use(|thread| thread.handle == handle && !thread.named) {
+        name(thread, text);
+    }
+}
+
+fn in_use(is_it: impl Fn(&Thread) -> bool) -> Option<&'static mut Thread> {
     let threads = THREADS.load(Ordering::Acquire);
-    for index in 1..KNOWN.load(Ordering::Acquire) {
+    (1..KNOWN.load(Ordering::Acquire)).find_map(|index| {
         // SAFETY: the index is below MAX_THREADS; the fields are written by a thread that registers, which shows
         // itself by `in_use` afterwards.
         let thread = unsafe { &mut *threads.add(index) };
-        if thread.in_use.load(Ordering::Acquire) == 1 && thread.tid == tid {
-            name(thread, text);
-            thread.named = true;
-        }
-    }
+        (thread.in_use.load(Ordering::Acquire) == 1 && is_it(thread)).then_some(thread)
+    })
 }
 
 /// Bytes of all threads' caches.
@@ -238,6 +257,7 @@ pub(crate) fn register(index: usize) -> Option<*mut Thread> {
         (*thread).id = index as u16;
         (*thread).record = record;
         (*thread).tid = if index == 0 { 0 } else { sys::gettid() };
+        (*thread).handle = if index == 0 { 0 } else { libc::pthread_self() as usize };
         (*thread).rounds = 0;
         (*thread).named = false;
         (*thread).inside = 0;
@@ -260,8 +280,8 @@ pub(crate) fn register(index: usize) -> Option<*mut Thread> {
 
 /// Gives a thread its name in the capture. Called by the thread itself, or with the world stopped.
 pub(crate) fn name(thread: &Thread, name: &[u8]) {
-    let end = name.iter().position(|byte| *byte == 0).unwrap_or(name.len()).min(55);
-    let mut stored = [0u8; 56];
+    let end = name.iter().position(|byte| *byte == 0).unwrap_or(name.len()).min(NAME);
+    let mut stored = [0u8; NAME + 1];
     stored[..end].copy_from_slice(&name[..end]);
     // SAFETY: the record is mapped for the process's life.
     unsafe { (*thread.record).name = stored };
