@@ -1,10 +1,88 @@
-//! The command line: parses it and hands over to one command.
+//! The command line: parses it, runs one command, and is the one place that turns what came of it into an exit.
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
+use clap::{Parser, Subcommand};
+
+use crate::commands::{call, run};
 use crate::exit::Exit;
+use crate::scenario::executable::ExecutableError;
+use crate::scenario::signals;
+
+/// A shell's exit code of a program whose reader went away (SIGPIPE): no pass, and nothing to tell anybody.
+const BROKEN_PIPE: Exit = Exit::Command(141);
+
+/// Stops memory leaks and memory regressions before they ship
+#[derive(Debug, Parser)]
+#[command(name = "leakgate", version, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(run::Args),
+    Call(call::Args),
+}
 
 /// Runs the program; the only caller is `main`.
 pub fn main() -> ExitCode {
-    Exit::BadInput.into()
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let (mut out, mut messages) = (io::stdout(), io::stderr());
+    let result = cli.command.run(&mut out, &mut messages).and_then(|exit| {
+        out.flush()?;
+        Ok(exit)
+    });
+    let exit = result.unwrap_or_else(|error| cli.command.fail(&error, &mut messages));
+    if let Exit::Signal(number) = exit {
+        signals::raise(number);
+    }
+    exit.into()
+}
+
+impl Command {
+    fn run(&self, out: &mut dyn Write, messages: &mut dyn Write) -> anyhow::Result<Exit> {
+        match self {
+            Command::Run(args) => run::run(args, messages),
+            Command::Call(args) => call::run(args, out, messages),
+        }
+    }
+
+    /// Tells the error and what the program ends with for it.
+    fn fail(&self, error: &anyhow::Error, messages: &mut dyn Write) -> Exit {
+        if is_broken_pipe(error) {
+            return BROKEN_PIPE;
+        }
+        // There is nowhere left to tell it if this fails.
+        let _ = writeln!(messages, "leakgate: error: {error:#}");
+        match self {
+            Command::Run(_) => match error.downcast_ref::<ExecutableError>() {
+                Some(ExecutableError::NotFound(..)) => Exit::NotFound,
+                Some(_) => Exit::NotExecutable,
+                None => Exit::RunFailed,
+            },
+            Command::Call(_) => Exit::BadInput,
+        }
+    }
+}
+
+/// Help and version are printed as asked and pass; all else is bad input.
+fn usage(error: &clap::Error) -> ExitCode {
+    let printed = error.print();
+    let exit = match (printed, error.use_stderr()) {
+        (Err(_), _) => BROKEN_PIPE,
+        (Ok(()), true) => Exit::BadInput,
+        (Ok(()), false) => Exit::Passed,
+    };
+    exit.into()
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let is_broken = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
+    error.chain().any(|cause| cause.downcast_ref::<io::Error>().is_some_and(is_broken))
 }

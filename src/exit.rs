@@ -21,6 +21,8 @@ pub enum Exit {
     NotFound,
     /// The recorded command's own exit code (`leakgate run`).
     Command(u8),
+    /// A signal ended the recorded command, or the program: it is raised again; a shell shows 128 and its number.
+    Signal(i32),
 }
 
 impl Exit {
@@ -35,6 +37,7 @@ impl Exit {
             Exit::NotExecutable => 126,
             Exit::NotFound => 127,
             Exit::Command(code) => code,
+            Exit::Signal(number) => u8::try_from(number).unwrap_or(0).saturating_add(128),
         }
     }
 }

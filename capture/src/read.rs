@@ -145,6 +145,13 @@ impl File {
     }
 }
 
+/// How many bytes of a file its header counts; the rest was reserved ahead. `None`: it is not a capture.
+pub fn used_bytes(bytes: &[u8]) -> Option<usize> {
+    let chunks = u32_at(bytes, 80)? as usize;
+    (bytes.get(..8)? == MAGIC && u32_at(bytes, 8)? == VERSION && chunks <= MAX_CHUNKS)
+        .then(|| chunks.max(2) * CHUNK)
+}
+
 /// Decodes a file.
 ///
 /// # Errors

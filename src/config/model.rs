@@ -243,7 +243,7 @@ impl Scenario {
     pub fn for_call(target: &str) -> Result<Scenario, CallTargetError> {
         let target: CallTarget = target.parse()?;
         Ok(Scenario {
-            name: folder_name(&target),
+            name: target.folder_name(),
             line: 0,
             work: Work::Call {
                 target,
@@ -263,10 +263,12 @@ impl Scenario {
     }
 }
 
-/// `shop.quotes.quote`: at most 100 letters, none that a scenario's name may not have.
-fn folder_name(target: &CallTarget) -> String {
-    let plain = |letter: char| if letter.is_ascii_alphanumeric() || letter == '.' { letter } else { '_' };
-    format!("{}.{}", target.module, target.function).chars().map(plain).take(100).collect()
+impl CallTarget {
+    /// `shop.quotes.quote`: at most 100 letters, none that a scenario's name may not have.
+    pub fn folder_name(&self) -> String {
+        let plain = |letter: char| if letter.is_ascii_alphanumeric() || letter == '.' { letter } else { '_' };
+        format!("{}.{}", self.module, self.function).chars().map(plain).take(100).collect()
+    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@
 mod decode;
 pub mod load;
 pub mod model;
+#[cfg(test)]
+pub(crate) mod sample;
 pub mod seal;
 mod symbols;
 

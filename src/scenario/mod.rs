@@ -1,3 +1,30 @@
-//! Running a scenario under the tracker: plan, launch, drive.
+//! Running programs under the tracker: from a plan to a capture with figures.
+//!
+//! `executable` refuses what cannot be tracked, `tracker` unpacks the library, `launch` starts the command with it,
+//! `watch` samples and limits it from outside, `drive` does the whole for a scenario and `measure` makes of it what
+//! the gate judges. Nothing here decides about budgets or prints.
 
+pub mod capture_dir;
+pub mod drive;
+pub mod driver;
+pub mod elf;
+pub mod environment;
+pub mod executable;
+mod failure;
+pub mod launch;
+pub mod measure;
+pub mod memory_limit;
+pub mod output;
+pub mod plan;
+pub mod processes;
+pub mod python;
+pub mod recording;
+pub mod run_file;
+pub mod signals;
+pub mod timeline;
 pub mod tracker;
+pub mod watch;
+
+pub use drive::{Failure, ScenarioRun, run_scenario};
+pub use measure::measure;
+pub use plan::Plan;

@@ -1,0 +1,170 @@
+//! Runs one scenario from beginning to end: unpack, start, watch, seal.
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+use std::time::{Duration, Instant};
+
+use thiserror::Error;
+
+use super::driver::{Driver, DriverResult};
+use super::environment;
+use super::executable::{self, ExecutableError};
+use super::failure;
+use super::launch::{Launch, Running};
+use super::output::{self, PATIENCE};
+use super::plan::{Plan, Work};
+use super::recording::Recording;
+use super::signals::{self, Signals};
+use super::tracker::{TrackerError, Unpacked};
+use super::watch::{End, Limits, Ownership, Watcher};
+use crate::outcome::ScenarioError;
+
+/// Lines of output that an error shows.
+const SHOWN_LINES: usize = 20;
+
+/// Why a scenario could not be run at all.
+#[derive(Debug, Error)]
+pub enum Failure {
+    /// Its program.
+    #[error(transparent)]
+    Executable(#[from] ExecutableError),
+    /// The library.
+    #[error(transparent)]
+    Tracker(#[from] TrackerError),
+    /// It could not be started.
+    #[error("failed to start `{command}`: {source}")]
+    Start {
+        /// The command.
+        command: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file of the capture, or the watching itself.
+    #[error("failed to record into `{folder}`: {source}")]
+    Record {
+        /// The capture.
+        folder: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The user interrupted the program.
+    #[error("interrupted by {}", signals::name(*.0))]
+    Interrupted(i32),
+}
+
+/// What a run left.
+#[derive(Debug)]
+pub struct ScenarioRun {
+    /// The capture folder.
+    pub capture: PathBuf,
+    /// The process that was started.
+    pub root_pid: u32,
+    /// Why it ended.
+    pub end: End,
+    /// How it ended.
+    pub status: ExitStatus,
+    /// Wall time.
+    pub elapsed: Duration,
+    /// Whether the tracker was at work in the process that was started.
+    pub recorded: bool,
+    /// The driver's report, for `call`.
+    pub driver: Option<DriverResult>,
+    /// Warm-up iterations of the plan.
+    pub warmup: u32,
+    /// The end of the output, safe to show.
+    pub output_tail: String,
+    /// Largest resident set of one process that was seen, the tracker's own memory subtracted.
+    pub max_rss: u64,
+    /// The limit in bytes, when it was reached.
+    pub memory_limit_reached: Option<u64>,
+    /// Facts worth telling.
+    pub notes: Vec<String>,
+    /// Why there is nothing to judge.
+    pub failure: Option<ScenarioError>,
+}
+
+/// Runs `plan` and records it into `capture`, an empty folder with an absolute path. `signals` are those of
+/// `signals::ENDING`. A run that ended badly is an `Ok` with a `failure`.
+pub fn run_scenario(plan: &Plan, capture: &Path, signals: &mut Signals) -> Result<ScenarioRun, Failure> {
+    let record = |source| Failure::Record { folder: capture.to_path_buf(), source };
+    let unpacked = Unpacked::new(capture)?;
+    let driver = driver_of(plan, unpacked.folder()).map_err(record)?;
+    let launch = launch_of(plan, driver.as_ref(), &unpacked)?;
+    let mut recording = Recording::begin(&launch, capture).map_err(record)?;
+    let running = launch
+        .isolated(capture)
+        .map_err(|source| Failure::Start { command: launch.program.display().to_string(), source })?;
+    recording.started(&running).map_err(record)?;
+    let limits = limits_of(plan, driver.as_ref());
+    let memory = limits.memory;
+    let watcher = Watcher::new(running, capture, Ownership::Ours, signals).map_err(record)?.limits(limits);
+    let (watched, mut running) = watcher.watch(&mut |_| {}).map_err(record)?;
+    let output_tail = finish_output(&running).map_err(record)?;
+    let report = driver.as_ref().map_or(Ok(None), Driver::read_result).map_err(record)?;
+    let mut notes = std::mem::take(&mut running.notes);
+    notes.extend(recording.finish(&watched, unpacked).map_err(record)?);
+    if let End::Interrupted(number) = watched.end {
+        return Err(Failure::Interrupted(number));
+    }
+    let mut run = ScenarioRun {
+        capture: capture.to_path_buf(),
+        root_pid: running.child.id(),
+        end: watched.end,
+        status: watched.status,
+        elapsed: watched.elapsed,
+        recorded: watched.recorded,
+        driver: report,
+        warmup: if let Work::Call(call) = &plan.work { call.warmup } else { 0 },
+        output_tail,
+        max_rss: watched.max_rss,
+        memory_limit_reached: memory.filter(|_| watched.end == End::MemoryLimit),
+        notes,
+        failure: None,
+    };
+    run.failure = failure::of(plan, &run);
+    Ok(run)
+}
+
+fn driver_of(plan: &Plan, folder: &Path) -> io::Result<Option<Driver>> {
+    match &plan.work {
+        Work::Call(call) => Driver::write(call, folder).map(Some),
+        Work::Run(_) => Ok(None),
+    }
+}
+
+fn launch_of(plan: &Plan, driver: Option<&Driver>, unpacked: &Unpacked) -> Result<Launch, ExecutableError> {
+    let argv: Vec<OsString> = match (&plan.work, driver) {
+        (Work::Call(call), Some(driver)) => driver.argv(&call.python),
+        (Work::Call(call), None) => vec![call.python.clone().into()],
+        (Work::Run(command), _) => command.argv.clone(),
+    };
+    let mut variables = environment::inherited(&plan.env);
+    let word = argv.first().map(OsString::as_os_str).unwrap_or_default();
+    let search = variables.get(OsStr::new("PATH"));
+    let program = executable::resolve(word, search.map(OsString::as_os_str), &plan.cwd)?;
+    environment::add_tracker(&mut variables, &unpacked.library(), &argv);
+    environment::fix_hash_seed(&mut variables);
+    Ok(Launch { program, argv, cwd: plan.cwd.clone(), variables })
+}
+
+fn limits_of(plan: &Plan, driver: Option<&Driver>) -> Limits {
+    let until = if let Work::Run(command) = &plan.work { command.until } else { None };
+    Limits {
+        timeout: plan.timeout,
+        until,
+        memory: plan.memory_limit.bytes(),
+        finished: driver.map(|driver| driver.result.clone()),
+    }
+}
+
+/// The end of stderr, or of stdout where stderr is empty.
+fn finish_output(running: &Running) -> io::Result<String> {
+    let deadline = Instant::now() + PATIENCE;
+    let mut ends = Vec::new();
+    for stream in &running.output {
+        ends.push(output::plain_end(&stream.finish(deadline)?, SHOWN_LINES));
+    }
+    Ok(ends.into_iter().rev().find(|end| !end.is_empty()).unwrap_or_default())
+}

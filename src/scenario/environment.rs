@@ -1,0 +1,151 @@
+//! The environment of a recorded command: what the user has, plus the one variable that loads the tracker.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
+
+/// Allocators that CPython can be asked for and that hide small blocks from the tracker. `malloc` hides none.
+const HIDING_ALLOCATORS: [&str; 6] =
+    ["debug", "pymalloc", "pymalloc_debug", "malloc_debug", "mimalloc", "mimalloc_debug"];
+
+/// All variables of a command.
+pub type Variables = BTreeMap<OsString, OsString>;
+
+/// The program's own variables with `extra` on top.
+pub fn inherited(extra: &[(OsString, OsString)]) -> Variables {
+    let mut variables: Variables = std::env::vars_os().collect();
+    variables.extend(extra.iter().cloned());
+    variables
+}
+
+/// Adds what loads the tracker into `argv`; nothing else changes.
+pub fn add_tracker(variables: &mut Variables, library: &Path, argv: &[OsString]) {
+    let preload = OsString::from("LD_PRELOAD");
+    let combined = preload_list(library, variables.get(&preload).map(OsString::as_os_str));
+    variables.insert(preload, combined);
+    if hides_blocks(variables) || asks_for_dev_mode(variables, argv) {
+        variables.insert("PYTHONMALLOC".into(), "default".into());
+    }
+}
+
+/// Fixes the order of sets and dictionaries of strings, unless the user decided about it.
+pub fn fix_hash_seed(variables: &mut Variables) {
+    variables.entry("PYTHONHASHSEED".into()).or_insert_with(|| "0".into());
+}
+
+/// The tracker first, so that nothing allocates around it; only libasan insists on being first itself.
+fn preload_list(library: &Path, present: Option<&OsStr>) -> OsString {
+    let mut entries: Vec<&[u8]> = present
+        .map(OsStr::as_bytes)
+        .unwrap_or_default()
+        .split(|byte| matches!(byte, b' ' | b':'))
+        .filter(|entry| !entry.is_empty())
+        .collect();
+    let asan_first = entries.first().is_some_and(|entry| is_asan(entry));
+    entries.insert(usize::from(asan_first), library.as_os_str().as_bytes());
+    OsString::from_vec(entries.join(&b':'))
+}
+
+fn is_asan(entry: &[u8]) -> bool {
+    Path::new(OsStr::from_bytes(entry)).file_name().is_some_and(|name| {
+        name.as_bytes().starts_with(b"libasan") || name.as_bytes().starts_with(b"libclang_rt.asan")
+    })
+}
+
+fn hides_blocks(variables: &Variables) -> bool {
+    let asked = variables.get(OsStr::new("PYTHONMALLOC"));
+    asked.is_some_and(|asked| HIDING_ALLOCATORS.iter().any(|hiding| asked == hiding))
+}
+
+fn asks_for_dev_mode(variables: &Variables, argv: &[OsString]) -> bool {
+    if variables.get(OsStr::new("PYTHONMALLOC")).is_some_and(|asked| !asked.is_empty()) {
+        // An allocator by name wins over the one that dev mode implies.
+        return false;
+    }
+    variables.get(OsStr::new("PYTHONDEVMODE")).is_some_and(|value| !value.is_empty()) || has_dev_option(argv)
+}
+
+/// Whether a Python in `argv` is given `-X dev`, before its script, `-c` or `-m`.
+fn has_dev_option(argv: &[OsString]) -> bool {
+    let is_python = |word: &&OsString| {
+        Path::new(word).file_name().is_some_and(|name| name.as_bytes().starts_with(b"python"))
+    };
+    let Some(python) = argv.iter().position(|word| is_python(&word)) else { return false };
+    let mut options = argv[python + 1..].iter().map(|word| word.as_bytes());
+    while let Some(option) = options.next() {
+        match option {
+            b"-X" if options.next() == Some(b"dev") => return true,
+            b"-Xdev" => return true,
+            b"-X" => {}
+            b"-W" | b"--check-hash-based-pycs" => {
+                options.next();
+            }
+            [b'-', b'c' | b'm', ..] | b"-" => return false,
+            [b'-', ..] => {}
+            _ => return false,
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn preload(present: &str) -> String {
+        preload_list(Path::new("/t/libleakgate.so"), Some(OsStr::new(present))).into_string().unwrap()
+    }
+
+    fn python_malloc(variables: &[(&str, &str)], argv: &str) -> Option<String> {
+        let mut all: Variables =
+            variables.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        let argv: Vec<OsString> = argv.split(' ').map(OsString::from).collect();
+        add_tracker(&mut all, Path::new("/t/libleakgate.so"), &argv);
+        all.remove(OsStr::new("PYTHONMALLOC")).map(|value| value.into_string().unwrap())
+    }
+
+    #[test]
+    fn the_users_preloads_stay_behind_the_tracker() {
+        assert_eq!(preload(""), "/t/libleakgate.so");
+        assert_eq!(preload("/a.so /b.so"), "/t/libleakgate.so:/a.so:/b.so");
+        assert_eq!(preload("/usr/lib/libasan.so.8:/b.so"), "/usr/lib/libasan.so.8:/t/libleakgate.so:/b.so");
+        assert_eq!(preload("/b.so:/usr/lib/libasan.so.8"), "/t/libleakgate.so:/b.so:/usr/lib/libasan.so.8");
+    }
+
+    #[test]
+    fn the_python_allocator_is_changed_only_where_blocks_would_be_hidden() {
+        assert_eq!(python_malloc(&[], "python app.py"), None);
+        assert_eq!(python_malloc(&[("PYTHONMALLOC", "malloc")], "python").as_deref(), Some("malloc"));
+        assert_eq!(python_malloc(&[("PYTHONMALLOC", "debug")], "python").as_deref(), Some("default"));
+        assert_eq!(python_malloc(&[("PYTHONMALLOC", "mimalloc")], "python").as_deref(), Some("default"));
+        assert_eq!(python_malloc(&[("PYTHONDEVMODE", "1")], "python").as_deref(), Some("default"));
+        assert_eq!(python_malloc(&[("PYTHONDEVMODE", "")], "python"), None);
+        let both = [("PYTHONDEVMODE", "1"), ("PYTHONMALLOC", "malloc")];
+        assert_eq!(python_malloc(&both, "python").as_deref(), Some("malloc"));
+    }
+
+    #[test]
+    fn dev_mode_is_seen_on_the_command_line_before_the_script_only() {
+        for asking in
+            ["python3.11 -X dev app.py", "/usr/bin/env python -u -Xdev -c pass", "python -W error -X dev x"]
+        {
+            assert_eq!(python_malloc(&[], asking).as_deref(), Some("default"), "{asking}");
+        }
+        for not_asking in
+            ["python app.py -X dev", "python -c pass -X dev", "tool -X dev", "python -X utf8 app.py dev"]
+        {
+            assert_eq!(python_malloc(&[], not_asking), None, "{not_asking}");
+        }
+    }
+
+    #[test]
+    fn a_hash_seed_of_the_user_stays() {
+        let mut variables = Variables::from([("PYTHONHASHSEED".into(), "random".into())]);
+        fix_hash_seed(&mut variables);
+        assert_eq!(variables[OsStr::new("PYTHONHASHSEED")], "random");
+        let mut variables = Variables::new();
+        fix_hash_seed(&mut variables);
+        assert_eq!(variables[OsStr::new("PYTHONHASHSEED")], "0");
+    }
+}

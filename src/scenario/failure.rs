@@ -1,0 +1,89 @@
+//! Says why a run that ended badly cannot be judged.
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+
+use super::drive::ScenarioRun;
+use super::driver::DriverError;
+use super::output::plain;
+use super::plan::{Plan, Work};
+use super::signals;
+use super::watch::End;
+use crate::outcome::ScenarioError;
+
+/// Longest message of an exception in a title.
+const LONGEST_MESSAGE: usize = 300;
+
+/// Why `run` has nothing to judge; `None` when it has.
+pub(super) fn of(plan: &Plan, run: &ScenarioRun) -> Option<ScenarioError> {
+    if run.memory_limit_reached.is_some() {
+        return None;
+    }
+    if !run.recorded {
+        return Some(silent(run));
+    }
+    match &plan.work {
+        Work::Run(command) => match run.end {
+            End::TimedOut => Some(timed_out(plan, run)),
+            End::ByItself => match run.status.code() {
+                Some(code) if command.exit_codes.contains(&code) => None,
+                _ => Some(with_output(run, format!("the command {}", ended(run.status)))),
+            },
+            _ => None,
+        },
+        Work::Call(_) => match &run.driver {
+            Some(report) => report.error.as_ref().map(raised),
+            None if run.end == End::TimedOut => Some(timed_out(plan, run)),
+            None => {
+                let how = ended(run.status);
+                Some(with_output(run, format!("the process {how} before the function's work was done")))
+            }
+        },
+    }
+}
+
+fn silent(run: &ScenarioRun) -> ScenarioError {
+    let reason = "the tracker did not start in the command, so nothing was measured: the loader did not take the \
+                  library, or the process could not write to the capture";
+    let title = match run.end {
+        End::Silent => format!("{reason} (ended after {:.1} s)", run.elapsed.as_secs_f64()),
+        _ => format!("{reason} (it {})", ended(run.status)),
+    };
+    with_output(run, title)
+}
+
+fn timed_out(plan: &Plan, run: &ScenarioRun) -> ScenarioError {
+    let limit = plan.timeout.unwrap_or(run.elapsed).as_secs_f64();
+    with_output(run, format!("not done within its timeout of {limit} s; it was ended"))
+}
+
+fn raised(error: &DriverError) -> ScenarioError {
+    let message: String =
+        plain(error.message.lines().next().unwrap_or("")).chars().take(LONGEST_MESSAGE).collect();
+    let exception =
+        if message.is_empty() { error.class.clone() } else { format!("{}: {message}", error.class) };
+    let exception = plain(&exception);
+    let title = match (error.phase.as_str(), error.iteration) {
+        ("import", _) => format!("the function could not be imported: {exception}"),
+        ("call", 0) => format!("the work failed between iterations: {exception}"),
+        ("call", iteration) => format!("the function raised {exception} (iteration {iteration})"),
+        (phase, _) => format!("the {phase} function raised {exception}"),
+    };
+    ScenarioError { title, details: plain(&error.traceback).trim_end().to_owned() }
+}
+
+fn with_output(run: &ScenarioRun, title: String) -> ScenarioError {
+    let details = match run.output_tail.as_str() {
+        "" => "it printed nothing".to_owned(),
+        tail => format!("the end of its output:\n{tail}"),
+    };
+    ScenarioError { title, details }
+}
+
+fn ended(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("ended with exit code {code}"),
+        (None, Some(number)) => format!("was ended by {}", signals::name(number)),
+        (None, None) => "ended".to_owned(),
+    }
+}

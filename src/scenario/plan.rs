@@ -1,0 +1,169 @@
+//! What to run: a scenario after its configuration was read and its interpreter chosen.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::memory_limit::MemoryLimit;
+use crate::config::{self, CallTarget, Scenario};
+
+/// One scenario, ready to run.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The work.
+    pub work: Work,
+    /// Working directory; absolute.
+    pub cwd: PathBuf,
+    /// Variables on top of the program's own environment.
+    pub env: Vec<(OsString, OsString)>,
+    /// Longest wall time; `None` for no limit.
+    pub timeout: Option<Duration>,
+    /// Most memory of one process before the scenario is ended.
+    pub memory_limit: MemoryLimit,
+}
+
+/// The two kinds of work.
+#[derive(Debug, Clone)]
+pub enum Work {
+    /// A command.
+    Run(Command),
+    /// A Python function, called again and again.
+    Call(Call),
+}
+
+/// A command to run once.
+#[derive(Debug, Clone)]
+pub struct Command {
+    /// Program and arguments; not empty.
+    pub argv: Vec<OsString>,
+    /// End it after this time, and judge it as it stood.
+    pub until: Option<Duration>,
+    /// Exit codes that are no error.
+    pub exit_codes: Vec<i32>,
+}
+
+/// A function to call.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// The interpreter.
+    pub python: PathBuf,
+    /// The function.
+    pub target: CallTarget,
+    /// Arguments: an object gives keywords, an array positions, null none.
+    pub arguments: serde_json::Value,
+    /// Called once before the work.
+    pub setup: Option<CallTarget>,
+    /// Called once after the work.
+    pub teardown: Option<CallTarget>,
+    /// Whether the last result is held while `retained` is measured.
+    pub result: KeepResult,
+    /// Iterations that are not judged.
+    pub warmup: u32,
+    /// Iterations that are judged; at least 1.
+    pub iterations: u32,
+}
+
+/// What becomes of a call's result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeepResult {
+    /// It is dropped before the collection.
+    Drop,
+    /// The last one is held while `retained` is measured.
+    Keep,
+}
+
+impl Plan {
+    /// The plan of a declared scenario, which uses `python` where it calls a function or its command begins with the
+    /// bare word `python` or `python3`.
+    ///
+    /// # Errors
+    /// When the working directory is relative and the program's own is gone.
+    pub fn of(scenario: &Scenario, python: &Path) -> io::Result<Plan> {
+        Ok(Plan {
+            work: Work::of(&scenario.work, python),
+            cwd: std::path::absolute(&scenario.cwd)?,
+            env: scenario.env.iter().map(|(name, value)| (name.into(), value.into())).collect(),
+            timeout: Some(scenario.timeout),
+            memory_limit: match scenario.memory_limit {
+                config::MemoryLimit::Auto => MemoryLimit::Auto,
+                config::MemoryLimit::Bytes(bytes) => MemoryLimit::Bytes(bytes),
+            },
+        })
+    }
+
+    /// What is run, for people: `call shop.quotes:quote, 25 iterations` or the command line.
+    pub fn describe(&self) -> String {
+        match &self.work {
+            Work::Run(command) => {
+                let words: Vec<_> = command.argv.iter().map(|word| word.to_string_lossy()).collect();
+                format!("run {}", words.join(" "))
+            }
+            Work::Call(call) => format!("call {}, {}", call.target, counted(call.iterations, "iteration")),
+        }
+    }
+}
+
+impl Work {
+    fn of(work: &config::Work, python: &Path) -> Work {
+        match work {
+            config::Work::Run { argv, until, exit_codes } => Work::Run(Command {
+                argv: with_chosen_python(argv, python),
+                until: *until,
+                exit_codes: exit_codes.iter().map(|code| i32::from(*code)).collect(),
+            }),
+            config::Work::Call { target, arguments, setup, teardown, keep_result, warmup, iterations } => {
+                Work::Call(Call {
+                    python: python.to_path_buf(),
+                    target: target.clone(),
+                    arguments: serde_json::Value::Object(arguments.clone()),
+                    setup: setup.clone(),
+                    teardown: teardown.clone(),
+                    result: if *keep_result { KeepResult::Keep } else { KeepResult::Drop },
+                    warmup: *warmup,
+                    iterations: *iterations,
+                })
+            }
+        }
+    }
+}
+
+/// What a scenario means by `python` is the interpreter that was chosen for all, on `PATH` or not.
+fn with_chosen_python(argv: &[String], python: &Path) -> Vec<OsString> {
+    let mut argv: Vec<OsString> = argv.iter().map(OsString::from).collect();
+    if let Some(word) = argv.first_mut().filter(|word| *word == "python" || *word == "python3") {
+        *word = python.into();
+    }
+    argv
+}
+
+fn counted(number: u32, noun: &str) -> String {
+    if number == 1 { format!("{number} {noun}") } else { format!("{number} {noun}s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_that_begins_with_python_uses_the_chosen_one() {
+        let argv = |words: &[&str]| {
+            let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+            with_chosen_python(&words, Path::new("/venv/bin/python"))
+        };
+        assert_eq!(argv(&["python", "python"]), ["/venv/bin/python", "python"]);
+        assert_eq!(argv(&["python3", "-V"]), ["/venv/bin/python", "-V"]);
+        assert_eq!(argv(&["python3.9"]), ["python3.9"]);
+        assert_eq!(argv(&["./python"]), ["./python"]);
+    }
+
+    #[test]
+    fn a_declared_call_is_planned_as_declared() {
+        let scenario = Scenario::for_call("shop.quotes:quote").unwrap();
+        let plan = Plan::of(&scenario, Path::new("/venv/bin/python")).unwrap();
+        assert_eq!(plan.describe(), "call shop.quotes:quote, 20 iterations");
+        assert!(plan.cwd.is_absolute());
+        let Work::Call(call) = plan.work else { panic!("not a call") };
+        assert_eq!((call.warmup, call.iterations, call.result), (5, 20, KeepResult::Drop));
+    }
+}

@@ -1,0 +1,220 @@
+//! The recorded processes of a capture, looked at from outside: their live figures and whether they still run.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
+
+use leakgate_capture::Live;
+use nix::unistd::{SysconfVar, sysconf};
+
+use super::tracker::LIBRARY_NAME;
+
+/// Bytes of a process file that hold its live figures.
+const HEADER: usize = 4096;
+/// The folder is listed again this long after its time of change, because that time is coarse.
+const SETTLED: Duration = Duration::from_millis(100);
+
+/// One look at one process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reading {
+    /// The process.
+    pub pid: u32,
+    /// Its tracker's figures.
+    pub live: Live,
+    /// Its resident set in bytes; `None` once it has ended.
+    pub rss: Option<u64>,
+}
+
+/// The processes that write into a capture folder.
+#[derive(Debug)]
+pub struct Processes {
+    folder: PathBuf,
+    page: u64,
+    /// By process id: a program that a process became by `exec` takes the place of the one before.
+    known: BTreeMap<u32, Known>,
+    listed: Option<(SystemTime, Instant)>,
+}
+
+#[derive(Debug)]
+struct Known {
+    sequence: u32,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Both files stay open: a process id that is used again cannot be mistaken for the process.
+    Running {
+        record: File,
+        statm: File,
+    },
+    Ended,
+}
+
+/// Process id and sequence number of a process file's name: `process-<pid>-<n>.lgp`.
+pub fn parse_name(name: &str) -> Option<(u32, u32)> {
+    let (pid, sequence) = name.strip_prefix("process-")?.strip_suffix(".lgp")?.split_once('-')?;
+    Some((pid.parse().ok()?, sequence.parse().ok()?))
+}
+
+/// The processes with a file in `folder` that still run with a tracker in them.
+pub fn still_recorded(folder: &Path) -> io::Result<Vec<u32>> {
+    let mut pids: Vec<u32> =
+        list(folder)?.into_iter().map(|(pid, _)| pid).filter(|pid| has_tracker(*pid)).collect();
+    pids.dedup();
+    Ok(pids)
+}
+
+/// The processes of the machine that run with `library` in them, as far as they can be seen. A process that was just
+/// forked is found so, which has no file yet.
+pub fn running_with(library: &Path) -> io::Result<Vec<u32>> {
+    let library = library.as_os_str().as_bytes();
+    let pids = fs::read_dir("/proc")?.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    let mut pids: Vec<u32> = pids.filter(|pid| maps(*pid, library)).collect();
+    pids.sort_unstable();
+    Ok(pids)
+}
+
+/// Whether the tracker's library is in the memory of process `pid`.
+pub fn has_tracker(pid: u32) -> bool {
+    maps(pid, LIBRARY_NAME.as_bytes())
+}
+
+/// Whether process `pid` has a mapping of a file whose path contains `name`; not for a process that cannot be seen.
+fn maps(pid: u32, name: &[u8]) -> bool {
+    // Bytes, not text: other mappings may have any name.
+    let maps = fs::read(format!("/proc/{pid}/maps")).unwrap_or_default();
+    maps.windows(name.len()).any(|window| window == name)
+}
+
+fn list(folder: &Path) -> io::Result<Vec<(u32, u32)>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        found.extend(parse_name(&entry?.file_name().to_string_lossy()));
+    }
+    found.sort_unstable();
+    Ok(found)
+}
+
+impl Processes {
+    /// Watches `folder`.
+    pub fn new(folder: &Path) -> Processes {
+        let page = sysconf(SysconfVar::PAGE_SIZE).ok().flatten().map_or(4096, |page| page as u64);
+        Processes { folder: folder.to_path_buf(), page, known: BTreeMap::new(), listed: None }
+    }
+
+    /// Looks at every process that has a file and has not ended; one that just ended is read a last time.
+    pub fn read(&mut self) -> io::Result<Vec<Reading>> {
+        self.find_new()?;
+        let page = self.page;
+        Ok(self.known.iter_mut().filter_map(|(pid, known)| known.read(*pid, page)).collect())
+    }
+
+    /// Whether process `pid` has ever had a file.
+    pub fn has(&self, pid: u32) -> bool {
+        self.known.contains_key(&pid)
+    }
+
+    /// How many processes had a file.
+    pub fn count(&self) -> usize {
+        self.known.len()
+    }
+
+    fn find_new(&mut self) -> io::Result<()> {
+        let changed = fs::metadata(&self.folder)?.modified()?;
+        if self.listed.is_some_and(|(seen, at)| seen == changed && at.elapsed() > SETTLED) {
+            return Ok(());
+        }
+        if self.listed.is_none_or(|(seen, _)| seen != changed) {
+            self.listed = Some((changed, Instant::now()));
+        }
+        for (pid, sequence) in list(&self.folder)? {
+            if self.known.get(&pid).is_none_or(|known| known.sequence < sequence) {
+                self.add(pid, sequence);
+            }
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, pid: u32, sequence: u32) {
+        let record = File::open(self.folder.join(format!("process-{pid}-{sequence}.lgp")));
+        let statm = File::open(format!("/proc/{pid}/statm"));
+        let state = match (record, statm) {
+            (Ok(record), Ok(statm)) => State::Running { record, statm },
+            // It has ended already, or no descriptor is left: what its file holds is loaded later.
+            _ => State::Ended,
+        };
+        self.known.insert(pid, Known { sequence, state });
+    }
+}
+
+impl Known {
+    fn read(&mut self, pid: u32, page: u64) -> Option<Reading> {
+        let State::Running { record, statm } = &self.state else { return None };
+        let rss = resident_pages(statm).map(|pages| pages * page);
+        let mut header = [0; HEADER];
+        let live =
+            record.read_at(&mut header, 0).ok().and_then(|count| leakgate_capture::live(&header[..count]));
+        if rss.is_none() {
+            self.state = State::Ended;
+        }
+        // A file without figures is one that its process has just made.
+        Some(Reading { pid, live: live?, rss })
+    }
+}
+
+/// The second number of a `statm` file; `None` for a process that has ended (a zombie has no pages).
+fn resident_pages(statm: &File) -> Option<u64> {
+    let mut text = [0; 128];
+    let count = statm.read_at(&mut text, 0).ok()?;
+    let text = std::str::from_utf8(&text[..count]).ok()?;
+    text.split(' ').nth(1)?.parse().ok().filter(|pages| *pages > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    #[test]
+    fn only_names_of_process_files_are_taken() {
+        assert_eq!(parse_name("process-12-3.lgp"), Some((12, 3)));
+        for other in
+            ["process-12.lgp", "process--1-3.lgp", "process-12-3.lgp.tmp", "run.json", "process-a-b.lgp"]
+        {
+            assert_eq!(parse_name(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_process_is_known_from_its_first_file_on_and_never_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut processes = Processes::new(folder.path());
+        processes.read().unwrap();
+        assert_eq!(processes.count(), 0);
+        let pid = std::process::id();
+        fs::write(folder.path().join(format!("process-{pid}-0.lgp")), b"not yet begun").unwrap();
+        assert_eq!(processes.read().unwrap(), vec![]);
+        assert!(processes.has(pid));
+        assert!(!processes.has(pid + 1));
+    }
+
+    #[test]
+    fn a_zombie_has_no_resident_pages_and_a_running_process_has() {
+        let mut child = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
+        let statm = File::open(format!("/proc/{}/statm", child.id())).unwrap();
+        assert!(resident_pages(&statm).is_some());
+        drop(child.stdin.take());
+        let id = nix::sys::wait::Id::Pid(nix::unistd::Pid::from_raw(child.id() as i32));
+        let ended = nix::sys::wait::WaitPidFlag::WEXITED | nix::sys::wait::WaitPidFlag::WNOWAIT;
+        nix::sys::wait::waitid(id, ended).unwrap();
+        assert_eq!(resident_pages(&statm), None);
+        child.wait().unwrap();
+        assert_eq!(resident_pages(&statm), None);
+    }
+}

@@ -1,0 +1,56 @@
+//! The program's own part of a capture while a command is recorded: its description, and the seal at the end.
+
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::launch::{Launch, Running};
+use super::processes;
+use super::run_file::RunFile;
+use super::tracker::Unpacked;
+use super::watch::Watched;
+use crate::profile::seal;
+
+/// A capture that is being written.
+#[derive(Debug)]
+pub struct Recording {
+    folder: PathBuf,
+    run: RunFile,
+}
+
+impl Recording {
+    /// Describes the run in `folder` before it starts.
+    pub fn begin(launch: &Launch, folder: &Path) -> io::Result<Recording> {
+        let command = launch.argv.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let run = RunFile::starting(command, launch.cwd.display().to_string(), now.as_millis() as u64);
+        run.write(folder)?;
+        Ok(Recording { folder: folder.to_path_buf(), run })
+    }
+
+    /// Notes which process it is.
+    pub fn started(&mut self, running: &Running) -> io::Result<()> {
+        self.run.root_pid = running.child.id();
+        self.run.write(&self.folder)
+    }
+
+    /// Describes how it ended. Seals the capture and removes the library, unless a recorded process still runs, which
+    /// needs both; the note then says so.
+    pub fn finish(mut self, watched: &Watched, unpacked: Unpacked) -> io::Result<Option<String>> {
+        self.run.elapsed_ms = Some(watched.elapsed.as_millis() as u64);
+        self.run.exit_code = watched.status.code();
+        self.run.signal = watched.status.signal();
+        self.run.write(&self.folder)?;
+        let alive = processes::running_with(&unpacked.library())?;
+        if alive.is_empty() {
+            seal::write(&self.folder)?;
+            return Ok(None);
+        }
+        unpacked.leave();
+        let shown: Vec<String> = alive.iter().take(5).map(u32::to_string).collect();
+        let what =
+            if alive.len() == 1 { "a recorded process still runs" } else { "recorded processes still run" };
+        Ok(Some(format!("{what} (pid {}): its figures may change after this", shown.join(", "))))
+    }
+}

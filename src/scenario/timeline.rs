@@ -1,0 +1,97 @@
+//! `timeline.csv`: live bytes and resident set of each process over time. Rows that change nothing are left out.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+
+use super::processes::Reading;
+
+/// Its name in a capture.
+pub const TIMELINE_FILE: &str = "timeline.csv";
+/// A process that does not change has a row at least this often.
+const LONGEST_GAP_MS: u64 = 1000;
+
+/// Writes the time line; what it keeps in memory is one row a running process.
+#[derive(Debug)]
+pub struct Timeline {
+    out: BufWriter<File>,
+    last: BTreeMap<u32, Row>,
+    flushed_ms: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Row {
+    at_ms: u64,
+    live: u64,
+    rss: u64,
+}
+
+impl Timeline {
+    /// Begins the time line of the capture in `folder`.
+    pub fn create(folder: &Path) -> io::Result<Timeline> {
+        let mut out = BufWriter::new(File::create(folder.join(TIMELINE_FILE))?);
+        out.write_all(b"at_ms,pid,live,rss\n")?;
+        Ok(Timeline { out, last: BTreeMap::new(), flushed_ms: 0 })
+    }
+
+    /// Adds what was read at `at_ms` after the start. A process that has ended gets a row with nothing resident.
+    pub fn add(&mut self, at_ms: u64, readings: &[Reading]) -> io::Result<()> {
+        for reading in readings {
+            let row = Row { at_ms, live: reading.live.live_bytes, rss: reading.rss.unwrap_or(0) };
+            if self.is_news(reading.pid, &row) {
+                writeln!(self.out, "{at_ms},{},{},{}", reading.pid, row.live, row.rss)?;
+                self.last.insert(reading.pid, row);
+            }
+            if reading.rss.is_none() {
+                self.last.remove(&reading.pid);
+            }
+        }
+        // What is written is seen by others, and survives the program, within a second.
+        if at_ms >= self.flushed_ms + LONGEST_GAP_MS {
+            self.flushed_ms = at_ms;
+            self.out.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Writes what is left.
+    pub fn finish(mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
+    fn is_news(&self, pid: u32, row: &Row) -> bool {
+        self.last.get(&pid).is_none_or(|last| {
+            last.live != row.live || last.rss != row.rss || row.at_ms >= last.at_ms + LONGEST_GAP_MS
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use leakgate_capture::Live;
+
+    use super::*;
+
+    fn reading(pid: u32, live_bytes: u64, rss: Option<u64>) -> Reading {
+        Reading { pid, live: Live { live_bytes, peak_bytes: 0, tracker_bytes: 0 }, rss }
+    }
+
+    #[test]
+    fn rows_are_written_on_a_change_or_once_a_second_and_at_the_end_of_a_process() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut timeline = Timeline::create(folder.path()).unwrap();
+        timeline.add(0, &[reading(7, 100, Some(4096))]).unwrap();
+        for at_ms in (10..=1010).step_by(10) {
+            timeline.add(at_ms, &[reading(7, 100, Some(4096))]).unwrap();
+        }
+        timeline.add(1020, &[reading(7, 100, Some(8192)), reading(9, 1, Some(4096))]).unwrap();
+        timeline.add(1030, &[reading(7, 200, None), reading(9, 1, Some(4096))]).unwrap();
+        timeline.finish().unwrap();
+        let text = std::fs::read_to_string(folder.path().join(TIMELINE_FILE)).unwrap();
+        assert_eq!(
+            text,
+            "at_ms,pid,live,rss\n0,7,100,4096\n1000,7,100,4096\n1020,7,100,8192\n1020,9,1,4096\n1030,7,200,0\n"
+        );
+    }
+}

@@ -1,0 +1,266 @@
+//! Watches a running command from outside: samples it, passes signals on, and ends it at a limit.
+
+use std::io;
+use std::path::Path;
+use std::process::ExitStatus;
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill, killpg};
+use nix::unistd::Pid;
+
+use super::launch::Running;
+use super::processes::{Processes, Reading, has_tracker};
+use super::signals::{Origin, Received, Signals};
+use super::timeline::Timeline;
+
+/// Time between two samples.
+const INTERVAL: Duration = Duration::from_millis(10);
+/// Time between two samples in the beginning, so that short programs are seen too.
+const FIRST_INTERVAL: Duration = Duration::from_millis(1);
+const BEGINNING: Duration = Duration::from_millis(50);
+/// A tracker that has not begun by then is not there.
+const SILENCE: Duration = Duration::from_secs(2);
+/// From asking a program to end until it is ended.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// How the command belongs to the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ownership {
+    /// It is the user's (`leakgate run`): signals are passed on, nothing ends it.
+    Users,
+    /// It is a scenario's, in a process group of its own, which is ended with it.
+    Ours,
+}
+
+/// When to end the command.
+#[derive(Debug, Clone, Default)]
+pub struct Limits {
+    /// Kill it after this time.
+    pub timeout: Option<Duration>,
+    /// Ask it to end after this time.
+    pub until: Option<Duration>,
+    /// Kill it when a process holds this much.
+    pub memory: Option<u64>,
+    /// End it some time after this file is there: it says that the work is done.
+    pub finished: Option<std::path::PathBuf>,
+}
+
+/// Why the command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// By itself.
+    ByItself,
+    /// Its work was done and it did not end: ended by us.
+    Finished,
+    /// `until` was over: ended by us, as planned.
+    Until,
+    /// `timeout` was over: killed.
+    TimedOut,
+    /// The memory limit was reached: killed.
+    MemoryLimit,
+    /// The tracker did not begin: killed.
+    Silent,
+    /// The user interrupted the program with this signal: killed.
+    Interrupted(i32),
+}
+
+/// What watching showed.
+#[derive(Debug)]
+pub struct Watched {
+    /// Why it ended.
+    pub end: End,
+    /// How it ended.
+    pub status: ExitStatus,
+    /// Wall time.
+    pub elapsed: Duration,
+    /// Largest resident set of one process that a sample saw, the tracker's own memory subtracted.
+    pub max_rss: u64,
+    /// Number of processes that were recorded.
+    pub processes: usize,
+    /// Whether the command itself was recorded.
+    pub recorded: bool,
+}
+
+/// One sample, for a progress line.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Tick {
+    /// Time since the start.
+    pub elapsed: Duration,
+    /// Live bytes of all processes.
+    pub live: u64,
+    /// Highest peak of one process.
+    pub peak: u64,
+}
+
+/// Samples and limits one command until it has ended.
+pub struct Watcher<'a> {
+    running: Running,
+    ownership: Ownership,
+    limits: Limits,
+    signals: &'a mut Signals,
+    processes: Processes,
+    timeline: Timeline,
+    max_rss: u64,
+    ending: Option<Ending>,
+    done_since: Option<Instant>,
+}
+
+/// The command is being ended.
+#[derive(Debug, Clone, Copy)]
+struct Ending {
+    why: End,
+    /// When it is killed if it has not ended; `None` when it was killed.
+    kill_at: Option<Instant>,
+}
+
+impl<'a> Watcher<'a> {
+    /// Watches `running`, which writes into the capture in `folder`.
+    pub fn new(
+        running: Running,
+        folder: &Path,
+        ownership: Ownership,
+        signals: &'a mut Signals,
+    ) -> io::Result<Self> {
+        Ok(Watcher {
+            running,
+            ownership,
+            limits: Limits::default(),
+            signals,
+            processes: Processes::new(folder),
+            timeline: Timeline::create(folder)?,
+            max_rss: 0,
+            ending: None,
+            done_since: None,
+        })
+    }
+
+    /// Sets when to end it.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Watches until the command has ended, and returns it with its drained output.
+    pub fn watch(mut self, on_tick: &mut dyn FnMut(&Tick)) -> io::Result<(Watched, Running)> {
+        let mut next = self.running.started;
+        loop {
+            let interval = if self.running.started.elapsed() < BEGINNING { FIRST_INTERVAL } else { INTERVAL };
+            next = (next + interval).max(Instant::now());
+            match self.running.ended.recv_timeout(next.saturating_duration_since(Instant::now())) {
+                Err(RecvTimeoutError::Timeout) => {}
+                Ok(()) | Err(RecvTimeoutError::Disconnected) => break,
+            }
+            self.pass_signals();
+            let readings = self.sample(on_tick)?;
+            self.apply_limits(&readings);
+        }
+        let elapsed = self.running.started.elapsed();
+        self.sample(on_tick)?;
+        if self.ownership == Ownership::Ours {
+            // What it started and left behind; the group is still its own, for it has not been reaped.
+            let _ = killpg(self.running.pid(), Signal::SIGKILL);
+        }
+        let status = self.running.child.wait()?;
+        self.timeline.finish()?;
+        let watched = Watched {
+            end: self.ending.map_or(End::ByItself, |ending| ending.why),
+            status,
+            elapsed,
+            max_rss: self.max_rss,
+            processes: self.processes.count(),
+            recorded: self.processes.has(self.running.child.id()),
+        };
+        Ok((watched, self.running))
+    }
+
+    fn sample(&mut self, on_tick: &mut dyn FnMut(&Tick)) -> io::Result<Vec<Reading>> {
+        let elapsed = self.running.started.elapsed();
+        let readings = self.processes.read()?;
+        self.timeline.add(elapsed.as_millis() as u64, &readings)?;
+        let own_rss =
+            |reading: &Reading| reading.rss.map(|rss| rss.saturating_sub(reading.live.tracker_bytes));
+        self.max_rss = readings.iter().filter_map(own_rss).fold(self.max_rss, u64::max);
+        on_tick(&Tick {
+            elapsed,
+            live: readings.iter().map(|reading| reading.live.live_bytes).sum(),
+            peak: readings.iter().map(|reading| reading.live.peak_bytes).max().unwrap_or(0),
+        });
+        Ok(readings)
+    }
+
+    fn pass_signals(&mut self) {
+        for Received { number, origin } in self.signals.poll() {
+            match self.ownership {
+                Ownership::Users if origin == Origin::Terminal => {}
+                Ownership::Users => self.send(self.running.pid(), number),
+                Ownership::Ours => self.kill(End::Interrupted(number)),
+            }
+        }
+    }
+
+    fn send(&self, pid: Pid, number: i32) {
+        if let Ok(signal) = Signal::try_from(number) {
+            // It may have ended in this moment.
+            let _ = kill(pid, signal);
+        }
+    }
+
+    fn apply_limits(&mut self, readings: &[Reading]) {
+        if self.ownership == Ownership::Users {
+            return;
+        }
+        if let Some(Ending { why, kill_at }) = self.ending {
+            if kill_at.is_some_and(|at| Instant::now() >= at) {
+                self.kill(why);
+            }
+            return;
+        }
+        let elapsed = self.running.started.elapsed();
+        let passed = |limit: Option<Duration>| limit.is_some_and(|limit| elapsed >= limit);
+        if readings.iter().any(|reading| self.reaches_memory_limit(reading)) {
+            self.kill(End::MemoryLimit);
+        } else if passed(self.limits.timeout) {
+            self.kill(End::TimedOut);
+        } else if passed(self.limits.until) {
+            self.ask_to_end(End::Until);
+        } else if self.is_silent(elapsed) {
+            self.kill(End::Silent);
+        } else if self.is_done_for(GRACE) {
+            self.ask_to_end(End::Finished);
+        }
+    }
+
+    fn reaches_memory_limit(&self, reading: &Reading) -> bool {
+        let resident = reading.rss.unwrap_or(0).saturating_sub(reading.live.tracker_bytes);
+        self.limits.memory.is_some_and(|limit| resident.max(reading.live.live_bytes) >= limit)
+    }
+
+    /// A slow start is no silence: a program that has the library in its memory is given more time.
+    fn is_silent(&self, elapsed: Duration) -> bool {
+        let pid = self.running.child.id();
+        if elapsed < SILENCE || self.processes.has(pid) {
+            return false;
+        }
+        elapsed >= 10 * SILENCE || !has_tracker(pid)
+    }
+
+    fn is_done_for(&mut self, time: Duration) -> bool {
+        if self.done_since.is_none() && self.limits.finished.as_ref().is_some_and(|file| file.exists()) {
+            self.done_since = Some(Instant::now());
+        }
+        self.done_since.is_some_and(|since| since.elapsed() >= time)
+    }
+
+    fn ask_to_end(&mut self, why: End) {
+        let _ = killpg(self.running.pid(), Signal::SIGTERM);
+        self.ending = Some(Ending { why, kill_at: Some(Instant::now() + GRACE) });
+    }
+
+    fn kill(&mut self, why: End) {
+        // The first reason stays: what follows is its consequence.
+        let why = self.ending.map_or(why, |ending| ending.why);
+        let _ = killpg(self.running.pid(), Signal::SIGKILL);
+        self.ending = Some(Ending { why, kill_at: None });
+    }
+}
