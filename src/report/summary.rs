@@ -127,8 +127,13 @@ pub(super) fn check_command(outcome: &Outcome, names: &[&str]) -> String {
 }
 
 /// What to type to look at a scenario's memory: `leakgate view tree quote`.
-pub(super) fn view_command(name: &str) -> String {
-    format!("leakgate view tree {}", argument(name, clean::NAME))
+pub(super) fn view_command(outcome: &Outcome, name: &str) -> String {
+    // The default is found by the scenario's name.
+    let capture = match outcome.results_dir.as_str() {
+        ".leakgate" => name.to_owned(),
+        folder => format!("{folder}/captures/{name}"),
+    };
+    format!("leakgate view tree {}", argument(&capture, clean::FRAME))
 }
 
 fn argument(text: &str, longest: usize) -> String {
@@ -148,8 +153,18 @@ mod tests {
     }
 
     #[test]
-    fn names_are_quoted_for_the_shell() {
-        assert_eq!(view_command("a b; rm x"), "leakgate view tree 'a b; rm x'");
-        assert_eq!(view_command("import-app"), "leakgate view tree import-app");
+    fn captures_of_another_folder_are_named_by_their_path_and_quoted_for_the_shell() {
+        let outcome = |folder: &str| Outcome {
+            config: "leakgate.yaml".to_owned(),
+            python: String::new(),
+            scenarios: Vec::new(),
+            started_ms: 0,
+            elapsed: Duration::ZERO,
+            results_dir: folder.to_owned(),
+        };
+        let (default, other) = (outcome(".leakgate"), outcome("my results"));
+        assert_eq!(view_command(&default, "a b; rm x"), "leakgate view tree 'a b; rm x'");
+        assert_eq!(view_command(&default, "import-app"), "leakgate view tree import-app");
+        assert_eq!(view_command(&other, "import-app"), "leakgate view tree 'my results/captures/import-app'");
     }
 }

@@ -167,7 +167,7 @@ fn error_details(details: &str, left: usize) -> String {
 
 fn commands(outcome: &Outcome, scenario: &ScenarioResult) -> String {
     let check = summary::check_command(outcome, &[&scenario.name]);
-    let view = summary::view_command(&scenario.name);
+    let view = summary::view_command(outcome, &scenario.name);
     format!("\n**Try it**: {} · **look**: {}\n", code(&check, clean::SENTENCE), code(&view, clean::SENTENCE))
 }
 

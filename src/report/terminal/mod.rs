@@ -258,6 +258,6 @@ fn footer(page: &mut Page, outcome: &Outcome) {
         .collect();
     if let Some(first) = failing.first() {
         page.whole(&format!("  again   {}", summary::check_command(outcome, &again)));
-        page.whole(&format!("  look    {}", summary::view_command(&first.name)));
+        page.whole(&format!("  look    {}", summary::view_command(outcome, &first.name)));
     }
 }

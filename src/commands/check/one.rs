@@ -1,0 +1,148 @@
+//! One scenario: run it, load its capture, measure, judge. Whatever goes wrong with it is its result, not the program's end.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::Check;
+use crate::config::{BudgetKey, Scenario, Work};
+use crate::gate::budgets::{Judgement, Key, Limit, ScenarioFacts, judge};
+use crate::gate::measurement::Measurement;
+use crate::outcome::{ScenarioError, ScenarioResult, Verdict};
+use crate::profile::{Capture, Profile, load};
+use crate::scenario::capture_dir::{self, Existing};
+use crate::scenario::{Failure, Plan, ScenarioRun, measure, run_scenario};
+
+/// Runs and judges a scenario.
+///
+/// # Errors
+/// Only when the user interrupted it.
+pub(super) fn run(scenario: &Scenario, check: &mut Check) -> Result<ScenarioResult, Failure> {
+    let mut result = empty(scenario);
+    let (plan, folder) = match prepare(scenario, check) {
+        Ok(prepared) => prepared,
+        Err(error) => return Ok(failed(result, error)),
+    };
+    result.what = plan.describe();
+    let run = match run_scenario(&plan, &folder, &mut check.signals) {
+        Ok(run) => run,
+        Err(Failure::Interrupted(number)) => return Err(Failure::Interrupted(number)),
+        Err(failure) => return Ok(failed(result, without_details(failure.to_string()))),
+    };
+    result.elapsed = run.elapsed;
+    result.notes = run.notes.clone();
+    if let Some(error) = &run.failure {
+        return Ok(failed(result, error.clone()));
+    }
+    match measured(&run, &plan, &mut result.notes) {
+        Ok(measurement) => Ok(judged(result, scenario, &plan.cwd, &measurement)),
+        Err(error) => Ok(failed(result, error)),
+    }
+}
+
+/// What a scenario runs, for people, before an interpreter is chosen.
+pub(super) fn describe(scenario: &Scenario) -> String {
+    Plan::of(scenario, Path::new("python")).map_or_else(|error| error.to_string(), |plan| plan.describe())
+}
+
+fn empty(scenario: &Scenario) -> ScenarioResult {
+    ScenarioResult {
+        name: scenario.name.clone(),
+        config_line: scenario.line,
+        what: describe(scenario),
+        verdict: Verdict::Error,
+        elapsed: Duration::ZERO,
+        findings: Vec::new(),
+        budgets: Vec::new(),
+        not_judged: scenario.budgets.iter().map(|budget| budget.key.name().to_owned()).collect(),
+        figures: Vec::new(),
+        error: None,
+        notes: Vec::new(),
+    }
+}
+
+fn failed(mut result: ScenarioResult, error: ScenarioError) -> ScenarioResult {
+    result.error = Some(error);
+    result
+}
+
+fn without_details(title: String) -> ScenarioError {
+    ScenarioError { title, details: String::new() }
+}
+
+fn prepare(scenario: &Scenario, check: &Check) -> Result<(Plan, PathBuf), ScenarioError> {
+    let plan = Plan::of(scenario, &check.python.path).map_err(|error| without_details(error.to_string()))?;
+    let place = capture_dir::place_in(&check.results, &scenario.name);
+    let folder = place.and_then(|place| capture_dir::prepare(&place, Existing::Replace));
+    Ok((plan, folder.map_err(|error| without_details(error.to_string()))?))
+}
+
+fn measured(run: &ScenarioRun, plan: &Plan, notes: &mut Vec<String>) -> Result<Measurement, ScenarioError> {
+    let capture = load::capture(&run.capture).map_err(|error| without_details(error.to_string()))?;
+    notes.extend(capture.notes.iter().cloned());
+    let profile = judged_process(run, plan, &capture)
+        .ok_or_else(|| without_details("the tracker recorded nothing of the process to judge".to_owned()))?;
+    if capture.processes.len() > 1 {
+        notes.push(format!(
+            "{} processes were recorded; process {} is judged ({})",
+            capture.processes.len(),
+            profile.process.pid,
+            profile.process.command.first().map_or("", String::as_str)
+        ));
+    }
+    notes.extend(profile.notes.iter().cloned());
+    measure(run, profile.clone()).map_err(|error| without_details(error.to_string()))
+}
+
+/// A function is judged in the process that called it; of a command's processes the one with the highest peak.
+fn judged_process<'a>(run: &ScenarioRun, plan: &Plan, capture: &'a Capture) -> Option<&'a Profile> {
+    if matches!(plan.work, crate::scenario::plan::Work::Run(_)) {
+        return capture.main();
+    }
+    let of_root = capture.processes.iter().filter(|profile| profile.process.pid == run.root_pid);
+    // A version switcher leaves a profile of its own before it becomes the interpreter.
+    of_root.max_by_key(|profile| profile.process.started_ms)
+}
+
+fn judged(
+    mut result: ScenarioResult,
+    scenario: &Scenario,
+    cwd: &Path,
+    measurement: &Measurement,
+) -> ScenarioResult {
+    let facts = ScenarioFacts { name: &scenario.name, cwd, driver: None };
+    let judgement = judge(&facts, &limits(scenario), measurement);
+    result.verdict = judgement.verdict();
+    let Judgement { findings, budgets, not_judged, figures, error } = judgement;
+    result.findings = findings;
+    result.budgets = budgets;
+    result.not_judged = not_judged;
+    result.figures = figures;
+    result.error = error;
+    result
+}
+
+/// The budgets as the gate takes them. Those of the defaults that a command has no iterations for were left out before.
+fn limits(scenario: &Scenario) -> Vec<Limit> {
+    let is_call = matches!(scenario.work, Work::Call { .. });
+    let applies = |key: BudgetKey| is_call || !key.needs_iterations();
+    scenario
+        .budgets
+        .iter()
+        .filter(|budget| applies(budget.key))
+        .map(|budget| Limit { key: key(budget.key), max: budget.max, warn: budget.warn })
+        .collect()
+}
+
+fn key(key: BudgetKey) -> Key {
+    match key {
+        BudgetKey::Peak => Key::Peak,
+        BudgetKey::PeakAdded => Key::PeakAdded,
+        BudgetKey::Retained => Key::Retained,
+        BudgetKey::Left => Key::Left,
+        BudgetKey::Rss => Key::Rss,
+        BudgetKey::Blocks => Key::Blocks,
+        BudgetKey::Fds => Key::Fds,
+        BudgetKey::Threads => Key::Threads,
+        BudgetKey::Growth => Key::Growth,
+    }
+}
