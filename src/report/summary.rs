@@ -129,7 +129,7 @@ pub(super) fn check_command(outcome: &Outcome, names: &[&str]) -> String {
 /// What to type to look at a scenario's memory: `leakgate view tree quote`.
 pub(super) fn view_command(outcome: &Outcome, name: &str) -> String {
     // The default is found by the scenario's name.
-    let capture = match outcome.results_dir.as_str() {
+    let capture = match outcome.results_dir.trim_end_matches('/') {
         ".leakgate" => name.to_owned(),
         folder => format!("{folder}/captures/{name}"),
     };

@@ -80,7 +80,7 @@ pub fn run(args: &Args, out: &mut dyn Write, messages: &mut dyn Write) -> anyhow
         scenarios: results,
         started_ms,
         elapsed: began.elapsed(),
-        results_dir: check.results.display().to_string(),
+        results_dir: format!("{}/", check.results.display()),
     };
     deliver::write(&outcome, &check, args.format, out)?;
     Ok(match outcome.verdict() {
