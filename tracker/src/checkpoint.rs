@@ -34,7 +34,8 @@ pub(crate) fn take(kind: u32, iteration: u32) -> Frozen {
     };
     measure_self();
     event::with_world_stopped_by(thread, || {
-        let sites = INTERNER.lock().sites();
+        // Not from the interner: a fork takes its lock before it stops the world.
+        let sites = header_word(offset_of!(Header, sites)).load(Ordering::Acquire);
         // SAFETY: the header is mapped, and the world is stopped.
         let head = unsafe { &mut *header() };
         let window_peak = head.peak_bytes;
@@ -53,12 +54,24 @@ pub(crate) fn take(kind: u32, iteration: u32) -> Frozen {
 
 /// Updates the tracker's own size, exactly.
 pub(crate) fn measure_self() {
-    let tables = INTERNER.lock().bytes() + thread::cache_bytes();
+    let tables = uninterrupted(|| INTERNER.lock().bytes()) + thread::cache_bytes();
     let used =
         header_word(offset_of!(Header, chunks)).load(Ordering::Relaxed) as usize * leakgate_capture::CHUNK;
     let sum = tables + used.min(capture::mapped()) + shadow::resident();
     // SAFETY: the header is mapped; one aligned store.
     unsafe { (&raw mut (*header()).tracker_bytes).write_volatile(sum as u64) };
+}
+
+/// Runs `f`, which takes a lock: what a signal handler allocates meanwhile is not counted, and takes none.
+fn uninterrupted<T>(f: impl FnOnce() -> T) -> T {
+    if let Some(thread) = thread::current() {
+        thread.inside += 1;
+    }
+    let result = f();
+    if let Some(thread) = thread::current() {
+        thread.inside -= 1;
+    }
+    result
 }
 
 /// In a forked child: its checkpoints begin anew.

@@ -5,7 +5,7 @@
 
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 
-use leakgate_capture::{MAX_SITES, Section, SiteRecord};
+use leakgate_capture::{MAX_SITES, NOTE_CHILD, Section, SiteRecord};
 
 use crate::intern::INTERNER;
 use crate::{capture, checkpoint, event, mapping, modules, python, shadow, start, sys};
@@ -56,6 +56,7 @@ extern "C" fn before() {
     if is_lost() {
         return;
     }
+    event::leave_to_fork();
     mapping::before_fork();
     modules::before_fork();
     INTERNER.acquire();
@@ -72,6 +73,7 @@ extern "C" fn after() {
     INTERNER.release();
     modules::after_fork();
     mapping::after_fork();
+    event::return_from_fork();
 }
 
 /// Gives a fresh child its own file, with the blocks it inherited as live. Runs on the child's only thread.
@@ -83,6 +85,8 @@ pub(crate) fn begin_child() -> Option<()> {
     let made = start::child_path(capture::move_to).is_some();
     mark();
     if !made {
+        // One flag, set atomically, is all that a child ever writes into its parent's file.
+        capture::note(NOTE_CHILD);
         LOST.store(true, Ordering::Release);
         return None;
     }

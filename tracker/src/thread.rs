@@ -64,7 +64,9 @@ pub(crate) struct Thread {
     pub id: u16,
     /// Events of a signal handler that came while `in_event`: site, bytes, blocks.
     pub pending: [(u32, i64, i64); PENDING],
-    pub pending_count: usize,
+    pub pending_count: AtomicUsize,
+    /// Whether these are being counted.
+    pub draining: bool,
     tid: u32,
     in_use: AtomicU32,
     /// Rounds of destructors at the thread's end.
@@ -241,7 +243,8 @@ pub(crate) fn register(index: usize) -> Option<*mut Thread> {
         (*thread).inside = 0;
         (*thread).suppressed = 0;
         (*thread).floor = 0;
-        (*thread).pending_count = 0;
+        (*thread).pending_count = AtomicUsize::new(0);
+        (*thread).draining = false;
         (*thread).mark = MARK;
         (*record).tid = (*thread).tid;
         (*record).used += 1;
@@ -276,7 +279,8 @@ extern "C" fn leave(value: *mut libc::c_void) {
     if record.mark != MARK {
         return;
     }
-    const ROUNDS: u32 = 3;
+    // As many as the C library makes (`PTHREAD_DESTRUCTOR_ITERATIONS`).
+    const ROUNDS: u32 = 4;
     record.rounds += 1;
     if record.rounds < ROUNDS {
         // Other destructors may still run: come back in the next round.

@@ -68,7 +68,7 @@ pub(crate) fn hash_stack(floor: usize, seed: u64) -> u64 {
 
 /// The number of deaths at a code object's address.
 #[inline(always)]
-fn generation(code: usize) -> u32 {
+pub(crate) fn generation(code: usize) -> u32 {
     GENERATION[code >> 4 & (GENERATIONS - 1)].load(Ordering::Relaxed)
 }
 
