@@ -48,6 +48,9 @@ fn every_leak_is_caught_by_its_budget_and_every_healthy_twin_passes() {
     let names: Vec<String> = scenarios.iter().map(|scenario| text(&scenario["name"])).collect();
     for (leak, _) in CAUGHT_BY {
         let twin = leak.replace("-leak", "-healthy");
-        assert!(names.iter().any(|name| name == leak) && names.contains(&twin), "{leak} or {twin} is missing");
+        assert!(
+            names.iter().any(|name| name == leak) && names.contains(&twin),
+            "{leak} or {twin} is missing"
+        );
     }
 }
