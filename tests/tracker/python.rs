@@ -35,11 +35,13 @@ impl Python {
     /// Installs a package into a folder, for `PYTHONPATH`. The error tells why the package index could not be reached;
     /// anything else that goes wrong fails the test.
     pub(crate) fn install(&self, package: &str, folder: &Path) -> Result<(), String> {
-        let arguments = ["-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-input", "--target"];
+        let arguments =
+            ["-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-input", "--target"];
         let mut command = std::process::Command::new(&self.path);
         let output = command.args(arguments).arg(folder).arg(package).output().unwrap();
         let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-        let unreachable = ["No module named pip", "Connection", "Max retries", "resolution", "No matching distribution"];
+        let unreachable =
+            ["No module named pip", "Connection", "Max retries", "resolution", "No matching distribution"];
         if output.status.success() {
             return Ok(());
         }

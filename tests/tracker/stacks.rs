@@ -101,7 +101,11 @@ fn threads_have_the_names_that_python_has_for_them_also_when_they_are_over() {
         let recording = python.run(&["-c", THREADS]).record().ended_well();
         let profile = recording.first();
         let mut names = BTreeMap::new();
-        for site in profile.sites.iter().filter(|site| site.allocator.name == "PyObject_Calloc" && site.end.bytes > 99_999) {
+        for site in profile
+            .sites
+            .iter()
+            .filter(|site| site.allocator.name == "PyObject_Calloc" && site.end.bytes > 99_999)
+        {
             names.insert(site.end.bytes - BYTES_HEADER, profile.threads[site.thread.0 as usize].name.clone());
         }
         let long = "x".repeat(55);
