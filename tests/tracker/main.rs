@@ -10,6 +10,7 @@ mod mappings;
 mod objects;
 mod peaks;
 mod processes;
+mod programs;
 mod python;
 mod stacks;
 mod threads;
