@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Check;
 use crate::config::{BudgetKey, Scenario, Work};
-use crate::gate::budgets::{Judgement, Key, Limit, ScenarioFacts, judge};
+use crate::gate::budgets::{Judgement, Limit, ScenarioFacts, judge};
 use crate::gate::measurement::Measurement;
 use crate::outcome::{ScenarioError, ScenarioResult, Verdict};
 use crate::profile::{Capture, Profile, load};
@@ -129,20 +129,6 @@ fn limits(scenario: &Scenario) -> Vec<Limit> {
         .budgets
         .iter()
         .filter(|budget| applies(budget.key))
-        .map(|budget| Limit { key: key(budget.key), max: budget.max, warn: budget.warn })
+        .map(|budget| Limit { key: budget.key, max: budget.max, warn: budget.warn })
         .collect()
-}
-
-fn key(key: BudgetKey) -> Key {
-    match key {
-        BudgetKey::Peak => Key::Peak,
-        BudgetKey::PeakAdded => Key::PeakAdded,
-        BudgetKey::Retained => Key::Retained,
-        BudgetKey::Left => Key::Left,
-        BudgetKey::Rss => Key::Rss,
-        BudgetKey::Blocks => Key::Blocks,
-        BudgetKey::Fds => Key::Fds,
-        BudgetKey::Threads => Key::Threads,
-        BudgetKey::Growth => Key::Growth,
-    }
 }
