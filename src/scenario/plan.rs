@@ -92,14 +92,11 @@ impl Plan {
         })
     }
 
-    /// What is run, for people: `call shop.quotes:quote, 25 iterations` or the command line.
-    pub fn describe(&self) -> String {
+    /// What is run, where the command does not tell: `call shop.quotes:quote`.
+    pub fn title(&self) -> Option<String> {
         match &self.work {
-            Work::Run(command) => {
-                let words: Vec<_> = command.argv.iter().map(|word| word.to_string_lossy()).collect();
-                format!("run {}", words.join(" "))
-            }
-            Work::Call(call) => format!("call {}, {}", call.target, counted(call.iterations, "iteration")),
+            Work::Run(_) => None,
+            Work::Call(call) => Some(format!("call {}", call.target)),
         }
     }
 }
@@ -137,10 +134,6 @@ fn with_chosen_python(argv: &[String], python: &Path) -> Vec<OsString> {
     argv
 }
 
-fn counted(number: u32, noun: &str) -> String {
-    if number == 1 { format!("{number} {noun}") } else { format!("{number} {noun}s") }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -161,7 +154,7 @@ mod tests {
     fn a_declared_call_is_planned_as_declared() {
         let scenario = Scenario::for_call("shop.quotes:quote").unwrap();
         let plan = Plan::of(&scenario, Path::new("/venv/bin/python")).unwrap();
-        assert_eq!(plan.describe(), "call shop.quotes:quote, 20 iterations");
+        assert_eq!(plan.title().as_deref(), Some("call shop.quotes:quote"));
         assert!(plan.cwd.is_absolute());
         let Work::Call(call) = plan.work else { panic!("not a call") };
         assert_eq!((call.warmup, call.iterations, call.result), (5, 20, KeepResult::Drop));

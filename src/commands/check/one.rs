@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::Check;
-use crate::config::{BudgetKey, Scenario, Work};
+use crate::config::{Budget, Scenario, Work};
 use crate::gate::budgets::{Judgement, Limit, ScenarioFacts, judge};
 use crate::gate::measurement::Measurement;
 use crate::outcome::{ScenarioError, ScenarioResult, Verdict};
-use crate::profile::{Capture, Profile, load};
+use crate::profile::{Capture, Process, Profile, command_line, load};
 use crate::scenario::capture_dir::{self, Existing};
 use crate::scenario::{Failure, Plan, ScenarioRun, measure, run_scenario};
 
@@ -22,7 +22,6 @@ pub(super) fn run(scenario: &Scenario, check: &mut Check) -> Result<ScenarioResu
         Ok(prepared) => prepared,
         Err(error) => return Ok(failed(result, error)),
     };
-    result.what = plan.describe();
     let run = match run_scenario(&plan, &folder, &mut check.signals) {
         Ok(run) => run,
         Err(Failure::Interrupted(number)) => return Err(Failure::Interrupted(number)),
@@ -39,9 +38,13 @@ pub(super) fn run(scenario: &Scenario, check: &mut Check) -> Result<ScenarioResu
     }
 }
 
-/// What a scenario runs, for people, before an interpreter is chosen.
+/// What a scenario runs, for people, as it was typed: `call shop.quotes:quote, 20 iterations`.
 pub(super) fn describe(scenario: &Scenario) -> String {
-    Plan::of(scenario, Path::new("python")).map_or_else(|error| error.to_string(), |plan| plan.describe())
+    match &scenario.work {
+        Work::Run { argv, .. } => format!("run {}", command_line(argv)),
+        Work::Call { target, iterations: 1, .. } => format!("call {target}, 1 iteration"),
+        Work::Call { target, iterations, .. } => format!("call {target}, {iterations} iterations"),
+    }
 }
 
 fn empty(scenario: &Scenario) -> ScenarioResult {
@@ -81,16 +84,20 @@ fn measured(run: &ScenarioRun, plan: &Plan, notes: &mut Vec<String>) -> Result<M
     notes.extend(capture.notes.iter().cloned());
     let profile = judged_process(run, plan, &capture)
         .ok_or_else(|| without_details("the tracker recorded nothing of the process to judge".to_owned()))?;
-    if capture.processes.len() > 1 {
-        notes.push(format!(
-            "{} processes were recorded; process {} is judged ({})",
-            capture.processes.len(),
-            profile.process.pid,
-            profile.process.command.first().map_or("", String::as_str)
-        ));
-    }
+    notes.extend(other_process(run, profile));
     notes.extend(profile.notes.iter().cloned());
     measure(run, profile.clone()).map_err(|error| without_details(error.to_string()))
+}
+
+/// Of a command, a process is judged that the user did not name: the one with the highest peak.
+fn other_process(run: &ScenarioRun, profile: &Profile) -> Option<String> {
+    let Process { pid, .. } = profile.process;
+    let name = profile.process.name();
+    (pid != run.root_pid).then(|| {
+        format!(
+            "judged is the process with the highest peak, `{name}` (pid {pid}), which the command started"
+        )
+    })
 }
 
 /// A function is judged in the process that called it; of a command's processes the one with the highest peak.
@@ -121,14 +128,8 @@ fn judged(
     result
 }
 
-/// The budgets as the gate takes them. Those of the defaults that a command has no iterations for were left out before.
+/// The budgets as the gate takes them.
 fn limits(scenario: &Scenario) -> Vec<Limit> {
-    let is_call = matches!(scenario.work, Work::Call { .. });
-    let applies = |key: BudgetKey| is_call || !key.needs_iterations();
-    scenario
-        .budgets
-        .iter()
-        .filter(|budget| applies(budget.key))
-        .map(|budget| Limit { key: budget.key, max: budget.max, warn: budget.warn })
-        .collect()
+    let limit = |budget: &Budget| Limit { key: budget.key, max: budget.max, warn: budget.warn };
+    scenario.budgets.iter().map(limit).collect()
 }
