@@ -403,13 +403,15 @@ fn retained_and_left_look_at_their_own_moments() {
     let mut recorded = Recorded::new();
     let result = recorded.site(&keep(7), OBJECT, 5, 1);
     let cache = recorded.site(&keep(8), OBJECT, 9_999, 1);
-    recorded.checkpoint(CheckpointKind::Start, &[(cache, 30, 1)]);
+    recorded.checkpoint(CheckpointKind::Start, &[(cache, 3, 1)]);
+    recorded.checkpoint(CheckpointKind::Iteration, &[(cache, 30, 1)]);
     recorded.checkpoint(CheckpointKind::Retained, &[(result, 400, 1), (cache, 100, 2)]);
     recorded.checkpoint(CheckpointKind::Left, &[(cache, 70, 2)]);
     let measurement = Measurement {
         peak: 1,
         retained: 500,
         left: Some(40),
+        start: Some(figures(1, 1, 30)),
         profile: recorded.profile,
         ..Default::default()
     };

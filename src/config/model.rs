@@ -196,9 +196,11 @@ impl BudgetKey {
         !matches!(self.unit(), Unit::Count)
     }
 
-    /// Whether the figure needs iterations, which only a `call` scenario has.
+    /// Whether the figure needs iterations, which only a `call` scenario has. Descriptors and threads do: of a command
+    /// whose process has ended none is left.
     pub const fn needs_iterations(self) -> bool {
-        matches!(self, BudgetKey::PeakAdded | BudgetKey::Left | BudgetKey::Growth)
+        use BudgetKey::{Fds, Growth, Left, PeakAdded, Threads};
+        matches!(self, PeakAdded | Left | Growth | Fds | Threads)
     }
 }
 
