@@ -1,15 +1,19 @@
 //! One scenario: run it, load its capture, measure, judge. Whatever goes wrong with it is its result, not the program's end.
 
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use nix::sys::signal::Signal;
 
 use super::Check;
 use crate::config::{Budget, Scenario, Work};
 use crate::gate::budgets::{Judgement, Limit, ScenarioFacts, judge};
 use crate::gate::measurement::Measurement;
 use crate::outcome::{ScenarioError, ScenarioResult, Verdict};
-use crate::profile::{Capture, Process, Profile, command_line, load};
+use crate::profile::{Capture, CheckpointKind, Process, Profile, command_line, load};
 use crate::scenario::capture_dir::{self, Existing};
+use crate::scenario::watch::End;
 use crate::scenario::{Failure, Plan, ScenarioRun, measure, run_scenario};
 
 /// Runs and judges a scenario.
@@ -85,8 +89,33 @@ fn measured(run: &ScenarioRun, plan: &Plan, notes: &mut Vec<String>) -> Result<M
     let profile = judged_process(run, plan, &capture)
         .ok_or_else(|| without_details("the tracker recorded nothing of the process to judge".to_owned()))?;
     notes.extend(other_process(run, profile));
+    notes.extend(unusual_end(run, profile));
     notes.extend(profile.notes.iter().cloned());
     measure(run, profile.clone()).map_err(|error| without_details(error.to_string()))
+}
+
+/// How a command's process came to its end, where `retained` and `blocks` depend on it: they are figures of that moment.
+fn unusual_end(run: &ScenarioRun, profile: &Profile) -> Option<String> {
+    if run.driver.is_some() || run.memory_limit_reached.is_some() {
+        return None;
+    }
+    let has_exit = profile.checkpoints.iter().any(|checkpoint| checkpoint.kind == CheckpointKind::Exit);
+    let state = match (has_exit, profile.process.ended) {
+        (true, _) => "the interpreter reached its exit, and `retained` is what was live there",
+        (false, true) => "the process reached its exit, and `retained` is what was live there",
+        (false, false) => {
+            "the process did not reach its own exit, so `retained` is what was live when it died"
+        }
+    };
+    let is_killed = run.status.signal() == Some(Signal::SIGKILL as i32);
+    match run.end {
+        End::Until if is_killed => {
+            Some(format!("`until` was over; it did not end on SIGTERM and was killed: {state}"))
+        }
+        End::Until => Some(format!("`until` was over and SIGTERM was sent: {state}")),
+        _ if !has_exit && !profile.process.ended => Some(state.to_owned()),
+        _ => None,
+    }
 }
 
 /// Of a command, a process is judged that the user did not name: the one with the highest peak.
