@@ -411,7 +411,7 @@ fn retained_and_left_look_at_their_own_moments() {
         peak: 1,
         retained: 500,
         left: Some(40),
-        start: Some(figures(1, 1, 30)),
+        start: Some(IterationFigures { iteration: 1, checkpoint: 1, live_bytes: 30, ..Default::default() }),
         profile: recorded.profile,
         ..Default::default()
     };

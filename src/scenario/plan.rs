@@ -125,13 +125,25 @@ impl Work {
     }
 }
 
+/// Whether the work cannot be done without an interpreter that leakgate chooses.
+pub fn needs_python(work: &config::Work) -> bool {
+    match work {
+        config::Work::Run { argv, .. } => argv.first().is_some_and(|word| is_python(word)),
+        config::Work::Call { .. } => true,
+    }
+}
+
+fn is_python(word: &str) -> bool {
+    matches!(word, "python" | "python3")
+}
+
 /// What a scenario means by `python` is the interpreter that was chosen for all, on `PATH` or not.
 fn with_chosen_python(argv: &[String], python: &Path) -> Vec<OsString> {
-    let mut argv: Vec<OsString> = argv.iter().map(OsString::from).collect();
-    if let Some(word) = argv.first_mut().filter(|word| *word == "python" || *word == "python3") {
-        *word = python.into();
-    }
-    argv
+    let chosen = |(index, word): (usize, &String)| match index == 0 && is_python(word) {
+        true => python.into(),
+        false => word.into(),
+    };
+    argv.iter().enumerate().map(chosen).collect()
 }
 
 #[cfg(test)]

@@ -77,7 +77,9 @@ fn without_details(title: String) -> ScenarioError {
 }
 
 fn prepare(scenario: &Scenario, check: &Check) -> Result<(Plan, PathBuf), ScenarioError> {
-    let plan = Plan::of(scenario, &check.python.path).map_err(|error| without_details(error.to_string()))?;
+    // What does not need Python is planned without it.
+    let python = check.python.as_ref().map_or(Path::new("python"), |python| &python.path);
+    let plan = Plan::of(scenario, python).map_err(|error| without_details(error.to_string()))?;
     let place = capture_dir::place_in(&check.results, &scenario.name);
     let folder = place.and_then(|place| capture_dir::prepare(&place, Existing::Replace));
     Ok((plan, folder.map_err(|error| without_details(error.to_string()))?))
