@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use leakgate::config::BudgetKey as Key;
 use leakgate::finding::{Severity, Unit};
-use leakgate::gate::budgets::{Judgement, Key, Limit, ScenarioFacts, judge};
+use leakgate::gate::budgets::{Judgement, Limit, REPORTED, ScenarioFacts, judge};
 use leakgate::gate::measurement::{IterationFigures, Measurement};
 use leakgate::outcome::{BudgetState, Verdict};
 use leakgate::profile::*;
@@ -402,13 +403,15 @@ fn retained_and_left_look_at_their_own_moments() {
     let mut recorded = Recorded::new();
     let result = recorded.site(&keep(7), OBJECT, 5, 1);
     let cache = recorded.site(&keep(8), OBJECT, 9_999, 1);
-    recorded.checkpoint(CheckpointKind::Start, &[(cache, 30, 1)]);
+    recorded.checkpoint(CheckpointKind::Start, &[(cache, 3, 1)]);
+    recorded.checkpoint(CheckpointKind::Iteration, &[(cache, 30, 1)]);
     recorded.checkpoint(CheckpointKind::Retained, &[(result, 400, 1), (cache, 100, 2)]);
     recorded.checkpoint(CheckpointKind::Left, &[(cache, 70, 2)]);
     let measurement = Measurement {
         peak: 1,
         retained: 500,
         left: Some(40),
+        start: Some(IterationFigures { iteration: 1, checkpoint: 1, live_bytes: 30, ..Default::default() }),
         profile: recorded.profile,
         ..Default::default()
     };
@@ -467,7 +470,7 @@ fn a_fingerprint_survives_moved_lines_and_not_a_moved_culprit() {
 
 #[test]
 fn every_key_has_a_name_of_its_own() {
-    let mut names: Vec<&str> = Key::ALL.map(Key::name).into();
+    let mut names: Vec<&str> = REPORTED.map(Key::name).into();
     names.sort_unstable();
     assert_eq!(
         names,

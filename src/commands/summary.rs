@@ -35,7 +35,8 @@ fn which(capture: &Capture, profile: &Profile) -> String {
     if capture.processes.len() < 2 {
         return String::new();
     }
-    format!(" (the figures are those of pid {}, which has the highest peak)", profile.process.pid)
+    let (name, pid) = (one_line(&profile.process.name()), profile.process.pid);
+    format!(" (the figures are those with the highest peak: {name}, pid {pid})")
 }
 
 /// The place that held most at the peak, and how much. Equals are told apart by name, so the answer is always the same.
@@ -59,7 +60,11 @@ fn name(frame: &Frame) -> String {
         Frame::Native { module, symbol, .. } => format!("{symbol} in {module}"),
         Frame::Note(note) => note.clone(),
     };
-    plain(&name).replace(['\n', '\t'], " ").chars().take(LONGEST_PLACE).collect()
+    one_line(&name)
+}
+
+fn one_line(text: &str) -> String {
+    plain(text).replace(['\n', '\t'], " ").chars().take(LONGEST_PLACE).collect()
 }
 
 fn shell_word(path: &str) -> String {
@@ -93,7 +98,11 @@ mod tests {
         let node = |caller, frame| StackNode { caller: StackId(caller), frame: FrameId(frame) };
         let native = Frame::Native { module: "libc.so.6".to_owned(), symbol: "strdup".to_owned(), offset: 0 };
         let profile = Profile {
-            process: Process { pid: 12, ..Process::default() },
+            process: Process {
+                pid: 12,
+                command: vec!["python".into(), "app.py".into()],
+                ..Process::default()
+            },
             frames: vec![python("quote", 31), python("remember\x1b[31m", 13), native],
             stacks: vec![node(0, 0), node(0, 0), node(1, 1), node(2, 2)],
             sites: vec![
@@ -133,7 +142,9 @@ mod tests {
         write(&mut out, &capture, "c").unwrap();
         let text = String::from_utf8(out).unwrap();
         assert!(
-            text.contains("processes  2 (the figures are those of pid 12, which has the highest peak)\n"),
+            text.contains(
+                "processes  2 (the figures are those with the highest peak: python app.py, pid 12)\n"
+            ),
             "{text}"
         );
     }

@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
+use crate::config::BudgetKey;
 use crate::finding::{Figure, Finding, Severity, Unit};
 use crate::gate::fingerprint::fingerprint;
 use crate::gate::growth::growth;
@@ -14,78 +15,24 @@ use crate::outcome::{BudgetState, JudgedBudget, ScenarioError, Verdict};
 use crate::profile::ThreadId;
 use crate::units::{Bytes, grouped};
 
-/// A figure that can have a budget.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Key {
-    /// Most live bytes since the process's start.
-    Peak,
-    /// Most live bytes above the start of an iteration.
-    PeakAdded,
-    /// Live bytes after the work and a collection.
-    Retained,
-    /// Live bytes above the start after the result was dropped.
-    Left,
-    /// Largest resident set.
-    Rss,
-    /// Live blocks, or blocks added.
-    Blocks,
-    /// File descriptors left open.
-    Fds,
-    /// Threads left running.
-    Threads,
-    /// Retained bytes added per iteration.
-    Growth,
-}
-
-impl Key {
-    /// All keys, in the order in which reports list figures.
-    pub const ALL: [Key; 9] = [
-        Key::Growth,
-        Key::Retained,
-        Key::Left,
-        Key::Peak,
-        Key::PeakAdded,
-        Key::Rss,
-        Key::Blocks,
-        Key::Fds,
-        Key::Threads,
-    ];
-
-    /// The name in the configuration and in reports.
-    pub fn name(self) -> &'static str {
-        match self {
-            Key::Peak => "peak",
-            Key::PeakAdded => "peak_added",
-            Key::Retained => "retained",
-            Key::Left => "left",
-            Key::Rss => "rss",
-            Key::Blocks => "blocks",
-            Key::Fds => "fds",
-            Key::Threads => "threads",
-            Key::Growth => "growth",
-        }
-    }
-
-    /// What the figure counts.
-    pub fn unit(self) -> Unit {
-        match self {
-            Key::Growth => Unit::BytesPerIteration,
-            Key::Blocks | Key::Fds | Key::Threads => Unit::Count,
-            _ => Unit::Bytes,
-        }
-    }
-
-    /// Whether a scenario that was ended early can still have broken it: only a high-water mark stands as it is.
-    fn stands_when_ended(self) -> bool {
-        matches!(self, Key::Peak | Key::PeakAdded | Key::Rss)
-    }
-}
+/// The order in which reports list figures: what stays before what was needed for a while.
+pub const REPORTED: [BudgetKey; 9] = [
+    BudgetKey::Growth,
+    BudgetKey::Retained,
+    BudgetKey::Left,
+    BudgetKey::Peak,
+    BudgetKey::PeakAdded,
+    BudgetKey::Rss,
+    BudgetKey::Blocks,
+    BudgetKey::Fds,
+    BudgetKey::Threads,
+];
 
 /// A budget as the gate takes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit {
     /// The figure.
-    pub key: Key,
+    pub key: BudgetKey,
     /// Above this the gate fails.
     pub max: Option<u64>,
     /// Above this a warning is shown.
@@ -146,6 +93,11 @@ pub fn judge(scenario: &ScenarioFacts, limits: &[Limit], measurement: &Measureme
     judgement
 }
 
+/// Whether a scenario that was ended early can still have broken it: only a high-water mark stands as it is.
+fn stands_when_ended(key: BudgetKey) -> bool {
+    matches!(key, BudgetKey::Peak | BudgetKey::PeakAdded | BudgetKey::Rss)
+}
+
 /// What came of one budget.
 enum Judged {
     Known(JudgedBudget, Option<Box<Finding>>),
@@ -168,7 +120,7 @@ fn judge_one(scenario: &ScenarioFacts, limit: &Limit, measurement: &Measurement)
         (None, None) => (BudgetState::Kept, None),
     };
     // What was kept until the scenario was ended might have been broken later: only a broken figure is certain.
-    if ended && !(limit.key.stands_when_ended() && state == BudgetState::Broken) {
+    if ended && !(stands_when_ended(limit.key) && state == BudgetState::Broken) {
         return Judged::EndedEarly;
     }
     let budget = JudgedBudget {
@@ -183,47 +135,47 @@ fn judge_one(scenario: &ScenarioFacts, limit: &Limit, measurement: &Measurement)
 }
 
 /// The figure of a key; `None` where it was not measured.
-fn measured(key: Key, measurement: &Measurement) -> Option<i64> {
+fn measured(key: BudgetKey, measurement: &Measurement) -> Option<i64> {
     let known = |bytes: u64| Some(i64::try_from(bytes).unwrap_or(i64::MAX));
     match key {
-        Key::Peak => known(measurement.peak),
-        Key::PeakAdded => known(measurement.peak_added?),
-        Key::Retained => known(measurement.retained),
-        Key::Left => measurement.left,
-        Key::Rss => known(measurement.rss),
-        Key::Blocks => Some(measurement.blocks),
-        Key::Fds => measurement.fds,
-        Key::Threads => measurement.threads,
-        Key::Growth => growth(measurement).map(|growth| growth.rate()),
+        BudgetKey::Peak => known(measurement.peak),
+        BudgetKey::PeakAdded => known(measurement.peak_added?),
+        BudgetKey::Retained => known(measurement.retained),
+        BudgetKey::Left => measurement.left,
+        BudgetKey::Rss => known(measurement.rss),
+        BudgetKey::Blocks => Some(measurement.blocks),
+        BudgetKey::Fds => measurement.fds,
+        BudgetKey::Threads => measurement.threads,
+        BudgetKey::Growth => growth(measurement).map(|growth| growth.rate()),
     }
 }
 
 /// Whether a measured figure is above the limit; the rate of growth is compared before it is rounded.
-fn exceeds(key: Key, limit: u64, measurement: &Measurement) -> bool {
-    if key == Key::Growth {
+fn exceeds(key: BudgetKey, limit: u64, measurement: &Measurement) -> bool {
+    if key == BudgetKey::Growth {
         return growth(measurement).is_some_and(|growth| growth.exceeds(limit));
     }
     measured(key, measurement).is_some_and(|figure| i128::from(figure) > i128::from(limit))
 }
 
-fn figure(key: Key, measured: i64, limit: Option<u64>) -> Figure {
+fn figure(key: BudgetKey, measured: i64, limit: Option<u64>) -> Figure {
     let limit = limit.map(|max| i64::try_from(max).unwrap_or(i64::MAX));
     Figure { name: key.name().to_owned(), measured, limit, unit: key.unit() }
 }
 
 fn figures_without_budget(limits: &[Limit], measurement: &Measurement) -> Vec<Figure> {
-    let asked = |key: &Key| limits.iter().any(|limit| limit.key == *key);
+    let asked = |key: &BudgetKey| limits.iter().any(|limit| limit.key == *key);
     let ended = measurement.memory_limit_reached.is_some();
-    Key::ALL
+    REPORTED
         .into_iter()
-        .filter(|key| !asked(key) && (!ended || key.stands_when_ended()))
+        .filter(|key| !asked(key) && (!ended || stands_when_ended(*key)))
         .filter_map(|key| Some(figure(key, measured(key, measurement)?, None)))
         .collect()
 }
 
 /// A threshold that was crossed.
 struct Crossing {
-    key: Key,
+    key: BudgetKey,
     measured: i64,
     value: u64,
     threshold: Threshold,
@@ -233,7 +185,7 @@ fn broken(scenario: &ScenarioFacts, measurement: &Measurement, crossing: Crossin
     let Crossing { key, measured, value, threshold } = crossing;
     let rule = format!("budget-{}", key.name());
     let held = held_for(scenario, measurement, key);
-    let growth = growth(measurement).filter(|_| key == Key::Growth);
+    let growth = growth(measurement).filter(|_| key == BudgetKey::Growth);
     let title = match &growth {
         Some(growth) => wording::growth_title(growth, value, threshold),
         None => wording::title(key, measured, value, threshold, measurement),
@@ -269,28 +221,28 @@ fn finding(scenario: &ScenarioFacts, rule: String, held: Held) -> Finding {
     }
 }
 
-fn held_for(scenario: &ScenarioFacts, measurement: &Measurement, key: Key) -> Held {
+fn held_for(scenario: &ScenarioFacts, measurement: &Measurement, key: BudgetKey) -> Held {
     let (moment, by) = match key {
-        Key::Peak | Key::Rss => (Moment::Peak, By::Bytes),
-        Key::PeakAdded => (Moment::PeakAdded, By::Bytes),
-        Key::Retained => (Moment::Retained, By::Bytes),
-        Key::Left => (Moment::Left, By::Bytes),
-        Key::Growth => (Moment::Growth, By::Bytes),
-        Key::Blocks if measurement.start.is_some() => (Moment::Growth, By::Blocks),
-        Key::Blocks => (Moment::End, By::Blocks),
+        BudgetKey::Peak | BudgetKey::Rss => (Moment::Peak, By::Bytes),
+        BudgetKey::PeakAdded => (Moment::PeakAdded, By::Bytes),
+        BudgetKey::Retained => (Moment::Retained, By::Bytes),
+        BudgetKey::Left => (Moment::Left, By::Bytes),
+        BudgetKey::Growth => (Moment::Growth, By::Bytes),
+        BudgetKey::Blocks if measurement.start.is_some() => (Moment::Growth, By::Blocks),
+        BudgetKey::Blocks => (Moment::End, By::Blocks),
         // Memory says nothing about who opened a file or started a thread.
-        Key::Fds | Key::Threads => return Held::default(),
+        BudgetKey::Fds | BudgetKey::Threads => return Held::default(),
     };
     held(scenario, measurement, moment, by)
 }
 
-fn evidence(key: Key, measurement: &Measurement, held: &Held) -> Vec<String> {
+fn evidence(key: BudgetKey, measurement: &Measurement, held: &Held) -> Vec<String> {
     match key {
-        Key::Rss => vec![wording::beside_tracked(measurement.rss, measurement.peak)],
-        Key::PeakAdded if held.holders.is_empty() => {
+        BudgetKey::Rss => vec![wording::beside_tracked(measurement.rss, measurement.peak)],
+        BudgetKey::PeakAdded if held.holders.is_empty() => {
             vec!["the process's own peak was at another time, so who held it is not known".to_owned()]
         }
-        Key::Threads => wording::threads_in_words(&other_threads(measurement)).into_iter().collect(),
+        BudgetKey::Threads => wording::threads_in_words(&other_threads(measurement)).into_iter().collect(),
         _ => Vec::new(),
     }
 }
@@ -357,7 +309,7 @@ fn invalid(measurement: &Measurement) -> Option<ScenarioError> {
     })
 }
 
-fn unmeasured_error(keys: &[Key]) -> ScenarioError {
+fn unmeasured_error(keys: &[BudgetKey]) -> ScenarioError {
     let names: Vec<String> = keys.iter().map(|key| format!("`{}`", key.name())).collect();
     let plural = if keys.len() == 1 { "has a budget and" } else { "have budgets and" };
     let reasons: Vec<String> =

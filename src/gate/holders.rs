@@ -28,7 +28,7 @@ pub enum Moment {
     PeakAdded,
     /// After the work and a collection.
     Retained,
-    /// What is there after the result was dropped and was not at the start.
+    /// What is there after the result was dropped and was not at the end of warm-up.
     Left,
     /// What the last judged iteration has above the start.
     Growth,
@@ -123,8 +123,11 @@ fn net_by_site(measurement: &Measurement, moment: Moment) -> Vec<Net> {
         }
         Moment::PeakAdded => {}
         Moment::Left => {
-            let start = last_of(profile, CheckpointKind::Start).or_else(|| start_of_iterations(measurement));
-            add_difference(&mut net, start, last_of(profile, CheckpointKind::Left));
+            add_difference(
+                &mut net,
+                start_of_iterations(measurement),
+                last_of(profile, CheckpointKind::Left),
+            );
         }
         Moment::Growth => {
             add_difference(&mut net, start_of_iterations(measurement), last_iteration(measurement))

@@ -1,7 +1,7 @@
 //! What the gate says to people: the sentence of a finding, how to go on, and why a figure has no value.
 
+use crate::config::BudgetKey;
 use crate::finding::Unit;
-use crate::gate::budgets::Key;
 use crate::gate::growth::Growth;
 use crate::gate::measurement::Measurement;
 use crate::units::{Bytes, grouped};
@@ -16,27 +16,33 @@ pub enum Threshold {
 }
 
 /// The sentence of a budget's finding.
-pub fn title(key: Key, measured: i64, limit: u64, over: Threshold, measurement: &Measurement) -> String {
+pub fn title(
+    key: BudgetKey,
+    measured: i64,
+    limit: u64,
+    over: Threshold,
+    measurement: &Measurement,
+) -> String {
     let shown = key.unit().show(measured);
     let subject = match key {
-        Key::Peak => format!("peak {shown} is"),
-        Key::PeakAdded => format!("an iteration adds {shown} at its peak:"),
-        Key::Retained => format!("{shown} is retained after the work:"),
-        Key::Left => format!("{shown} is left after the result was dropped:"),
-        Key::Rss => format!("resident memory of {shown} is"),
-        Key::Blocks if measurement.start.is_some() => {
+        BudgetKey::Peak => format!("peak {shown} is"),
+        BudgetKey::PeakAdded => format!("an iteration adds {shown} at its peak:"),
+        BudgetKey::Retained => format!("{shown} is retained after the work:"),
+        BudgetKey::Left => format!("{shown} is left after the result was dropped:"),
+        BudgetKey::Rss => format!("resident memory of {shown} is"),
+        BudgetKey::Blocks if measurement.start.is_some() => {
             format!("the judged iterations added {}:", counted(measured, "block"))
         }
-        Key::Blocks => format!("{} {} live at the end:", counted(measured, "block"), verb(measured)),
-        Key::Fds => format!("{} left open:", counted(measured, "file descriptor")),
-        Key::Threads => format!("{} left running:", counted(measured, "thread")),
-        Key::Growth => "growth is".to_owned(),
+        BudgetKey::Blocks => format!("{} {} live at the end:", counted(measured, "block"), verb(measured)),
+        BudgetKey::Fds => format!("{} left open:", counted(measured, "file descriptor")),
+        BudgetKey::Threads => format!("{} left running:", counted(measured, "thread")),
+        BudgetKey::Growth => "growth is".to_owned(),
     };
     format!("{subject} {}", over_by(key, measured, limit, over))
 }
 
 /// `over its budget of 80.0 MiB by 16.2 MiB`.
-fn over_by(key: Key, measured: i64, limit: u64, over: Threshold) -> String {
+fn over_by(key: BudgetKey, measured: i64, limit: u64, over: Threshold) -> String {
     if limit == 0 && over == Threshold::Max {
         return "its budget allows none".to_owned();
     }
@@ -75,41 +81,41 @@ fn verb(count: i64) -> &'static str {
 }
 
 /// How to go on, as a senior colleague would put it.
-pub fn help(key: Key) -> &'static str {
+pub fn help(key: BudgetKey) -> &'static str {
     match key {
-        Key::Peak => {
+        BudgetKey::Peak => {
             "do not hold it all at once: read and write in pieces, use generators instead of lists, and drop what is \
              no longer needed before the next big step. If this size is intended, raise `peak` in the same change"
         }
-        Key::PeakAdded => {
+        BudgetKey::PeakAdded => {
             "one call needs this much on top of what was there: work on pieces instead of whole copies, and drop \
              intermediate results with `del` before the next step"
         }
-        Key::Retained => {
+        BudgetKey::Retained => {
             "see what is still referred to when the work is done: caches, module globals, a result that holds more \
              than its caller needs. If it has to stay, raise `retained` in the same change"
         }
-        Key::Left => {
+        BudgetKey::Left => {
             "the result is gone and this stayed: something else still refers to it, usually a cache, a registry or a \
              callback. Clear it, or bound it"
         }
-        Key::Rss => {
+        BudgetKey::Rss => {
             "the tracked memory is only a part of it: compare with `peak`. If that is much smaller, look at file \
              mappings, loaded libraries, and heap that was freed but not returned"
         }
-        Key::Blocks => {
+        BudgetKey::Blocks => {
             "blocks count what is small and many: look for objects that are made per item and never dropped, and for \
              lists or dictionaries that only ever grow"
         }
-        Key::Fds => {
+        BudgetKey::Fds => {
             "close what was opened: use `with` for files, sockets, connections and sessions, and wait for \
              subprocesses so that their pipes are closed"
         }
-        Key::Threads => {
+        BudgetKey::Threads => {
             "tell the threads to stop and join them before returning: use `with` for an executor, and an event or a \
              sentinel that ends a worker's loop"
         }
-        Key::Growth => {
+        BudgetKey::Growth => {
             "find what keeps a reference after the work is done: drop the entry when it is no longer needed, or bound \
              the container with `deque(maxlen=…)` or `lru_cache(maxsize=…)`"
         }
@@ -121,13 +127,17 @@ pub const MEMORY_LIMIT_HELP: &str = "the scenario was ended before the machine h
      raise `memory_limit`; if not, start with whoever holds most";
 
 /// Why a figure has no value, for the error's details.
-pub fn not_measured(key: Key) -> &'static str {
+pub fn not_measured(key: BudgetKey) -> &'static str {
     match key {
-        Key::PeakAdded | Key::Growth => "needs judged iterations; only `call` scenarios have them",
-        Key::Left => "needs a result that is dropped; only `call` scenarios have one",
-        Key::Fds => "the open file descriptors of the process could not be seen",
-        Key::Threads => "the threads of the process could not be seen",
-        Key::Peak | Key::Retained | Key::Rss | Key::Blocks => "the tracker gave no figure",
+        BudgetKey::PeakAdded | BudgetKey::Growth => {
+            "needs judged iterations; only `call` scenarios have them"
+        }
+        BudgetKey::Left => "needs a result that is dropped; only `call` scenarios have one",
+        BudgetKey::Fds => "the open file descriptors of the process could not be seen",
+        BudgetKey::Threads => "the threads of the process could not be seen",
+        BudgetKey::Peak | BudgetKey::Retained | BudgetKey::Rss | BudgetKey::Blocks => {
+            "the tracker gave no figure"
+        }
     }
 }
 

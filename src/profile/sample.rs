@@ -108,6 +108,7 @@ pub(crate) fn profile() -> Profile {
     profile.process = Process {
         pid: 4242,
         parent: 4000,
+        title: None,
         command: vec!["python".into(), "main.py".into(), "--evil=</title>\x1b[31m".into()],
         interpreter: Some("CPython 3.11.7".into()),
         ended: true,

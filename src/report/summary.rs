@@ -111,7 +111,7 @@ pub(super) fn path(finding: &Finding) -> Vec<String> {
     let frames: Vec<String> =
         holder.stack.iter().rev().map(|frame| clean::line(frame, clean::FRAME)).collect();
     let only_place =
-        frames.len() == 1 && finding.place.as_ref().is_some_and(|place| place.to_string() == holder.stack[0]);
+        frames.len() == 1 && finding.place.as_ref().is_none_or(|place| place.to_string() == holder.stack[0]);
     if only_place { Vec::new() } else { frames }
 }
 

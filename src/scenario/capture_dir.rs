@@ -76,11 +76,20 @@ pub fn default_place(project: &Path, name: &str) -> Result<PathBuf, CaptureDirEr
     place_in(&project.join(RESULTS_FOLDER), name)
 }
 
-/// `captures/<name>` in the results folder `results`, which is made, with the `.gitignore` that keeps it out of commits.
+/// `captures/<name>` in the results folder `results`, which is made.
 ///
 /// # Errors
 /// When the folder cannot be made.
 pub fn place_in(results: &Path, name: &str) -> Result<PathBuf, CaptureDirError> {
+    prepare_results(results)?;
+    Ok(results.join("captures").join(name))
+}
+
+/// Makes the folder of results, with the `.gitignore` that keeps it out of commits.
+///
+/// # Errors
+/// When the folder cannot be made or written to.
+pub fn prepare_results(results: &Path) -> Result<(), CaptureDirError> {
     let failed = |action, path: &Path| {
         let path = path.to_path_buf();
         move |source| CaptureDirError::Io { action, path, source }
@@ -90,7 +99,7 @@ pub fn place_in(results: &Path, name: &str) -> Result<PathBuf, CaptureDirError> 
     if !ignore.exists() {
         fs::write(&ignore, "*\n").map_err(failed("write", &ignore))?;
     }
-    Ok(results.join("captures").join(name))
+    Ok(())
 }
 
 /// A folder name for a command: its script, module or program, safe characters only.

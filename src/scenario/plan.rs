@@ -92,14 +92,11 @@ impl Plan {
         })
     }
 
-    /// What is run, for people: `call shop.quotes:quote, 25 iterations` or the command line.
-    pub fn describe(&self) -> String {
+    /// What is run, where the command does not tell: `call shop.quotes:quote`.
+    pub fn title(&self) -> Option<String> {
         match &self.work {
-            Work::Run(command) => {
-                let words: Vec<_> = command.argv.iter().map(|word| word.to_string_lossy()).collect();
-                format!("run {}", words.join(" "))
-            }
-            Work::Call(call) => format!("call {}, {}", call.target, counted(call.iterations, "iteration")),
+            Work::Run(_) => None,
+            Work::Call(call) => Some(format!("call {}", call.target)),
         }
     }
 }
@@ -128,17 +125,25 @@ impl Work {
     }
 }
 
-/// What a scenario means by `python` is the interpreter that was chosen for all, on `PATH` or not.
-fn with_chosen_python(argv: &[String], python: &Path) -> Vec<OsString> {
-    let mut argv: Vec<OsString> = argv.iter().map(OsString::from).collect();
-    if let Some(word) = argv.first_mut().filter(|word| *word == "python" || *word == "python3") {
-        *word = python.into();
+/// Whether the work cannot be done without an interpreter that leakgate chooses.
+pub fn needs_python(work: &config::Work) -> bool {
+    match work {
+        config::Work::Run { argv, .. } => argv.first().is_some_and(|word| is_python(word)),
+        config::Work::Call { .. } => true,
     }
-    argv
 }
 
-fn counted(number: u32, noun: &str) -> String {
-    if number == 1 { format!("{number} {noun}") } else { format!("{number} {noun}s") }
+fn is_python(word: &str) -> bool {
+    matches!(word, "python" | "python3")
+}
+
+/// What a scenario means by `python` is the interpreter that was chosen for all, on `PATH` or not.
+fn with_chosen_python(argv: &[String], python: &Path) -> Vec<OsString> {
+    let chosen = |(index, word): (usize, &String)| match index == 0 && is_python(word) {
+        true => python.into(),
+        false => word.into(),
+    };
+    argv.iter().enumerate().map(chosen).collect()
 }
 
 #[cfg(test)]
@@ -161,7 +166,7 @@ mod tests {
     fn a_declared_call_is_planned_as_declared() {
         let scenario = Scenario::for_call("shop.quotes:quote").unwrap();
         let plan = Plan::of(&scenario, Path::new("/venv/bin/python")).unwrap();
-        assert_eq!(plan.describe(), "call shop.quotes:quote, 20 iterations");
+        assert_eq!(plan.title().as_deref(), Some("call shop.quotes:quote"));
         assert!(plan.cwd.is_absolute());
         let Work::Call(call) = plan.work else { panic!("not a call") };
         assert_eq!((call.warmup, call.iterations, call.result), (5, 20, KeepResult::Drop));

@@ -38,6 +38,8 @@ pub struct Head {
 pub struct ProcessHead {
     /// Process id.
     pub pid: u32,
+    /// What it was started for, else its command, in one line.
+    pub name: String,
     /// The command line.
     pub command: Vec<String>,
     /// The interpreter, where there is one.
@@ -132,6 +134,7 @@ impl ProcessHead {
         let process = &profile.process;
         ProcessHead {
             pid: process.pid,
+            name: clean(&process.name()).into_owned(),
             command: process.command.iter().map(|word| clean(word).into_owned()).collect(),
             interpreter: process.interpreter.as_deref().map(|name| clean(name).into_owned()),
             ended: process.ended,
@@ -147,12 +150,8 @@ impl ProcessHead {
             facts.push("did not reach its own exit".into());
         }
         let facts = format!(" ({})", facts.join(", "));
-        let command = match self.command.join(" ") {
-            empty if empty.is_empty() => "(unknown command)".to_string(),
-            command => command,
-        };
         let room = screen.width.map_or(400, |width| width.saturating_sub(facts.len()).max(20));
-        shorten_end(&command, room, screen.ellipsis()).into_owned() + &facts
+        shorten_end(&self.name, room, screen.ellipsis()).into_owned() + &facts
     }
 }
 

@@ -24,14 +24,20 @@ pub(super) fn write(
     let root = std::env::current_dir().context("failed to find the current folder")?;
     let source = |file: &str| source_of(file, &root, &check.folder);
     let options = Options { width: width(), color: color(), source: &source };
+    let written = write_files(outcome, check, &options);
+    // Also where a file could not be written: the verdict is seen all the same.
+    out.write_all(render(printed, outcome, &options).as_bytes())?;
+    written
+}
+
+fn write_files(outcome: &Outcome, check: &Check, options: &Options) -> anyhow::Result<()> {
     for format in Format::ALL {
         if let Some(name) = format.file_name() {
             let path = check.results.join(name);
-            let text = render(format, outcome, &options);
+            let text = render(format, outcome, options);
             fs::write(&path, text).with_context(|| format!("failed to write report `{}`", path.display()))?;
         }
     }
-    out.write_all(render(printed, outcome, &options).as_bytes())?;
     Ok(())
 }
 

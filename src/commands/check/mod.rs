@@ -3,7 +3,6 @@
 mod deliver;
 mod one;
 
-use std::ffi::OsStr;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -15,7 +14,9 @@ use crate::exit::Exit;
 use crate::outcome::{Outcome, Verdict};
 use crate::report::Format;
 use crate::scenario::Failure;
+use crate::scenario::capture_dir;
 use crate::scenario::environment;
+use crate::scenario::plan;
 use crate::scenario::python::{self, Python};
 use crate::scenario::signals::{ENDING, Signals};
 
@@ -62,21 +63,22 @@ pub fn run(args: &Args, out: &mut dyn Write, messages: &mut dyn Write) -> anyhow
     if args.list {
         return list(&chosen, out);
     }
-    let mut check = Check::new(args, &config)?;
+    let mut check = Check::new(args, &config, &chosen)?;
     let mut results = Vec::new();
     let (began, started_ms) = (Instant::now(), now_ms());
     for (index, scenario) in chosen.iter().enumerate() {
         check.progress(messages, &format!("{}/{} {}", index + 1, chosen.len(), scenario.name))?;
-        match one::run(scenario, &mut check) {
+        let result = one::run(scenario, &mut check);
+        check.progress(messages, "")?;
+        match result {
             Ok(result) => results.push(result),
             Err(Failure::Interrupted(number)) => return Ok(Exit::Signal(number)),
             Err(failure) => return Err(failure.into()),
         }
     }
-    check.progress(messages, "")?;
     let outcome = Outcome {
         config: args.config.display().to_string(),
-        python: check.python.describe(),
+        python: check.python.as_ref().map_or_else(|| "not found and not needed".to_owned(), Python::describe),
         scenarios: results,
         started_ms,
         elapsed: began.elapsed(),
@@ -96,7 +98,8 @@ fn now_ms() -> u64 {
 
 /// What all scenarios of a check share.
 struct Check {
-    python: Python,
+    /// `None` where there is none and no scenario needs it.
+    python: Option<Python>,
     /// Where results go, as the user would type it.
     results: PathBuf,
     /// The configuration's folder.
@@ -106,25 +109,24 @@ struct Check {
 }
 
 impl Check {
-    fn new(args: &Args, config: &Config) -> anyhow::Result<Check> {
+    fn new(args: &Args, config: &Config, chosen: &[&Scenario]) -> anyhow::Result<Check> {
         let folder = match config.dir.as_os_str().is_empty() {
             true => Path::new("."),
             false => &config.dir,
         };
-        let explicit = match &config.python {
-            PythonChoice::Auto => None,
-            PythonChoice::Path(path) => Some(path.as_os_str()),
-        };
         let home = std::path::absolute(folder).context("failed to find the configuration's folder")?;
-        let python = python::choose(explicit.map(OsStr::new), &home, &environment::inherited(&[]))?;
+        let python = python_of(config, &home, chosen)?;
         let beside = || match folder == Path::new(".") {
             true => PathBuf::from(RESULTS),
             false => folder.join(RESULTS),
         };
+        let results = args.output_dir.clone().unwrap_or_else(beside);
+        // Before anything is run: its reports would have no place.
+        capture_dir::prepare_results(&results)?;
         Ok(Check {
             python,
             folder: home,
-            results: args.output_dir.clone().unwrap_or_else(beside),
+            results,
             signals: Signals::listen(&ENDING).context("failed to listen to signals")?,
             is_watched: std::io::stderr().is_terminal(),
         })
@@ -137,6 +139,18 @@ impl Check {
         }
         write!(messages, "\r\x1b[K{text}")?;
         messages.flush()
+    }
+}
+
+/// The Python that was asked for, or the one that is found; that there is none matters only to what needs it.
+fn python_of(config: &Config, home: &Path, chosen: &[&Scenario]) -> anyhow::Result<Option<Python>> {
+    let inherited = environment::inherited(&[]);
+    match &config.python {
+        PythonChoice::Path(path) => Ok(Some(python::choose(Some(path.as_os_str()), home, &inherited)?)),
+        PythonChoice::Auto => match python::choose(None, home, &inherited) {
+            Err(_) if !chosen.iter().any(|scenario| plan::needs_python(&scenario.work)) => Ok(None),
+            found => Ok(Some(found?)),
+        },
     }
 }
 

@@ -1,15 +1,19 @@
 //! One scenario: run it, load its capture, measure, judge. Whatever goes wrong with it is its result, not the program's end.
 
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
+
 use super::Check;
-use crate::config::{BudgetKey, Scenario, Work};
-use crate::gate::budgets::{Judgement, Key, Limit, ScenarioFacts, judge};
+use crate::config::{Budget, Scenario, Work};
+use crate::gate::budgets::{Judgement, Limit, ScenarioFacts, judge};
 use crate::gate::measurement::Measurement;
 use crate::outcome::{ScenarioError, ScenarioResult, Verdict};
-use crate::profile::{Capture, Profile, load};
+use crate::profile::{Capture, CheckpointKind, Process, Profile, command_line, load};
 use crate::scenario::capture_dir::{self, Existing};
+use crate::scenario::watch::End;
 use crate::scenario::{Failure, Plan, ScenarioRun, measure, run_scenario};
 
 /// Runs and judges a scenario.
@@ -22,7 +26,6 @@ pub(super) fn run(scenario: &Scenario, check: &mut Check) -> Result<ScenarioResu
         Ok(prepared) => prepared,
         Err(error) => return Ok(failed(result, error)),
     };
-    result.what = plan.describe();
     let run = match run_scenario(&plan, &folder, &mut check.signals) {
         Ok(run) => run,
         Err(Failure::Interrupted(number)) => return Err(Failure::Interrupted(number)),
@@ -39,9 +42,13 @@ pub(super) fn run(scenario: &Scenario, check: &mut Check) -> Result<ScenarioResu
     }
 }
 
-/// What a scenario runs, for people, before an interpreter is chosen.
+/// What a scenario runs, for people, as it was typed: `call shop.quotes:quote, 20 iterations`.
 pub(super) fn describe(scenario: &Scenario) -> String {
-    Plan::of(scenario, Path::new("python")).map_or_else(|error| error.to_string(), |plan| plan.describe())
+    match &scenario.work {
+        Work::Run { argv, .. } => format!("run {}", command_line(argv)),
+        Work::Call { target, iterations: 1, .. } => format!("call {target}, 1 iteration"),
+        Work::Call { target, iterations, .. } => format!("call {target}, {iterations} iterations"),
+    }
 }
 
 fn empty(scenario: &Scenario) -> ScenarioResult {
@@ -70,7 +77,9 @@ fn without_details(title: String) -> ScenarioError {
 }
 
 fn prepare(scenario: &Scenario, check: &Check) -> Result<(Plan, PathBuf), ScenarioError> {
-    let plan = Plan::of(scenario, &check.python.path).map_err(|error| without_details(error.to_string()))?;
+    // What does not need Python is planned without it.
+    let python = check.python.as_ref().map_or(Path::new("python"), |python| &python.path);
+    let plan = Plan::of(scenario, python).map_err(|error| without_details(error.to_string()))?;
     let place = capture_dir::place_in(&check.results, &scenario.name);
     let folder = place.and_then(|place| capture_dir::prepare(&place, Existing::Replace));
     Ok((plan, folder.map_err(|error| without_details(error.to_string()))?))
@@ -81,16 +90,45 @@ fn measured(run: &ScenarioRun, plan: &Plan, notes: &mut Vec<String>) -> Result<M
     notes.extend(capture.notes.iter().cloned());
     let profile = judged_process(run, plan, &capture)
         .ok_or_else(|| without_details("the tracker recorded nothing of the process to judge".to_owned()))?;
-    if capture.processes.len() > 1 {
-        notes.push(format!(
-            "{} processes were recorded; process {} is judged ({})",
-            capture.processes.len(),
-            profile.process.pid,
-            profile.process.command.first().map_or("", String::as_str)
-        ));
-    }
+    notes.extend(other_process(run, profile));
+    notes.extend(unusual_end(run, profile));
     notes.extend(profile.notes.iter().cloned());
     measure(run, profile.clone()).map_err(|error| without_details(error.to_string()))
+}
+
+/// How a command's process came to its end, where `retained` and `blocks` depend on it: they are figures of that moment.
+fn unusual_end(run: &ScenarioRun, profile: &Profile) -> Option<String> {
+    if run.driver.is_some() || run.memory_limit_reached.is_some() {
+        return None;
+    }
+    let has_exit = profile.checkpoints.iter().any(|checkpoint| checkpoint.kind == CheckpointKind::Exit);
+    let state = match (has_exit, profile.process.ended) {
+        (true, _) => "the interpreter reached its exit, and `retained` is what was live there",
+        (false, true) => "the process reached its exit, and `retained` is what was live there",
+        (false, false) => {
+            "the process did not reach its own exit, so `retained` is what was live when it died"
+        }
+    };
+    let is_killed = run.status.signal() == Some(Signal::SIGKILL as i32);
+    match run.end {
+        End::Until if is_killed => {
+            Some(format!("`until` was over; it did not end on SIGTERM and was killed: {state}"))
+        }
+        End::Until => Some(format!("`until` was over and SIGTERM was sent: {state}")),
+        _ if !has_exit && !profile.process.ended => Some(state.to_owned()),
+        _ => None,
+    }
+}
+
+/// Of a command, a process is judged that the user did not name: the one with the highest peak.
+fn other_process(run: &ScenarioRun, profile: &Profile) -> Option<String> {
+    let Process { pid, .. } = profile.process;
+    let name = profile.process.name();
+    (pid != run.root_pid).then(|| {
+        format!(
+            "judged is the process with the highest peak, `{name}` (pid {pid}), which the command started"
+        )
+    })
 }
 
 /// A function is judged in the process that called it; of a command's processes the one with the highest peak.
@@ -121,28 +159,8 @@ fn judged(
     result
 }
 
-/// The budgets as the gate takes them. Those of the defaults that a command has no iterations for were left out before.
+/// The budgets as the gate takes them.
 fn limits(scenario: &Scenario) -> Vec<Limit> {
-    let is_call = matches!(scenario.work, Work::Call { .. });
-    let applies = |key: BudgetKey| is_call || !key.needs_iterations();
-    scenario
-        .budgets
-        .iter()
-        .filter(|budget| applies(budget.key))
-        .map(|budget| Limit { key: key(budget.key), max: budget.max, warn: budget.warn })
-        .collect()
-}
-
-fn key(key: BudgetKey) -> Key {
-    match key {
-        BudgetKey::Peak => Key::Peak,
-        BudgetKey::PeakAdded => Key::PeakAdded,
-        BudgetKey::Retained => Key::Retained,
-        BudgetKey::Left => Key::Left,
-        BudgetKey::Rss => Key::Rss,
-        BudgetKey::Blocks => Key::Blocks,
-        BudgetKey::Fds => Key::Fds,
-        BudgetKey::Threads => Key::Threads,
-        BudgetKey::Growth => Key::Growth,
-    }
+    let limit = |budget: &Budget| Limit { key: budget.key, max: budget.max, warn: budget.warn };
+    scenario.budgets.iter().map(limit).collect()
 }

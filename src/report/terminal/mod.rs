@@ -124,7 +124,10 @@ fn details(page: &mut Page, scenario: &ScenarioResult, options: &Options) {
     }
     let kept = summary::kept(scenario);
     if scenario.error.is_none() && !kept.is_empty() {
-        page.labelled(MARGIN, ("  ok    ", Style::Good), &kept.join("   "), Style::Plain);
+        // Without a budget nothing was kept: a figure is then no more than that.
+        let label =
+            if scenario.budgets.is_empty() { ("  also  ", Style::Faint) } else { ("  ok    ", Style::Good) };
+        page.labelled(MARGIN, label, &kept.join("   "), Style::Plain);
     }
     notes(page, scenario);
 }
