@@ -12,5 +12,6 @@ mod objects;
 mod peaks;
 mod processes;
 mod python;
+mod signals;
 mod stacks;
 mod threads;
