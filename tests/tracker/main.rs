@@ -5,6 +5,7 @@
 
 mod allocators;
 mod code;
+mod endings;
 mod harness;
 mod mappings;
 mod objects;
@@ -12,5 +13,6 @@ mod peaks;
 mod processes;
 mod programs;
 mod python;
+mod signals;
 mod stacks;
 mod threads;

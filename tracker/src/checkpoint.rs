@@ -54,24 +54,15 @@ pub(crate) fn take(kind: u32, iteration: u32) -> Frozen {
 
 /// Updates the tracker's own size, exactly.
 pub(crate) fn measure_self() {
-    let tables = uninterrupted(|| INTERNER.lock().bytes()) + thread::cache_bytes();
+    let Some(thread) = thread::current() else {
+        return;
+    };
+    let tables = event::uninterrupted(thread, |_| INTERNER.lock().bytes()) + thread::cache_bytes();
     let used =
         header_word(offset_of!(Header, chunks)).load(Ordering::Relaxed) as usize * leakgate_capture::CHUNK;
     let sum = tables + used.min(capture::mapped()) + shadow::resident();
     // SAFETY: the header is mapped; one aligned store.
     unsafe { (&raw mut (*header()).tracker_bytes).write_volatile(sum as u64) };
-}
-
-/// Runs `f`, which takes a lock: what a signal handler allocates meanwhile is not counted, and takes none.
-fn uninterrupted<T>(f: impl FnOnce() -> T) -> T {
-    if let Some(thread) = thread::current() {
-        thread.inside += 1;
-    }
-    let result = f();
-    if let Some(thread) = thread::current() {
-        thread.inside -= 1;
-    }
-    result
 }
 
 /// In a forked child: its checkpoints begin anew.

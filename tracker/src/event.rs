@@ -130,7 +130,7 @@ pub(crate) fn lost() {
 
 #[inline(always)]
 fn count(thread: &mut Thread, site: u32, bytes: i64, blocks: i64) {
-    if thread.in_event.load(Ordering::Relaxed) != OUTSIDE {
+    if is_in_event(thread) {
         return defer(thread, site, bytes, blocks);
     }
     thread.in_event.store(FAST, Ordering::Relaxed);
@@ -366,10 +366,22 @@ pub(crate) fn with_world_stopped<T>(f: impl FnOnce() -> T) -> T {
 
 /// As `with_world_stopped`, for a thread with a record: its signal handlers' events wait until afterwards.
 pub(crate) fn with_world_stopped_by<T>(thread: &mut Thread, f: impl FnOnce() -> T) -> T {
+    uninterrupted(thread, |_| with_world_stopped(f))
+}
+
+/// Runs `f`, which takes locks: the events of the thread's signal handlers wait for its next ordinary one, and take none.
+pub(crate) fn uninterrupted<T>(thread: &mut Thread, f: impl FnOnce(&mut Thread) -> T) -> T {
     let before = thread.in_event.swap(SLOW, Ordering::Relaxed);
-    let result = with_world_stopped(f);
+    compiler_fence(Ordering::SeqCst);
+    let result = f(thread);
+    compiler_fence(Ordering::SeqCst);
     thread.in_event.store(before, Ordering::Release);
     result
+}
+
+/// Whether a signal handler has interrupted an event of this thread, or something that takes locks.
+pub(crate) fn is_in_event(thread: &Thread) -> bool {
+    thread.in_event.load(Ordering::Relaxed) != OUTSIDE
 }
 
 #[cold]
@@ -435,13 +447,24 @@ fn drain(thread: &mut Thread) {
     thread.draining = false;
 }
 
-/// A fork begins on this thread, which is about to take all locks: events of its signal handlers wait.
-pub(crate) fn leave_to_fork() {
-    if let Some(thread) = thread::current() {
-        thread.inside += 1;
-        thread.in_event.store(SLOW, Ordering::Relaxed);
-        compiler_fence(Ordering::SeqCst);
+/// A fork begins on this thread, which is about to take all locks: events of its signal handlers wait. False for a
+/// signal handler that forks, and may have interrupted one who holds them: it must do without.
+pub(crate) fn leave_to_fork() -> bool {
+    let Some(thread) = thread::current() else {
+        return true;
+    };
+    if is_in_event(thread) || thread.in_step {
+        return false;
     }
+    thread.forks = true;
+    thread.in_event.store(SLOW, Ordering::Relaxed);
+    compiler_fence(Ordering::SeqCst);
+    true
+}
+
+/// The fork is about to be over, and this is the parent. Whether it took the locks.
+pub(crate) fn took_locks() -> bool {
+    thread::current().is_none_or(|thread| thread.forks)
 }
 
 /// The fork is over, and this is the parent.
@@ -449,7 +472,7 @@ pub(crate) fn return_from_fork() {
     if let Some(thread) = thread::current() {
         compiler_fence(Ordering::SeqCst);
         thread.in_event.store(OUTSIDE, Ordering::Release);
-        thread.inside -= 1;
+        thread.forks = false;
     }
 }
 

@@ -53,10 +53,9 @@ pub(crate) fn is_lost() -> bool {
 
 /// So that the child finds every lock free and every table whole. In the order in which they are nested.
 extern "C" fn before() {
-    if is_lost() {
+    if is_lost() || !event::leave_to_fork() {
         return;
     }
-    event::leave_to_fork();
     mapping::before_fork();
     modules::before_fork();
     INTERNER.acquire();
@@ -65,7 +64,7 @@ extern "C" fn before() {
 }
 
 extern "C" fn after() {
-    if is_lost() {
+    if is_lost() || !event::took_locks() {
         return;
     }
     capture::after_fork();

@@ -11,7 +11,7 @@ use crate::intern::{INTERNER, Interner, SiteKey};
 use crate::python::{self, RawFrame};
 use crate::table::mix;
 use crate::thread::Thread;
-use crate::{modules, shadow, sys};
+use crate::{event, modules, shadow, sys};
 
 /// Deepest stack that is stored whole; of deeper ones the outermost frames are left out.
 pub(crate) const MAX_DEPTH: usize = 65_536;
@@ -71,13 +71,15 @@ pub(crate) fn site(thread: &mut Thread, function: Function, caller: usize) -> u3
 #[cold]
 #[inline(never)]
 fn learn(thread: &mut Thread, hash: u64, function: Function, leaf: usize) -> u32 {
-    // What a signal handler allocates meanwhile is not counted, and takes no lock of ours.
-    thread.inside += 1;
-    let site = store(thread, function, leaf);
-    if let Some(site) = site {
-        thread.cache.insert(hash, site);
+    if event::is_in_event(thread) {
+        // A signal handler, which may have interrupted one who holds a lock: a stack that is new now has no name.
+        return overflow(function);
     }
-    thread.inside -= 1;
+    let site = event::uninterrupted(thread, |thread| {
+        let site = store(thread, function, leaf)?;
+        thread.cache.insert(hash, site);
+        Some(site)
+    });
     site.unwrap_or_else(|| overflow(function))
 }
 

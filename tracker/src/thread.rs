@@ -52,6 +52,10 @@ pub(crate) struct Thread {
     pub in_event: AtomicU32,
     /// Depth of real allocator calls: what they allocate belongs to the outer call.
     pub inside: u32,
+    /// Whether it is changing mappings: what its signal handlers map meanwhile is not counted.
+    pub in_step: bool,
+    /// Whether it has taken all locks for a fork.
+    pub forks: bool,
     /// Not 0 while the driver's own code runs: nothing new is counted.
     pub suppressed: u32,
     /// The frame at which stacks end (the driver's); 0: none.
@@ -261,6 +265,8 @@ pub(crate) fn register(index: usize) -> Option<*mut Thread> {
         (*thread).rounds = 0;
         (*thread).named = false;
         (*thread).inside = 0;
+        (*thread).in_step = false;
+        (*thread).forks = false;
         (*thread).suppressed = 0;
         (*thread).floor = 0;
         (*thread).pending_count = AtomicUsize::new(0);
