@@ -82,7 +82,7 @@ fn a_function_that_raises_is_exit_3_with_its_traceback_and_the_others_are_judged
     [exit 3]
     "#);
     assert_eq!(project.scenario("healthy")["verdict"], "pass");
-    assert!(project.read(".leakgate/report.md").contains("no such model"));
+    assert!(project.read(".leakgate/report.md").contains("raised KeyError: 'no such "));
     let junit = project.read(".leakgate/report.xml");
     assert!(junit.contains("<error") && junit.contains("leakgate.healthy"), "{junit}");
 }
@@ -174,7 +174,7 @@ fn a_function_that_reaches_the_memory_limit_is_a_finding_that_says_who_held_it()
     assert_eq!(finding["rule"], "memory-limit");
     assert_eq!(finding["title"], "ended when it reached its memory limit of 100.0 MiB");
     assert_eq!((&finding["place"]["file"], &finding["place"]["line"]), (&"app.py".into(), &13.into()));
-    assert!(finding["holders"][0]["bytes"].as_u64().unwrap() > 90 << 20, "{finding}");
+    assert!(finding["holders"][0]["bytes"].as_u64().unwrap() > 70 << 20, "{finding}");
     assert_eq!(scenario["findings"][1]["rule"], "budget-peak");
     assert_eq!(scenario["not_judged"], serde_json::json!(["growth", "rss"]));
     assert_eq!(project.scenario("healthy")["verdict"], "pass");

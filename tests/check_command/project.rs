@@ -100,6 +100,8 @@ fn scrub(text: &str, project: &Project) -> String {
         (r"in \d+\.\d s ·", "in [time] ·"),
         (r"(?m)^(pass  \S+) +\d+\.\d s  ", "$1  [time]  "),
         (r"\(pid \d+\)", "(pid [pid])"),
+        // What the interpreter itself needs differs between its versions.
+        (r"(peak|retained) \d\.\d MiB", "$1 [size]"),
         // Carets below a line of a traceback: CPython 3.11 and later.
         (r"(?m)^ +[~^]+\n", ""),
     ];
