@@ -101,22 +101,30 @@ struct Python {
 /// Every interpreter that is there. One that is not is a visible skip here and a failure in CI.
 fn pythons() -> Vec<Python> {
     let mut found = Vec::new();
-    let root = std::env::var_os("PYENV_ROOT").map(PathBuf::from);
-    let root = root.or_else(|| std::env::home_dir().map(|home| home.join(".pyenv"))).unwrap();
-    let installed: Vec<PathBuf> = std::fs::read_dir(root.join("versions"))
-        .map(|entries| entries.filter_map(Result::ok).map(|entry| entry.path()).collect())
-        .unwrap_or_default();
     for minor in MINORS {
-        let prefix = format!("3.{minor}.");
-        let is_wanted = |path: &&PathBuf| path.file_name().unwrap().to_string_lossy().starts_with(&prefix);
-        match installed.iter().find(is_wanted) {
-            Some(folder) => found.push(Python { minor, path: folder.join("bin/python") }),
+        match find(minor) {
+            Some(path) => found.push(Python { minor, path }),
             None if std::env::var_os("CI").is_some() => panic!("CPython 3.{minor} is missing"),
             None => skip(minor),
         }
     }
     assert!(!found.is_empty(), "no CPython to test with");
     found
+}
+
+/// Of pyenv, else on `PATH`. A shim of pyenv is there for versions that are not chosen, and fails.
+fn find(minor: u32) -> Option<PathBuf> {
+    let root = std::env::var_os("PYENV_ROOT").map(PathBuf::from);
+    let root = root.or_else(|| Some(std::env::home_dir()?.join(".pyenv")));
+    let prefix = format!("3.{minor}.");
+    let is_wanted = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().starts_with(&prefix);
+    let installed = root.and_then(|root| std::fs::read_dir(root.join("versions")).ok());
+    let installed = installed.into_iter().flatten().flatten().map(|version| version.path()).filter(is_wanted);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let on_path = std::env::split_paths(&path).map(|folder| folder.join(format!("python3.{minor}")));
+    let works =
+        |python: &PathBuf| Command::new(python).arg("-V").output().is_ok_and(|it| it.status.success());
+    installed.map(|folder| folder.join("bin/python")).chain(on_path).find(works)
 }
 
 fn skip(minor: u32) {

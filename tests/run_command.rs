@@ -131,9 +131,11 @@ fn only_one_variable_and_no_descriptor_is_added() {
 
 #[test]
 fn signals_reach_the_command() {
+    // A job in the background, or under `nohup`, inherits signals that are ignored.
     const WAITS: &str = "import signal, sys\n\
         numbers = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGQUIT]\n\
         signal.pthread_sigmask(signal.SIG_BLOCK, numbers)\n\
+        for number in numbers: signal.signal(number, signal.SIG_DFL)\n\
         print('ready', flush=True)\n\
         sys.exit(100 + signal.sigwait(numbers))\n";
     use Signal::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
@@ -153,6 +155,7 @@ fn a_signal_from_the_terminal_reaches_the_command_once() {
     const COUNTS: &str = "import signal, sys, os\n\
         numbers = [signal.SIGINT, signal.SIGUSR1]\n\
         signal.pthread_sigmask(signal.SIG_BLOCK, numbers)\n\
+        for number in numbers: signal.signal(number, signal.SIG_DFL)\n\
         print('ready', flush=True)\n\
         count = 0\n\
         while signal.sigwait(numbers) == signal.SIGINT:\n\

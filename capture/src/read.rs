@@ -157,6 +157,10 @@ pub fn used_bytes(bytes: &[u8]) -> Option<usize> {
 /// # Errors
 /// See [`ReadError`].
 pub fn file(bytes: &[u8]) -> Result<File, ReadError> {
+    // The magic is written last of the header's first fields: a process killed before that left zeros.
+    if bytes.iter().take(8).all(|byte| *byte == 0) {
+        return Err(ReadError::NotStarted);
+    }
     if bytes.get(..8) != Some(&MAGIC) {
         return Err(ReadError::NotACapture);
     }

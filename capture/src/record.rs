@@ -72,7 +72,7 @@ pub const STATE_ENDED: u32 = 2;
 pub const NOTE_FULL: u32 = 1;
 /// The interpreter's version has no known layout: Python stacks were not recorded.
 pub const NOTE_UNKNOWN_PYTHON: u32 = 2;
-/// The debug allocator was on from the start: Python objects count as native heap.
+/// The debug allocator was on from the start: Python objects and stacks were not recorded.
 pub const NOTE_DEBUG_ALLOCATOR: u32 = 4;
 /// More threads at once than can be told apart.
 pub const NOTE_THREADS: u32 = 8;

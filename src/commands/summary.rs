@@ -1,6 +1,6 @@
 //! The five lines at the end of a recording.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::io::{self, Write};
 
 use crate::profile::{Capture, Frame, Profile};
@@ -23,7 +23,11 @@ pub(super) fn write(out: &mut dyn Write, capture: &Capture, path: &str) -> io::R
     let (count, total) = (grouped(totals.total.blocks), Bytes(totals.total.bytes));
     writeln!(out, "leakgate: allocated  {count} blocks, {total} in all")?;
     writeln!(out, "leakgate: processes  {}{}", capture.processes.len(), which(capture, profile))?;
-    writeln!(out, "leakgate: capture    {path}   look: leakgate view tree {}", shell_word(path))
+    writeln!(out, "leakgate: capture    {path}   look: leakgate view tree {}", shell_word(path))?;
+    for note in capture.notes.iter().chain(&profile.notes) {
+        writeln!(out, "leakgate: note       {}", plain(note))?;
+    }
+    Ok(())
 }
 
 /// Which of several processes the other lines are about.
@@ -37,14 +41,16 @@ fn which(capture: &Capture, profile: &Profile) -> String {
 
 /// The place that held most at the peak, and how much. Equals are told apart by name, so the answer is always the same.
 fn biggest_place(profile: &Profile) -> Option<(String, u64)> {
-    let mut places: BTreeMap<String, u64> = BTreeMap::new();
+    let mut held: HashMap<&Frame, u64> = HashMap::new();
     for site in profile.sites.iter().filter(|site| site.allocator.domain.counts() && site.peak.bytes > 0) {
         let python = profile.frames_of(site.stack).find(|frame| matches!(frame, Frame::Python { .. }));
         if let Some(frame) = python.or_else(|| profile.frames_of(site.stack).next()) {
-            *places.entry(name(frame)).or_default() += site.peak.bytes;
+            *held.entry(frame).or_default() += site.peak.bytes;
         }
     }
-    places.into_iter().rev().max_by_key(|(_, bytes)| *bytes)
+    let most = held.values().copied().max()?;
+    let names = held.into_iter().filter(|(_, bytes)| *bytes == most).map(|(frame, _)| name(frame));
+    names.min().map(|name| (name, most))
 }
 
 fn name(frame: &Frame) -> String {

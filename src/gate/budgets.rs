@@ -247,11 +247,15 @@ fn evidence(key: BudgetKey, measurement: &Measurement, held: &Held) -> Vec<Strin
     }
 }
 
-/// Threads but the first whose memory is still live at the end, with its bytes, largest first.
+/// Threads but the main one whose memory is still live at the end, with its bytes, largest first.
 fn other_threads(measurement: &Measurement) -> Vec<(String, u64)> {
     let profile = &measurement.profile;
+    // The kernel gives a process's main thread the number of the process.
+    let main = profile.threads.iter().position(|thread| thread.tid == profile.process.pid).unwrap_or(0);
     let mut live: BTreeMap<ThreadId, u64> = BTreeMap::new();
-    for site in profile.sites.iter().filter(|site| site.thread.0 != 0 && site.allocator.domain.counts()) {
+    for site in
+        profile.sites.iter().filter(|site| site.thread.0 as usize != main && site.allocator.domain.counts())
+    {
         *live.entry(site.thread).or_default() += site.end.bytes;
     }
     let name = |id: ThreadId| profile.threads.get(id.0 as usize).map(|thread| thread.name.clone());

@@ -218,7 +218,10 @@ fn notes(file: &File) -> Vec<String> {
             NOTE_UNKNOWN_PYTHON,
             "this version of CPython has no known layout: native memory only, without Python stacks",
         ),
-        (NOTE_DEBUG_ALLOCATOR, "Python's debug allocator was on: Python objects count as native heap"),
+        (
+            NOTE_DEBUG_ALLOCATOR,
+            "Python's debug allocator was on: no Python objects or stacks; small objects are in anonymous mappings",
+        ),
         (NOTE_THREADS, "more than 4,095 threads at once: the others' allocations have no stack"),
         (NOTE_STUCK, "a thread did not leave the tracker: the peak's composition may miss its last event"),
         (NOTE_NOT_RESERVED, "the file system cannot reserve space for the capture"),

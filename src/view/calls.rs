@@ -4,7 +4,8 @@
 //! smaller number than the call itself, so that sums go backwards over the list.
 
 use std::cmp::{Ordering, Reverse};
-use std::collections::HashMap;
+
+use ahash::AHashMap;
 
 use super::moment::{At, Size, Threads};
 use super::place::{Place, Places, ThreadName};
@@ -67,7 +68,7 @@ pub struct CallTree<'a> {
     pub places: Places<'a>,
     /// All calls, callers before callees.
     pub calls: Vec<Call>,
-    /// The live sites, in the order of the profile.
+    /// The live sites, by thread.
     pub sites: Vec<LiveSite<'a>>,
     /// By call: where its callees begin in `callees`; one more at the end.
     starts: Vec<u32>,
@@ -79,7 +80,9 @@ impl<'a> CallTree<'a> {
     pub fn of(profile: &'a Profile, at: At, threads: Threads, kind: Kind) -> CallTree<'a> {
         let mut builder = Builder::new(profile, threads);
         let mut sites = Vec::new();
-        for site in &profile.sites {
+        let mut by_thread: Vec<&Site> = profile.sites.iter().collect();
+        by_thread.sort_by_key(|site| site.thread);
+        for site in by_thread {
             let size = at.of_site(site);
             if size.is_zero() || site.allocator.domain.counts() != (kind == Kind::Counted) {
                 continue;
@@ -175,15 +178,18 @@ fn rank(what: What) -> u8 {
     }
 }
 
+/// No call has this number.
+const UNKNOWN: u32 = u32::MAX;
+
 struct Builder<'a> {
     profile: &'a Profile,
     places: Places<'a>,
     threads: Threads,
     calls: Vec<Call>,
-    /// By thread (0 where threads are merged) and stack.
-    known: HashMap<(u32, StackId), u32>,
+    /// By stack: the topmost call that it was last put below, and its own call.
+    known: Vec<(u32, u32)>,
     /// By caller and what it calls.
-    callees: HashMap<(u32, What), u32>,
+    callees: AHashMap<(u32, What), u32>,
     /// Stacks on the way to a known one, innermost first.
     pending: Vec<StackId>,
 }
@@ -196,34 +202,37 @@ impl<'a> Builder<'a> {
             places: Places::of(&profile.frames),
             threads,
             calls: vec![Call { caller: 0, what: What::Root, depth: 0, own: zero, total: zero }],
-            known: HashMap::new(),
-            callees: HashMap::new(),
+            known: vec![(UNKNOWN, 0); profile.stacks.len()],
+            callees: AHashMap::with_capacity(profile.stacks.len()),
             pending: Vec::new(),
         }
     }
 
     fn call_of(&mut self, site: &Site) -> u32 {
-        let (thread, top) = match self.threads {
-            Threads::Merged => (0, 0),
-            Threads::Apart => (site.thread.0, self.callee(0, What::Thread(site.thread.0))),
+        let top = match self.threads {
+            Threads::Merged => 0,
+            Threads::Apart => self.callee(0, What::Thread(site.thread.0)),
         };
         let mut at = site.stack;
         let mut call = top;
         // A damaged capture may hold a circle of callers: no stack is longer than there are nodes.
         while at.0 != 0 && self.pending.len() < self.profile.stacks.len() {
-            if let Some(known) = self.known.get(&(thread, at)) {
-                call = *known;
+            let Some(node) = self.profile.stacks.get(at.0 as usize) else { break };
+            if let (below, known) = self.known[at.0 as usize]
+                && below == top
+            {
+                call = known;
                 break;
             }
             self.pending.push(at);
-            at = self.profile.stacks.get(at.0 as usize).map_or(StackId(0), |node| node.caller);
+            at = node.caller;
         }
         while let Some(stack) = self.pending.pop() {
-            let frame = self.profile.stacks.get(stack.0 as usize).map(|node| node.frame.0);
-            if let Some(place) = frame.and_then(|frame| self.places.of_frame(frame)) {
+            let frame = self.profile.stacks[stack.0 as usize].frame;
+            if let Some(place) = self.places.of_frame(frame.0) {
                 call = self.callee(call, What::Place(place));
             }
-            self.known.insert((thread, stack), call);
+            self.known[stack.0 as usize] = (top, call);
         }
         if call == top { self.callee(top, What::NoStack) } else { call }
     }

@@ -3,18 +3,17 @@
 //! The outermost frame is at the top. `inferno` takes stacks as lines of text, `outer;inner 42`: names are made safe
 //! for that, branches too small to be seen are added to their callers, and very deep stacks are cut.
 
-use std::cmp::Reverse;
-use std::collections::HashMap;
 use std::io::{self, Write};
 use std::path::Path;
 
+use ahash::AHashMap;
 use inferno::flamegraph::color::{BackgroundColor, Color, PaletteMap};
 use inferno::flamegraph::{self, Direction, TextTruncateDirection};
 use serde::Serialize;
 
 use super::calls::{CallTree, Kind, What};
 use super::head::{Head, size_text};
-use super::moment::Options;
+use super::moment::{Options, cut};
 use super::place::Place;
 use super::screen::Screen;
 use super::text::{shorten_end, shorten_middle};
@@ -22,7 +21,7 @@ use crate::profile::{Frame, Profile};
 use crate::units::{Bytes, grouped};
 
 /// Most frames that are drawn where no number is asked for: more makes browsers slow.
-const FRAMES: usize = 20_000;
+const FRAMES: usize = 10_000;
 /// Branches below this part of the whole are less than a fifth of a pixel wide on a large screen.
 const SMALLEST_PART: u64 = 10_000;
 /// Levels that are drawn; in deeper graphs direct recursion is folded first, then what is deeper is part of its caller.
@@ -81,11 +80,15 @@ pub fn draw(
     if whole == u64::MAX {
         return Err(FlameError::Damaged);
     }
-    let mut flames = Flames::of(&tree);
-    flames.prune(options.limit.unwrap_or(FRAMES), whole / SMALLEST_PART);
-    let head = Head::of(&tree, options, "flamegraph");
-    let frames = flames.list.iter().filter(|flame| flame.kept).count() - 1;
-    let drawn = Drawn { frames, too_small: flames.list.len() - 1 - frames, folded: flames.folded, head };
+    let all = Flames::of(&tree);
+    let before = all.list.len();
+    let flames = all.pruned(options.limit.unwrap_or(FRAMES), whole / SMALLEST_PART);
+    let drawn = Drawn {
+        head: Head::of(&tree, options, "flamegraph"),
+        frames: flames.list.len() - 1,
+        too_small: before - flames.list.len(),
+        folded: flames.folded,
+    };
     let labels = flames.labels(&tree, folder);
     let lines = flames.lines(&tree, &labels);
     let mut palette = palette(&flames, &tree, &labels);
@@ -135,7 +138,6 @@ struct Flame {
     depth: u32,
     own: u64,
     total: u64,
-    kept: bool,
 }
 
 /// All frames of the graph, callers before callees; 0 is the root.
@@ -148,9 +150,9 @@ struct Flames {
 impl Flames {
     fn of(tree: &CallTree<'_>) -> Flames {
         let folded = tree.calls.iter().any(|call| call.depth > LEVELS);
-        let root = Flame { caller: 0, call: 0, what: What::Root, depth: 0, own: 0, total: 0, kept: true };
+        let root = Flame { caller: 0, call: 0, what: What::Root, depth: 0, own: 0, total: 0 };
         let mut list = vec![root];
-        let mut known: HashMap<(u32, What), u32> = HashMap::new();
+        let mut known: AHashMap<(u32, What), u32> = AHashMap::new();
         let mut flame_of: Vec<u32> = vec![0; tree.calls.len()];
         for (number, call) in tree.calls.iter().enumerate().skip(1) {
             let caller = flame_of[call.caller as usize];
@@ -160,7 +162,8 @@ impl Flames {
                 caller
             } else {
                 let next = list.len() as u32;
-                let flame = *known.entry((caller, call.what)).or_insert(next);
+                // Unfolded, the calls are merged already.
+                let flame = if folded { *known.entry((caller, call.what)).or_insert(next) } else { next };
                 if flame == next {
                     let depth = above.depth + 1;
                     list.push(Flame { caller, call: number as u32, what: call.what, depth, ..root });
@@ -179,30 +182,35 @@ impl Flames {
         }
         Flames { list, folded }
     }
+
     /// Keeps the biggest frames; what the others hold goes to their callers.
-    fn prune(&mut self, most: usize, smallest: u64) {
-        let mut order: Vec<usize> = (1..self.list.len()).collect();
+    fn pruned(mut self, most: usize, smallest: u64) -> Flames {
+        let is_seen = |at: &usize| self.list[*at].total >= smallest.max(1);
+        let mut order: Vec<usize> = (1..self.list.len()).filter(is_seen).collect();
         // A caller holds at least as much as its callee and has a smaller number: it is never cut before it.
-        order.sort_by_key(|at| (Reverse(self.list[*at].total), *at));
-        for (rank, at) in order.into_iter().enumerate() {
-            let flame = &mut self.list[at];
-            flame.kept = rank < most && flame.total >= smallest.max(1);
+        cut(&mut order, most, |one, other| {
+            self.list[*other].total.cmp(&self.list[*one].total).then_with(|| one.cmp(other))
+        });
+        let mut kept = vec![false; self.list.len()];
+        kept[0] = true;
+        order.into_iter().for_each(|at| kept[at] = true);
+        for number in (1..self.list.len()).rev().filter(|number| !kept[*number]) {
+            let Flame { caller, own, .. } = self.list[number];
+            self.list[caller as usize].own += own;
         }
-        for number in (1..self.list.len()).rev() {
-            let Flame { caller, own, kept, .. } = self.list[number];
-            if !kept {
-                self.list[caller as usize].own += own;
-            }
+        let mut new_number = vec![0; self.list.len()];
+        let mut list: Vec<Flame> = Vec::new();
+        for (number, flame) in self.list.iter().enumerate().filter(|(number, _)| kept[*number]) {
+            new_number[number] = list.len() as u32;
+            list.push(Flame { caller: new_number[flame.caller as usize], ..*flame });
         }
+        Flames { list, folded: self.folded }
     }
 
-    /// By frame: its label; empty for those that are not drawn.
+    /// By frame: its label; the root's is `inferno`'s own.
     fn labels(&self, tree: &CallTree<'_>, folder: &Path) -> Vec<String> {
-        let label = |flame: &Flame| label(&tree.place(flame.call), folder);
-        let mut labels: Vec<String> =
-            self.list.iter().map(|flame| if flame.kept { label(flame) } else { String::new() }).collect();
-        labels[0].clear();
-        labels
+        let below_root = self.list[1..].iter().map(|flame| label(&tree.place(flame.call), folder));
+        std::iter::once(String::new()).chain(below_root).collect()
     }
 
     /// The graph as lines `outer;inner 42`, the biggest branch last: `inferno` turns the order around.
@@ -231,7 +239,7 @@ impl Flames {
     /// By frame: those drawn below it, the smallest first.
     fn callees(&self, tree: &CallTree<'_>) -> Vec<Vec<u32>> {
         let mut callees: Vec<Vec<u32>> = vec![Vec::new(); self.list.len()];
-        for (number, flame) in self.list.iter().enumerate().skip(1).filter(|(_, flame)| flame.kept) {
+        for (number, flame) in self.list.iter().enumerate().skip(1) {
             callees[flame.caller as usize].push(number as u32);
         }
         for siblings in &mut callees {

@@ -1,5 +1,6 @@
 //! What a person asked for: which moment, threads merged or apart, how many rows. And figures that cannot overflow.
 
+use std::cmp::Ordering;
 use std::iter::Sum;
 use std::ops::AddAssign;
 
@@ -106,6 +107,16 @@ impl Sum for Size {
             sum
         })
     }
+}
+
+/// Sorts the first `limit` rows and cuts off the others, unsorted: most of a large profile is never shown.
+pub fn cut<T>(rows: &mut Vec<T>, limit: usize, mut order: impl FnMut(&T, &T) -> Ordering) -> Vec<T> {
+    if limit < rows.len() {
+        rows.select_nth_unstable_by(limit, &mut order);
+    }
+    let rest = rows.split_off(limit.min(rows.len()));
+    rows.sort_by(order);
+    rest
 }
 
 /// A part of a whole in percent, rounded to hundredths; 0 of an empty whole.

@@ -1,8 +1,8 @@
 //! Places in the program as views name them: frames that mean the same place are one, and grouped into functions.
 
-use std::collections::HashMap;
 use std::path::Path;
 
+use ahash::AHashMap;
 use serde::Serialize;
 
 use super::text::{clean, relative};
@@ -212,8 +212,8 @@ pub struct Places<'a> {
 impl<'a> Places<'a> {
     /// Numbers the places of these frames, in their order.
     pub fn of(frames: &'a [Frame]) -> Places<'a> {
-        let mut lines: HashMap<Key<'a>, u32> = HashMap::with_capacity(frames.len());
-        let mut functions: HashMap<Key<'a>, u32> = HashMap::new();
+        let mut lines: AHashMap<Key<'a>, u32> = AHashMap::with_capacity(frames.len());
+        let mut functions: AHashMap<Key<'a>, u32> = AHashMap::new();
         let mut places = Places {
             frames,
             place_of: Vec::with_capacity(frames.len()),
@@ -231,6 +231,16 @@ impl<'a> Places<'a> {
             places.place_of.push(place);
         }
         places
+    }
+
+    /// How many places there are.
+    pub fn count(&self) -> usize {
+        self.frame_of.len()
+    }
+
+    /// How many functions they belong to.
+    pub fn count_functions(&self) -> usize {
+        self.function_of.iter().max().map_or(0, |last| *last as usize + 1)
     }
 
     /// The place of a frame; `None` for a frame that does not exist.

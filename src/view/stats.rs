@@ -1,27 +1,23 @@
 //! The figures of a process at a glance: totals, sizes, domains, allocating functions, top sites, modules, threads.
 
+mod print;
+
 use std::cmp::Ordering;
-use std::collections::HashMap;
 use std::hash::Hash;
-use std::io::{self, Write};
 use std::path::Path;
 
+use ahash::AHashMap;
 use serde::Serialize;
 
-use super::View;
 use super::calls::{CallTree, Kind};
-use super::head::{Head, size_text};
-use super::moment::{Options, Size, percent, share_text, shares};
+use super::head::Head;
+use super::moment::{Options, Size, cut, percent};
 use super::place::ThreadName;
-use super::screen::{Column, Fit, Glyphs, Screen, column};
 use super::table::{self, Group, Row, biggest};
 use crate::profile::{Domain, Profile};
-use crate::units::{Bytes, grouped};
 
 /// Rows of each list where none are asked for.
 const ROWS: usize = 5;
-/// Columns of the longest bar.
-const BAR: usize = 24;
 
 /// The view.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -69,17 +65,6 @@ pub struct SizeClass {
     pub to: u64,
     /// How many there were.
     pub allocations: u64,
-}
-
-impl SizeClass {
-    /// `16 B to < 32 B`; a class of one size is just that size.
-    fn range(&self) -> String {
-        let from = Bytes(self.from).to_string();
-        if self.from == self.to {
-            return format!("{from:>9} {:14}", "");
-        }
-        format!("{from:>9} to < {:<9}", Bytes(self.to.saturating_add(1)).to_string())
-    }
 }
 
 /// A list that the limit may have cut.
@@ -143,6 +128,8 @@ pub fn of(profile: &Profile, options: &Options, folder: &Path) -> Stats {
     let limit = options.limit.unwrap_or(ROWS);
     let tree = CallTree::of(profile, options.at, options.threads, Kind::Counted);
     let totals = &profile.totals;
+    let sorted = table::sorted(&tree);
+    let groups = table::groups(&sorted, options.threads);
     Stats {
         head: Head::of(&tree, options, "stats"),
         totals: Totals { peak: totals.peak.into(), end: totals.end.into(), allocated: totals.total.into() },
@@ -150,8 +137,8 @@ pub fn of(profile: &Profile, options: &Options, folder: &Path) -> Stats {
         sizes: sizes(&profile.histogram),
         domains: domains(profile, options, tree.total().bytes),
         allocators: allocators(&tree, limit),
-        top_by_size: biggest(&tree, options.threads, limit, table::by_size).0,
-        top_by_count: biggest(&tree, options.threads, limit, by_count).0,
+        top_by_size: biggest(&tree, groups.clone(), limit, table::by_size).0,
+        top_by_count: biggest(&tree, groups, limit, by_count).0,
         modules: modules(&tree, folder, limit),
         threads: threads(&tree, limit),
     }
@@ -182,7 +169,7 @@ fn largest(class: usize) -> u64 {
 }
 
 fn domains(profile: &Profile, options: &Options, whole: u64) -> Vec<DomainRow> {
-    let mut sizes: HashMap<Domain, Size> = HashMap::new();
+    let mut sizes: AHashMap<Domain, Size> = AHashMap::new();
     for site in &profile.sites {
         *sizes.entry(site.allocator.domain).or_default() += options.at.of_site(site);
     }
@@ -205,8 +192,8 @@ fn modules(tree: &CallTree<'_>, folder: &Path, limit: usize) -> List<ModuleRow> 
     // By call first: naming a module costs more than adding.
     let by_call = tree.calls.iter().enumerate().filter(|(_, call)| !call.own.is_zero());
     let by_place = sums(by_call.map(|(number, call)| ((call.what, number as u32), call.own)));
-    let mut names: HashMap<super::calls::What, String> = HashMap::new();
-    let mut modules: HashMap<String, Size> = HashMap::new();
+    let mut names: AHashMap<super::calls::What, String> = AHashMap::new();
+    let mut modules: AHashMap<String, Size> = AHashMap::new();
     for ((what, call), size) in by_place {
         let name = names.entry(what).or_insert_with(|| tree.place(call).module(folder));
         match modules.get_mut(name) {
@@ -223,8 +210,8 @@ fn threads(tree: &CallTree<'_>, limit: usize) -> List<ThreadRow> {
     first(sums, limit, |(thread, _), size| ThreadRow { thread, size })
 }
 
-fn sums<K: Eq + Hash>(parts: impl Iterator<Item = (K, Size)>) -> HashMap<K, Size> {
-    let mut sums: HashMap<K, Size> = HashMap::new();
+fn sums<K: Eq + Hash>(parts: impl Iterator<Item = (K, Size)>) -> AHashMap<K, Size> {
+    let mut sums: AHashMap<K, Size> = AHashMap::new();
     for (key, size) in parts {
         *sums.entry(key).or_default() += size;
     }
@@ -233,183 +220,9 @@ fn sums<K: Eq + Hash>(parts: impl Iterator<Item = (K, Size)>) -> HashMap<K, Size
 
 /// The biggest, then by name.
 fn first<K: Ord, T>(mut sums: Vec<(K, Size)>, limit: usize, row: impl Fn(K, Size) -> T) -> List<T> {
-    sums.sort_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
-    let cut = sums.split_off(limit.min(sums.len()));
+    let cut = cut(&mut sums, limit, |one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
     let more = table::More { rows: cut.len(), size: cut.iter().map(|(_, size)| *size).sum() };
     List { rows: sums.into_iter().map(|(key, size)| row(key, size)).collect(), more }
-}
-
-impl View for Stats {
-    fn head(&mut self) -> &mut Head {
-        &mut self.head
-    }
-
-    fn print(&self, screen: &Screen, out: &mut dyn Write) -> io::Result<()> {
-        self.head.print_top(screen, out)?;
-        self.print_totals(screen, out)?;
-        self.print_sizes(screen, out)?;
-        self.print_domains(screen, out)?;
-        let at = self.head.at.phrase();
-        let allocators = self.allocators.named(|row| row.allocator.to_string(), |row| row.size);
-        self.print_list(&format!("by allocating function, {at}"), "function", &allocators, screen, out)?;
-        let modules = self.modules.named(|row| row.module.clone(), |row| row.size);
-        self.print_list(&format!("top modules, {at}"), "module", &modules, screen, out)?;
-        let threads = self.threads.named(|row| row.thread.label(), |row| row.size);
-        self.print_list(&format!("by thread, {at}"), "thread", &threads, screen, out)?;
-        self.print_top_sites(screen, out)?;
-        self.head.print_bottom(screen, out)
-    }
-}
-
-/// Rows as printed: name and figures; a row without a name tells what was cut.
-type Named = Vec<(String, Size)>;
-
-impl<T> List<T> {
-    fn named(&self, name: impl Fn(&T) -> String, size: impl Fn(&T) -> Size) -> Named {
-        let mut rows: Named = self.rows.iter().map(|row| (name(row), size(row))).collect();
-        if self.more.rows > 0 {
-            rows.push((format!("+{} more", grouped(self.more.rows as u64)), self.more.size));
-        }
-        rows
-    }
-}
-
-impl Stats {
-    fn print_totals(&self, screen: &Screen, out: &mut dyn Write) -> io::Result<()> {
-        let Totals { peak, end, allocated } = self.totals;
-        writeln!(out, "{}", screen.strong("totals"))?;
-        for (name, size) in [("peak", peak), ("end", end), ("allocated in all", allocated)] {
-            writeln!(out, "  {name:<18}{}", size_text(size))?;
-        }
-        if self.tracker_bytes > 0 {
-            writeln!(
-                out,
-                "  {:<18}{} (apart, not in any figure)",
-                "tracker's own",
-                Bytes(self.tracker_bytes)
-            )?;
-        }
-        Ok(())
-    }
-
-    fn print_sizes(&self, screen: &Screen, out: &mut dyn Write) -> io::Result<()> {
-        if self.sizes.is_empty() {
-            return Ok(());
-        }
-        writeln!(out, "\n{}", screen.strong("allocations by size, since the start"))?;
-        let largest = self.sizes.iter().map(|class| class.allocations).max().unwrap_or(0);
-        for same in self.sizes.chunk_by(|one, next| one.allocations == 0 && next.allocations == 0) {
-            let [class] = same else {
-                // Two empty classes and more.
-                writeln!(out, "{:>9}", screen.ellipsis())?;
-                continue;
-            };
-            let bar = bar(class.allocations, largest, screen.glyphs);
-            let line = format!("  {} {:>15}  {bar}", class.range(), grouped(class.allocations));
-            writeln!(out, "{}", line.trim_end())?;
-        }
-        Ok(())
-    }
-
-    fn print_domains(&self, screen: &Screen, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "\n{}", screen.strong(&format!("by domain, {}", self.head.at.phrase())))?;
-        let counted: Vec<u64> =
-            self.domains.iter().map(|row| if row.counts { row.size.bytes } else { 0 }).collect();
-        let shares = shares(&counted, self.head.live.bytes);
-        let rows: Vec<Vec<String>> = (self.domains.iter().zip(shares))
-            .map(|(row, share)| {
-                let share = if row.counts { share_text(share) } else { "not counted".into() };
-                vec![
-                    Bytes(row.size.bytes).to_string(),
-                    share,
-                    grouped(row.size.blocks),
-                    row.domain.to_string(),
-                ]
-            })
-            .collect();
-        screen.table(&list_columns("domain"), &rows, out)
-    }
-
-    fn print_list(
-        &self,
-        title: &str,
-        kind: &'static str,
-        rows: &Named,
-        screen: &Screen,
-        out: &mut dyn Write,
-    ) -> io::Result<()> {
-        if rows.is_empty() {
-            return Ok(());
-        }
-        writeln!(out, "\n{}", screen.strong(title))?;
-        let parts: Vec<u64> = rows.iter().map(|(_, size)| size.bytes).collect();
-        let shares = shares(&parts, self.head.live.bytes);
-        let rows: Vec<Vec<String>> = (rows.iter().zip(shares))
-            .map(|((name, size), share)| {
-                vec![Bytes(size.bytes).to_string(), share_text(share), grouped(size.blocks), name.clone()]
-            })
-            .collect();
-        screen.table(&list_columns(kind), &rows, out)
-    }
-
-    fn print_top_sites(&self, screen: &Screen, out: &mut dyn Write) -> io::Result<()> {
-        if self.top_by_size.is_empty() {
-            return Ok(());
-        }
-        writeln!(out, "\n{}", screen.strong(&format!("top sites by size, {}", self.head.at.phrase())))?;
-        let rows: Vec<Vec<String>> =
-            self.top_by_size.iter().map(|row| site_cells(row, row.size, screen)).collect();
-        screen.table(&site_columns("bytes", "blocks"), &rows, out)?;
-        writeln!(out, "\n{}", screen.strong("top sites by number of allocations, since the start"))?;
-        let rows: Vec<Vec<String>> =
-            self.top_by_count.iter().map(|row| site_cells(row, row.allocated, screen)).collect();
-        screen.table(&site_columns("allocated", "times"), &rows, out)
-    }
-}
-
-fn list_columns(kind: &'static str) -> [Column; 4] {
-    [
-        column("bytes", Fit::Number),
-        column("share", Fit::Number),
-        column("blocks", Fit::Number),
-        column(kind, Fit::Name),
-    ]
-}
-
-fn site_columns(bytes: &'static str, blocks: &'static str) -> [Column; 6] {
-    [
-        column(bytes, Fit::Number),
-        column(blocks, Fit::Number),
-        column("allocator", Fit::Word),
-        column("function", Fit::Name),
-        column("at", Fit::Path),
-        column("called from", Fit::Trail).from(110),
-    ]
-}
-
-fn site_cells(row: &Row, size: Size, screen: &Screen) -> Vec<String> {
-    let place = row.innermost();
-    vec![
-        Bytes(size.bytes).to_string(),
-        grouped(size.blocks),
-        row.allocator.to_string(),
-        place.name(),
-        place.location(&screen.folder),
-        row.callers(screen),
-    ]
-}
-
-/// A bar as long as its part of the largest; what is not nothing is seen.
-fn bar(count: u64, largest: u64, glyphs: Glyphs) -> String {
-    const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
-    if count == 0 {
-        return String::new();
-    }
-    let eighths = ((count as f64 / largest as f64) * (BAR * 8) as f64).round().max(1.0) as usize;
-    match glyphs {
-        Glyphs::Ascii => "#".repeat(eighths.div_ceil(8)),
-        Glyphs::Unicode => "█".repeat(eighths / 8) + EIGHTHS[eighths % 8],
-    }
 }
 
 #[cfg(test)]
@@ -424,13 +237,5 @@ mod tests {
             assert_eq!(smallest(class), largest(class - 1) + 1);
         }
         assert_eq!(largest(64), u64::MAX);
-    }
-
-    #[test]
-    fn one_allocation_among_millions_still_has_a_bar() {
-        assert_eq!(bar(1, 10_000_000, Glyphs::Ascii), "#");
-        assert_eq!(bar(1, 10_000_000, Glyphs::Unicode), "▏");
-        assert_eq!(bar(7, 7, Glyphs::Unicode), "█".repeat(BAR));
-        assert_eq!(bar(0, 7, Glyphs::Ascii), "");
     }
 }

@@ -1,15 +1,15 @@
 //! Which functions hold the memory: own and total bytes a function, biggest own bytes first.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
 use std::io::{self, Write};
 
+use ahash::AHashMap;
 use serde::Serialize;
 
 use super::View;
 use super::calls::{CallTree, Kind, What};
 use super::head::Head;
-use super::moment::{Options, Size, Threads, percent, share_text, shares};
+use super::moment::{Options, Size, Threads, cut, percent, share_text, shares};
 use super::place::{Place, ThreadName};
 use super::screen::{Column, Fit, Screen, column};
 use crate::profile::Profile;
@@ -63,9 +63,7 @@ pub struct More {
 pub fn of(profile: &Profile, options: &Options) -> Summary {
     let tree = CallTree::of(profile, options.at, options.threads, Kind::Counted);
     let mut functions = functions(&tree);
-    functions.sort_by(|one, other| compare(&tree, one, other));
-    let limit = options.limit.unwrap_or(ROWS);
-    let cut = functions.split_off(limit.min(functions.len()));
+    let cut = cut(&mut functions, options.limit.unwrap_or(ROWS), |one, other| compare(&tree, one, other));
     let whole = tree.total().bytes;
     let rows = functions.iter().map(|function| row(&tree, function, options.threads, whole)).collect();
     let more = More { rows: cut.len(), own: cut.iter().map(|function| function.own).sum() };
@@ -101,55 +99,66 @@ fn row(tree: &CallTree<'_>, figures: &Figures, threads: Threads, whole: u64) -> 
     }
 }
 
-/// Stands for the function of blocks without a stack.
+/// Stands for the place of blocks without a stack.
 const NO_STACK: u32 = u32::MAX;
 
 fn functions(tree: &CallTree<'_>) -> Vec<Figures> {
-    let mut sums = Sums { tree, functions: HashMap::new(), lines: HashMap::new() };
-    sums.walk();
-    let Sums { mut functions, lines, .. } = sums;
-    for ((thread, place), weight) in lines {
-        let function = if place == NO_STACK { NO_STACK } else { tree.places.function(place) };
-        if let Some(figures) = functions.get_mut(&(thread, function)) {
-            figures.lines += 1;
-            let heavier = weight.cmp(&figures.weight);
-            let first = || place != NO_STACK && tree.places.compare(place, figures.place).is_lt();
-            if heavier.is_gt() || (heavier.is_eq() && first()) {
-                (figures.place, figures.weight) = (place, weight);
-            }
-        }
+    let mut sums = Sums::of(tree);
+    let mut functions = Vec::new();
+    let threads = tree.callees(0).iter().filter_map(|call| match tree.call(*call).what {
+        What::Thread(thread) => Some((thread, *call)),
+        _ => None,
+    });
+    let threads: Vec<(u32, u32)> = threads.collect();
+    let merged = if threads.is_empty() { vec![(0, 0)] } else { threads };
+    for (thread, top) in merged {
+        sums.walk(top);
+        functions.extend(sums.take(thread));
     }
-    functions.into_values().collect()
+    functions
 }
 
+/// Sums below one call, in lists by place and by function: one call is one step, and there may be millions.
 struct Sums<'t, 'p> {
     tree: &'t CallTree<'p>,
-    /// By thread (0 where merged) and function.
-    functions: HashMap<(u32, u32), Figures>,
-    /// By thread and place: own and total.
-    lines: HashMap<(u32, u32), (Size, Size)>,
+    /// By place, then one for no stack: own and total.
+    lines: Vec<(Size, Size)>,
+    /// By function, then one for no stack.
+    totals: Vec<Size>,
+    /// By function: how often it is on the way down.
+    active: Vec<u32>,
+    /// The places that occur.
+    seen: Vec<usize>,
+    is_seen: Vec<bool>,
 }
 
 enum Step {
     Enter(u32),
-    Leave(u32),
+    Leave(usize),
 }
 
 impl Sums<'_, '_> {
+    fn of<'t, 'p>(tree: &'t CallTree<'p>) -> Sums<'t, 'p> {
+        let (places, functions) = (tree.places.count() + 1, tree.places.count_functions() + 1);
+        Sums {
+            tree,
+            lines: vec![(Size::default(), Size::default()); places],
+            totals: vec![Size::default(); functions],
+            active: vec![0; functions],
+            seen: Vec::new(),
+            is_seen: vec![false; places],
+        }
+    }
+
     /// Depth first with a stack of its own: a function's total counts only where it is not already on the way down.
-    fn walk(&mut self) {
-        let mut active: HashMap<u32, u32> = HashMap::new();
-        let mut steps = vec![Step::Enter(0)];
-        let mut thread = 0;
+    fn walk(&mut self, top: u32) {
+        let mut steps = vec![Step::Enter(top)];
         while let Some(step) = steps.pop() {
             match step {
-                Step::Leave(function) => *active.entry(function).or_default() -= 1,
+                Step::Leave(function) => self.active[function] -= 1,
                 Step::Enter(call) => {
-                    if let What::Thread(entered) = self.tree.call(call).what {
-                        thread = entered;
-                    }
-                    if let Some(function) = self.enter(thread, call, &active) {
-                        *active.entry(function).or_default() += 1;
+                    if let Some(function) = self.enter(call) {
+                        self.active[function] += 1;
                         steps.push(Step::Leave(function));
                     }
                     steps.extend(self.tree.callees(call).iter().map(|callee| Step::Enter(*callee)));
@@ -158,30 +167,52 @@ impl Sums<'_, '_> {
         }
     }
 
-    fn enter(&mut self, thread: u32, call: u32, active: &HashMap<u32, u32>) -> Option<u32> {
-        let call = *self.tree.call(call);
-        let What::Place(place) = call.what else {
-            if !call.own.is_zero() {
-                self.add(thread, (NO_STACK, NO_STACK), call.own, (call.own, call.own));
-            }
-            return None;
+    fn enter(&mut self, call: u32) -> Option<usize> {
+        let call = self.tree.call(call);
+        let place = match call.what {
+            What::Root | What::Thread(_) => return None,
+            What::Place(place) => place as usize,
+            What::NoStack => self.lines.len() - 1,
         };
-        let function = self.tree.places.function(place);
-        let outermost = active.get(&function).is_none_or(|count| *count == 0);
-        let total = if outermost { call.total } else { Size::default() };
-        self.add(thread, (function, place), total, (call.own, call.total));
+        self.lines[place].0 += call.own;
+        self.lines[place].1 += call.total;
+        if !std::mem::replace(&mut self.is_seen[place], true) {
+            self.seen.push(place);
+        }
+        let function = self.function(place);
+        if self.active[function] == 0 {
+            self.totals[function] += call.total;
+        }
         Some(function)
     }
 
-    fn add(&mut self, thread: u32, (function, place): (u32, u32), total: Size, line: (Size, Size)) {
-        let zero = Size::default();
-        let fresh = Figures { thread, own: zero, total: zero, place, weight: (zero, zero), lines: 0 };
-        let figures = self.functions.entry((thread, function)).or_insert(fresh);
-        figures.own += line.0;
-        figures.total += total;
-        let sum = self.lines.entry((thread, place)).or_default();
-        sum.0 += line.0;
-        sum.1 += line.1;
+    fn function(&self, place: usize) -> usize {
+        if place + 1 == self.lines.len() {
+            self.totals.len() - 1
+        } else {
+            self.tree.places.function(place as u32) as usize
+        }
+    }
+
+    /// The functions that were walked over, and all sums at zero again.
+    fn take(&mut self, thread: u32) -> Vec<Figures> {
+        let mut functions: AHashMap<usize, Figures> = AHashMap::new();
+        for index in std::mem::take(&mut self.seen) {
+            self.is_seen[index] = false;
+            let weight = std::mem::take(&mut self.lines[index]);
+            let function = self.function(index);
+            let place = if index + 1 == self.lines.len() { NO_STACK } else { index as u32 };
+            let total = std::mem::take(&mut self.totals[function]);
+            let fresh = Figures { thread, own: Size::default(), total, place, weight, lines: 0 };
+            let figures = functions.entry(function).or_insert(fresh);
+            figures.own += weight.0;
+            figures.lines += 1;
+            let is_first = || self.tree.places.compare(place, figures.place).is_lt();
+            if weight > figures.weight || (weight == figures.weight && place != figures.place && is_first()) {
+                (figures.place, figures.weight) = (place, weight);
+            }
+        }
+        functions.into_values().collect()
     }
 }
 

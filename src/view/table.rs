@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::View;
 use super::calls::{CallTree, Kind, LiveSite};
 use super::head::Head;
-use super::moment::{Options, Size, Threads, percent, share_text, shares};
+use super::moment::{Options, Size, Threads, cut, percent, share_text, shares};
 use super::place::{Place, ThreadName};
 use super::screen::{Column, Fit, Screen, column};
 use crate::profile::{Allocator, Profile, ThreadId};
@@ -76,9 +76,10 @@ pub struct More {
 pub fn of(profile: &Profile, options: &Options) -> Table {
     let limit = options.limit.unwrap_or(ROWS);
     let tree = CallTree::of(profile, options.at, options.threads, Kind::Counted);
-    let (sites, more) = biggest(&tree, options.threads, limit, by_size);
+    let (sites, more) = biggest(&tree, groups(&sorted(&tree), options.threads), limit, by_size);
     let apart = CallTree::of(profile, options.at, options.threads, Kind::NotCounted);
-    let (not_counted_sites, not_counted_more) = biggest(&apart, options.threads, limit, by_size);
+    let (not_counted_sites, not_counted_more) =
+        biggest(&apart, groups(&sorted(&apart), options.threads), limit, by_size);
     let head = Head::of(&tree, options, "table");
     Table { head, sites, more, not_counted_sites, not_counted_more, threads: options.threads }
 }
@@ -98,20 +99,34 @@ pub(super) fn by_size(one: &Group<'_, '_>, other: &Group<'_, '_>) -> Ordering {
     other.size.cmp(&one.size)
 }
 
-/// The first rows in that order, and what is left of the others.
-pub(super) fn biggest(tree: &CallTree<'_>, threads: Threads, limit: usize, order: Order) -> (Vec<Row>, More) {
+/// The sites of one row side by side.
+pub(super) fn sorted<'p>(tree: &CallTree<'p>) -> Vec<LiveSite<'p>> {
     let mut sites = tree.sites.clone();
-    let group = |site: &LiveSite<'_>| (site.call, site.site.allocator);
     sites.sort_by_key(|site| (group(site), site.site.thread));
-    let mut groups: Vec<Group<'_, '_>> = sites
-        .chunk_by(|one, other| match threads {
-            Threads::Merged => group(one) == group(other),
-            Threads::Apart => group(one) == group(other) && one.site.thread == other.site.thread,
-        })
-        .map(Group::of)
-        .collect();
-    groups.sort_by(|one, other| order(one, other).then_with(|| by_name(tree, one, other)));
-    let cut = groups.split_off(limit.min(groups.len()));
+    sites
+}
+
+fn group(site: &LiveSite<'_>) -> (u32, Allocator) {
+    (site.call, site.site.allocator)
+}
+
+/// The rows that the sorted sites make.
+pub(super) fn groups<'g, 'p>(sorted: &'g [LiveSite<'p>], threads: Threads) -> Vec<Group<'g, 'p>> {
+    let is_same_row = |one: &LiveSite<'_>, other: &LiveSite<'_>| match threads {
+        Threads::Merged => group(one) == group(other),
+        Threads::Apart => group(one) == group(other) && one.site.thread == other.site.thread,
+    };
+    sorted.chunk_by(is_same_row).map(Group::of).collect()
+}
+
+/// The first rows in that order, and what is left of the others.
+pub(super) fn biggest(
+    tree: &CallTree<'_>,
+    mut groups: Vec<Group<'_, '_>>,
+    limit: usize,
+    order: Order,
+) -> (Vec<Row>, More) {
+    let cut = cut(&mut groups, limit, |one, other| order(one, other).then_with(|| by_name(tree, one, other)));
     let rows = groups.iter().map(|group| row(tree, group)).collect();
     (rows, More { rows: cut.len(), size: cut.iter().map(|group| group.size).sum() })
 }

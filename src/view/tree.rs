@@ -4,9 +4,10 @@
 //! branches nor allocates is one line.
 
 use std::cmp::Ordering;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::BinaryHeap;
 use std::io::{self, Write};
 
+use ahash::AHashMap;
 use serde::Serialize;
 
 use super::View;
@@ -112,7 +113,7 @@ fn branch(tree: &CallTree<'_>, chain: &[u32], branch: Branch) -> Branch {
 /// The branches that are shown: those below each, biggest first.
 struct Chosen {
     /// By the last call of a branch (the root is 0).
-    below: HashMap<u32, Vec<u32>>,
+    below: AHashMap<u32, Vec<u32>>,
 }
 
 /// A branch that may be shown next.
@@ -125,7 +126,7 @@ struct Candidate<'t, 'p> {
 impl Chosen {
     /// Takes the biggest branches until the lines, those that tell of cut branches included, are used up.
     fn of(tree: &CallTree<'_>, limit: usize) -> Chosen {
-        let mut below: HashMap<u32, Vec<u32>> = HashMap::new();
+        let mut below: AHashMap<u32, Vec<u32>> = AHashMap::new();
         let mut next: BinaryHeap<Candidate<'_, '_>> = BinaryHeap::new();
         let candidates = |parent: u32| {
             tree.callees(parent).iter().map(move |call| Candidate { tree, call: *call, parent })

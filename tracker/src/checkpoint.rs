@@ -34,7 +34,8 @@ pub(crate) fn take(kind: u32, iteration: u32) -> Frozen {
     };
     measure_self();
     event::with_world_stopped_by(thread, || {
-        let sites = INTERNER.lock().sites();
+        // Not from the interner: a fork takes its lock before it stops the world.
+        let sites = header_word(offset_of!(Header, sites)).load(Ordering::Acquire);
         // SAFETY: the header is mapped, and the world is stopped.
         let head = unsafe { &mut *header() };
         let window_peak = head.peak_bytes;
@@ -53,7 +54,10 @@ pub(crate) fn take(kind: u32, iteration: u32) -> Frozen {
 
 /// Updates the tracker's own size, exactly.
 pub(crate) fn measure_self() {
-    let tables = INTERNER.lock().bytes() + thread::cache_bytes();
+    let Some(thread) = thread::current() else {
+        return;
+    };
+    let tables = event::uninterrupted(thread, |_| INTERNER.lock().bytes()) + thread::cache_bytes();
     let used =
         header_word(offset_of!(Header, chunks)).load(Ordering::Relaxed) as usize * leakgate_capture::CHUNK;
     let sum = tables + used.min(capture::mapped()) + shadow::resident();

@@ -80,12 +80,19 @@ pub(crate) fn allocated(address: usize, size: usize, function: Function, caller:
 /// Counts the free of a block, before it is really freed. Blocks that are not tracked are ignored.
 #[inline(always)]
 pub(crate) fn freed(address: usize) {
-    if let Some(block) = shadow::take(address) {
+    if let Some(block) = take(address) {
         gone(address, block);
     }
 }
 
-/// Counts a block that `shadow::take` took as freed.
+/// Takes a block out of the shadow table. A fresh child is set up first: it counts what the table holds as inherited.
+#[inline(always)]
+pub(crate) fn take(address: usize) -> Option<shadow::Block> {
+    thread::current();
+    shadow::take(address)
+}
+
+/// Counts a block that `take` took as freed.
 #[inline(always)]
 pub(crate) fn gone(address: usize, block: shadow::Block) {
     if block.code {
@@ -123,7 +130,7 @@ pub(crate) fn lost() {
 
 #[inline(always)]
 fn count(thread: &mut Thread, site: u32, bytes: i64, blocks: i64) {
-    if thread.in_event.load(Ordering::Relaxed) != OUTSIDE {
+    if is_in_event(thread) {
         return defer(thread, site, bytes, blocks);
     }
     thread.in_event.store(FAST, Ordering::Relaxed);
@@ -142,7 +149,7 @@ fn count(thread: &mut Thread, site: u32, bytes: i64, blocks: i64) {
     }
     compiler_fence(Ordering::SeqCst);
     thread.in_event.store(OUTSIDE, Ordering::Release);
-    if thread.pending_count != 0 {
+    if thread.pending_count.load(Ordering::Relaxed) != 0 {
         drain(thread);
     }
 }
@@ -207,7 +214,8 @@ fn apply(record: *mut SiteRecord, bytes: i64, blocks: i64) {
     }
     record.live_bytes += bytes;
     record.live_blocks += blocks;
-    if blocks > 0 || bytes > 0 {
+    // A mapping that an unmapping splits has fewer bytes in more parts: nothing was allocated.
+    if blocks > 0 && bytes >= 0 {
         record.total_bytes += bytes as u64;
         record.total_blocks += blocks as u64;
     }
@@ -260,15 +268,18 @@ fn slow(thread: Option<&mut Thread>, site: u32, bytes: i64, blocks: i64) {
         thread.in_event.store(SLOW, Ordering::Release);
     }
     let _guard = WORLD.lock();
-    let stopper = if thread.is_some() { 0 } else { sys::gettid() };
-    STOPPER.store(stopper, Ordering::Relaxed);
+    STOPPER.store(if thread.is_some() { 0 } else { sys::gettid() }, Ordering::Relaxed);
+    under_lock(thread.as_deref(), site, bytes, blocks);
+    STOPPER.store(0, Ordering::Relaxed);
+}
+
+fn under_lock(thread: Option<&Thread>, site: u32, bytes: i64, blocks: i64) {
     if MODE.load(Ordering::Relaxed) == SINGLE {
         stop();
     }
     let record = site_record(site);
-    let id = thread.as_deref().map_or(0, |thread| thread.id);
     // SAFETY: a mapped record; its thread never changes.
-    if unsafe { (*record).thread } == id {
+    if unsafe { (*record).thread } == thread.map_or(0, |thread| thread.id) {
         apply(record, bytes, blocks);
     } else {
         apply_foreign(record, site, bytes, blocks);
@@ -279,7 +290,7 @@ fn slow(thread: Option<&mut Thread>, site: u32, bytes: i64, blocks: i64) {
         relax(thread.is_some());
         return;
     }
-    let delta = thread.as_deref().map_or(0, |thread| thread.delta.swap(0, Ordering::Relaxed));
+    let delta = thread.map_or(0, |thread| thread.delta.swap(0, Ordering::Relaxed));
     // SAFETY: the header is mapped; the lock is held.
     let header = unsafe { &mut *header() };
     header.live_bytes += delta;
@@ -355,10 +366,22 @@ pub(crate) fn with_world_stopped<T>(f: impl FnOnce() -> T) -> T {
 
 /// As `with_world_stopped`, for a thread with a record: its signal handlers' events wait until afterwards.
 pub(crate) fn with_world_stopped_by<T>(thread: &mut Thread, f: impl FnOnce() -> T) -> T {
+    uninterrupted(thread, |_| with_world_stopped(f))
+}
+
+/// Runs `f`, which takes locks: the events of the thread's signal handlers wait for its next ordinary one, and take none.
+pub(crate) fn uninterrupted<T>(thread: &mut Thread, f: impl FnOnce(&mut Thread) -> T) -> T {
     let before = thread.in_event.swap(SLOW, Ordering::Relaxed);
-    let result = with_world_stopped(f);
+    compiler_fence(Ordering::SeqCst);
+    let result = f(thread);
+    compiler_fence(Ordering::SeqCst);
     thread.in_event.store(before, Ordering::Release);
     result
+}
+
+/// Whether a signal handler has interrupted an event of this thread, or something that takes locks.
+pub(crate) fn is_in_event(thread: &Thread) -> bool {
+    thread.in_event.load(Ordering::Relaxed) != OUTSIDE
 }
 
 #[cold]
@@ -389,24 +412,67 @@ fn by_nobody(site: u32, bytes: i64, blocks: i64) {
     slow(None, site, bytes, blocks);
 }
 
-/// An event of a signal handler in the middle of another event: left for the next ordinary one.
+/// An event of a signal handler in the middle of another event: left for the next ordinary one. Its place is taken
+/// first, since another handler may come in between.
 #[cold]
 #[inline(never)]
 fn defer(thread: &mut Thread, site: u32, bytes: i64, blocks: i64) {
-    if thread.pending_count == PENDING {
+    let place = thread.pending_count.fetch_add(1, Ordering::SeqCst);
+    if place >= PENDING {
+        thread.pending_count.fetch_sub(1, Ordering::SeqCst);
         return lost();
     }
-    thread.pending[thread.pending_count] = (site, bytes, blocks);
-    thread.pending_count += 1;
+    thread.pending[place] = (site, bytes, blocks);
 }
 
+/// Counts what was left. A handler that comes meanwhile takes nothing out: it only adds, which the exchange notices.
 #[cold]
 #[inline(never)]
 fn drain(thread: &mut Thread) {
-    while thread.pending_count > 0 {
-        thread.pending_count -= 1;
-        let (site, bytes, blocks) = thread.pending[thread.pending_count];
-        count(thread, site, bytes, blocks);
+    if core::mem::replace(&mut thread.draining, true) {
+        return;
+    }
+    compiler_fence(Ordering::SeqCst);
+    loop {
+        let left = thread.pending_count.load(Ordering::SeqCst);
+        let Some((site, bytes, blocks)) = left.checked_sub(1).map(|last| thread.pending[last]) else {
+            break;
+        };
+        let taken = thread.pending_count.compare_exchange(left, left - 1, Ordering::SeqCst, Ordering::SeqCst);
+        if taken.is_ok() {
+            count(thread, site, bytes, blocks);
+        }
+    }
+    compiler_fence(Ordering::SeqCst);
+    thread.draining = false;
+}
+
+/// A fork begins on this thread, which is about to take all locks: events of its signal handlers wait. False for a
+/// signal handler that forks, and may have interrupted one who holds them: it must do without.
+pub(crate) fn leave_to_fork() -> bool {
+    let Some(thread) = thread::current() else {
+        return true;
+    };
+    if is_in_event(thread) || thread.in_step {
+        return false;
+    }
+    thread.forks = true;
+    thread.in_event.store(SLOW, Ordering::Relaxed);
+    compiler_fence(Ordering::SeqCst);
+    true
+}
+
+/// The fork is about to be over, and this is the parent. Whether it took the locks.
+pub(crate) fn took_locks() -> bool {
+    thread::current().is_none_or(|thread| thread.forks)
+}
+
+/// The fork is over, and this is the parent.
+pub(crate) fn return_from_fork() {
+    if let Some(thread) = thread::current() {
+        compiler_fence(Ordering::SeqCst);
+        thread.in_event.store(OUTSIDE, Ordering::Release);
+        thread.forks = false;
     }
 }
 

@@ -5,7 +5,7 @@
 
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 
-use leakgate_capture::{MAX_SITES, Section, SiteRecord};
+use leakgate_capture::{MAX_SITES, NOTE_CHILD, Section, SiteRecord};
 
 use crate::intern::INTERNER;
 use crate::{capture, checkpoint, event, mapping, modules, python, shadow, start, sys};
@@ -53,7 +53,7 @@ pub(crate) fn is_lost() -> bool {
 
 /// So that the child finds every lock free and every table whole. In the order in which they are nested.
 extern "C" fn before() {
-    if is_lost() {
+    if is_lost() || !event::leave_to_fork() {
         return;
     }
     mapping::before_fork();
@@ -64,7 +64,7 @@ extern "C" fn before() {
 }
 
 extern "C" fn after() {
-    if is_lost() {
+    if is_lost() || !event::took_locks() {
         return;
     }
     capture::after_fork();
@@ -72,6 +72,7 @@ extern "C" fn after() {
     INTERNER.release();
     modules::after_fork();
     mapping::after_fork();
+    event::return_from_fork();
 }
 
 /// Gives a fresh child its own file, with the blocks it inherited as live. Runs on the child's only thread.
@@ -83,6 +84,8 @@ pub(crate) fn begin_child() -> Option<()> {
     let made = start::child_path(capture::move_to).is_some();
     mark();
     if !made {
+        // One flag, set atomically, is all that a child ever writes into its parent's file.
+        capture::note(NOTE_CHILD);
         LOST.store(true, Ordering::Release);
         return None;
     }

@@ -42,20 +42,20 @@ pub(crate) fn site(function: Function, caller: usize) -> Option<u32> {
     (thread.inside == 0 && thread.suppressed == 0).then(|| stack::site(thread, function, caller))
 }
 
-/// Whether the calling thread is in a real allocator's call, whose mappings belong to that call.
+/// Whether the calling thread is in a real allocator's call, whose mappings belong to that call, or in a step.
 pub(crate) fn is_inside() -> bool {
-    thread::current().is_none_or(|thread| thread.inside != 0)
+    thread::current().is_none_or(|thread| thread.inside != 0 || thread.in_step)
 }
 
 /// Runs a system call that changes mappings, and what follows from it, as one step. What a signal handler maps
-/// meanwhile is not counted.
+/// meanwhile is not counted; what it allocates is.
 pub(crate) fn step<T>(f: impl FnOnce(&mut Ranges) -> T) -> T {
     if let Some(thread) = thread::current() {
-        thread.inside += 1;
+        thread.in_step = true;
     }
     let result = f(&mut RANGES.lock());
     if let Some(thread) = thread::current() {
-        thread.inside -= 1;
+        thread.in_step = false;
     }
     result
 }

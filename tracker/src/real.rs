@@ -96,6 +96,19 @@ functions! {
     mprotect(at: usize, length: usize, protection: c_int) -> c_int, else { let _ = (at, length, protection); -1 };
     brk(at: usize) -> c_int, else { let _ = at; -1 };
     sbrk(increment: isize) -> usize, else { let _ = increment; usize::MAX };
+    pthread_create(
+        handle: *mut c_void,
+        attributes: *const c_void,
+        start: unsafe extern "C" fn(*mut c_void) -> *mut c_void,
+        argument: *mut c_void
+    ) -> c_int, else {
+        let _ = (handle, attributes, start, argument);
+        libc::EAGAIN
+    };
+    pthread_setname_np(handle: usize, name: *const core::ffi::c_char) -> c_int, else {
+        let _ = (handle, name);
+        libc::ENOSYS
+    };
 }
 
 /// Looks all functions up. `malloc` first: looking for a name that is missing allocates.

@@ -50,12 +50,23 @@ fn begin() -> Option<()> {
     }
     write_identity();
     thread::begin()?;
-    if let Some(thread) = thread::current() {
-        thread::name(thread, b"main");
-        thread.named = true;
-    }
+    let thread = thread::current()?;
+    thread::name(thread, b"main");
+    thread.named = true;
+    // What the loader allocates for these questions is not the program's.
+    thread.inside += 1;
     python::begin();
+    forget_loader_errors();
+    thread.inside -= 1;
     Some(())
+}
+
+/// A name that is not there leaves a message for the thread's next `dlerror`, which the program would take for its own.
+fn forget_loader_errors() {
+    for _ in 0..2 {
+        // SAFETY: no preconditions; the first call takes the message, the second frees it.
+        unsafe { libc::dlerror() };
+    }
 }
 
 extern "C" fn destruct() {

@@ -30,6 +30,8 @@ global_asm!(
 
 /// Most threads at once that are told apart; further ones share record 0.
 const MAX_THREADS: usize = 4096;
+/// Most bytes of a thread's name.
+pub(crate) const NAME: usize = 55;
 const MARK: u32 = 0x4c47_5448;
 /// Marks a thread whose record was given back while it still runs (late destructors).
 const LEAVING: *mut Thread = core::ptr::without_provenance_mut(1);
@@ -50,6 +52,10 @@ pub(crate) struct Thread {
     pub in_event: AtomicU32,
     /// Depth of real allocator calls: what they allocate belongs to the outer call.
     pub inside: u32,
+    /// Whether it is changing mappings: what its signal handlers map meanwhile is not counted.
+    pub in_step: bool,
+    /// Whether it has taken all locks for a fork.
+    pub forks: bool,
     /// Not 0 while the driver's own code runs: nothing new is counted.
     pub suppressed: u32,
     /// The frame at which stacks end (the driver's); 0: none.
@@ -64,8 +70,12 @@ pub(crate) struct Thread {
     pub id: u16,
     /// Events of a signal handler that came while `in_event`: site, bytes, blocks.
     pub pending: [(u32, i64, i64); PENDING],
-    pub pending_count: usize,
+    pub pending_count: AtomicUsize,
+    /// Whether these are being counted.
+    pub draining: bool,
     tid: u32,
+    /// What `pthread_self` gives.
+    handle: usize,
     in_use: AtomicU32,
     /// Rounds of destructors at the thread's end.
     rounds: u32,
@@ -150,18 +160,33 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Thread> {
     (0..KNOWN.load(Ordering::Acquire)).map(move |index| unsafe { &*threads.add(index) })
 }
 
-/// Gives the thread with this kernel id the name that the program has for it.
+/// Gives the thread with this kernel id the name that Python has for it.
 pub(crate) fn name_by_tid(tid: u32, text: &[u8]) {
+    if tid == sys::getpid() {
+        // The first thread is `main` in every program.
+        return;
+    }
+    if let Some(thread) = in_use(|thread| thread.tid == tid) {
+        name(thread, text);
+        thread.named = true;
+    }
+}
+
+/// Gives the thread with this handle the name that the program set, unless Python has another for it.
+pub(crate) fn name_by_handle(handle: usize, text: &[u8]) {
+    if let Some(thread) = in_use(|thread| thread.handle == handle && !thread.named) {
+        name(thread, text);
+    }
+}
+
+fn in_use(is_it: impl Fn(&Thread) -> bool) -> Option<&'static mut Thread> {
     let threads = THREADS.load(Ordering::Acquire);
-    for index in 1..KNOWN.load(Ordering::Acquire) {
+    (1..KNOWN.load(Ordering::Acquire)).find_map(|index| {
         // SAFETY: the index is below MAX_THREADS; the fields are written by a thread that registers, which shows
         // itself by `in_use` afterwards.
         let thread = unsafe { &mut *threads.add(index) };
-        if thread.in_use.load(Ordering::Acquire) == 1 && thread.tid == tid {
-            name(thread, text);
-            thread.named = true;
-        }
-    }
+        (thread.in_use.load(Ordering::Acquire) == 1 && is_it(thread)).then_some(thread)
+    })
 }
 
 /// Bytes of all threads' caches.
@@ -236,12 +261,16 @@ pub(crate) fn register(index: usize) -> Option<*mut Thread> {
         (*thread).id = index as u16;
         (*thread).record = record;
         (*thread).tid = if index == 0 { 0 } else { sys::gettid() };
+        (*thread).handle = if index == 0 { 0 } else { libc::pthread_self() as usize };
         (*thread).rounds = 0;
         (*thread).named = false;
         (*thread).inside = 0;
+        (*thread).in_step = false;
+        (*thread).forks = false;
         (*thread).suppressed = 0;
         (*thread).floor = 0;
-        (*thread).pending_count = 0;
+        (*thread).pending_count = AtomicUsize::new(0);
+        (*thread).draining = false;
         (*thread).mark = MARK;
         (*record).tid = (*thread).tid;
         (*record).used += 1;
@@ -257,8 +286,8 @@ pub(crate) fn register(index: usize) -> Option<*mut Thread> {
 
 /// Gives a thread its name in the capture. Called by the thread itself, or with the world stopped.
 pub(crate) fn name(thread: &Thread, name: &[u8]) {
-    let end = name.iter().position(|byte| *byte == 0).unwrap_or(name.len()).min(55);
-    let mut stored = [0u8; 56];
+    let end = name.iter().position(|byte| *byte == 0).unwrap_or(name.len()).min(NAME);
+    let mut stored = [0u8; NAME + 1];
     stored[..end].copy_from_slice(&name[..end]);
     // SAFETY: the record is mapped for the process's life.
     unsafe { (*thread.record).name = stored };
@@ -276,7 +305,8 @@ extern "C" fn leave(value: *mut libc::c_void) {
     if record.mark != MARK {
         return;
     }
-    const ROUNDS: u32 = 3;
+    // As many as the C library makes (`PTHREAD_DESTRUCTOR_ITERATIONS`).
+    const ROUNDS: u32 = 4;
     record.rounds += 1;
     if record.rounds < ROUNDS {
         // Other destructors may still run: come back in the next round.

@@ -55,7 +55,7 @@ pub(crate) fn reallocated(
     by: (Function, usize),
     real: impl FnOnce() -> usize,
 ) -> usize {
-    let taken = if old == 0 { None } else { shadow::take(old) };
+    let taken = if old == 0 { None } else { event::take(old) };
     let block = inside(real);
     if let Some(taken) = taken {
         let was_freed = size == 0 && matches!(by.0, Function::Realloc | Function::ReallocArray);

@@ -4,6 +4,7 @@ use core::ffi::c_int;
 
 use leakgate_capture::Function;
 
+use super::entry;
 use crate::{mapping, real};
 
 const FAILED: usize = usize::MAX;
@@ -87,19 +88,38 @@ pub(crate) unsafe extern "C" fn munmap(at: usize, length: usize) -> c_int {
     })
 }
 
-/// Linux `mremap`; the fifth argument counts only with `MREMAP_FIXED`.
-///
-/// # Safety
-/// As the C function's own.
-#[unsafe(no_mangle)]
-pub(crate) unsafe extern "C" fn mremap(at: usize, old: usize, new: usize, flags: c_int, to: usize) -> usize {
+entry!(
+    /// Linux `mremap`; the fifth argument counts only with `MREMAP_FIXED`.
+    mremap(at: usize, old: usize, new: usize, flags: c_int, to: usize) -> usize, "r9", "x5", on_mremap
+);
+entry!(
+    /// POSIX `mprotect`.
+    mprotect(at: usize, length: usize, protection: c_int) -> c_int, "rcx", "x3", on_mprotect
+);
+entry!(
+    /// `brk`, called by the program itself; the C library's own calls are not seen here.
+    brk(at: usize) -> c_int, "rsi", "x1", on_brk
+);
+entry!(
+    /// `sbrk`, likewise.
+    sbrk(increment: isize) -> usize, "rsi", "x1", on_sbrk
+);
+
+unsafe extern "C" fn on_mremap(
+    at: usize,
+    old: usize,
+    new: usize,
+    flags: c_int,
+    to: usize,
+    caller: usize,
+) -> usize {
     // SAFETY: the caller's own arguments.
     let remap = || unsafe { real::mremap(at, old, new, flags, to) };
     if mapping::is_inside() {
         return remap();
     }
     let function = mapping::step(|ranges| ranges.function_at(at)).map(|(function, _)| function);
-    let site = function.and_then(|function| mapping::site(function, 0));
+    let site = function.and_then(|function| mapping::site(function, caller));
     mapping::step(|ranges| {
         let result = remap();
         if result == FAILED {
@@ -114,58 +134,43 @@ pub(crate) unsafe extern "C" fn mremap(at: usize, old: usize, new: usize, flags:
     })
 }
 
-/// POSIX `mprotect`.
-///
-/// # Safety
-/// As the C function's own.
-#[unsafe(no_mangle)]
-pub(crate) unsafe extern "C" fn mprotect(at: usize, length: usize, protection: c_int) -> c_int {
+unsafe extern "C" fn on_mprotect(at: usize, length: usize, protection: c_int, caller: usize) -> c_int {
     // SAFETY: the caller's own arguments.
     let result = unsafe { real::mprotect(at, length, protection) };
     if result == 0 && protection & libc::PROT_WRITE != 0 && !mapping::is_inside() {
         let tracked = mapping::step(|ranges| ranges.is_reserved(at, length));
-        if let Some(site) = tracked.then(|| mapping::site(Function::MmapAnonymous, 0)).flatten() {
+        if let Some(site) = tracked.then(|| mapping::site(Function::MmapAnonymous, caller)).flatten() {
             mapping::step(|ranges| ranges.make_writable(at, length, site));
         }
     }
     result
 }
 
-/// `brk`, called by the program itself; the C library's own calls are not seen here.
-///
-/// # Safety
-/// As the C function's own.
-#[unsafe(no_mangle)]
-pub(crate) unsafe extern "C" fn brk(at: usize) -> c_int {
+unsafe extern "C" fn on_brk(at: usize, caller: usize) -> c_int {
     // SAFETY: asks only.
     let before = unsafe { real::sbrk(0) };
     // SAFETY: the caller's own argument.
     let result = unsafe { real::brk(at) };
     if result == 0 {
-        moved_break(before, at);
+        moved_break(before, at, caller);
     }
     result
 }
 
-/// `sbrk`, likewise.
-///
-/// # Safety
-/// As the C function's own.
-#[unsafe(no_mangle)]
-pub(crate) unsafe extern "C" fn sbrk(increment: isize) -> usize {
+unsafe extern "C" fn on_sbrk(increment: isize, caller: usize) -> usize {
     // SAFETY: the caller's own argument.
     let before = unsafe { real::sbrk(increment) };
     if before != FAILED {
-        moved_break(before, before.wrapping_add_signed(increment));
+        moved_break(before, before.wrapping_add_signed(increment), caller);
     }
     before
 }
 
-fn moved_break(before: usize, after: usize) {
+fn moved_break(before: usize, after: usize, caller: usize) {
     if before == after || mapping::is_inside() {
         return;
     }
-    let site = mapping::site(Function::Brk, 0);
+    let site = mapping::site(Function::Brk, caller);
     mapping::step(|ranges| {
         if after > before {
             ranges.add_bytes(before, after, Function::Brk, site);

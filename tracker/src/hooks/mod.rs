@@ -5,6 +5,7 @@
 pub(crate) mod call;
 mod heap;
 mod mappings;
+mod threads;
 
 /// Defines an exported function that calls `$target` with its own arguments and its return address as one more.
 ///

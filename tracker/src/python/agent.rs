@@ -6,7 +6,7 @@ use core::ptr::null_mut;
 use core::sync::atomic::{AtomicBool, Ordering};
 
 use super::api::{self, Object};
-use super::domains;
+use super::{domains, names};
 use crate::{checkpoint, start, thread};
 
 static REHOOKED: AtomicBool = AtomicBool::new(false);
@@ -99,7 +99,7 @@ extern "C" fn audit(event: *const c_char, _: Object, _: *mut c_void) -> c_int {
 }
 
 /// Runs `f` with this thread's allocations not counted.
-fn uncounted<T>(f: impl FnOnce() -> T) -> T {
+pub(super) fn uncounted<T>(f: impl FnOnce() -> T) -> T {
     with_suppressed(1, f)
 }
 
@@ -184,7 +184,7 @@ unsafe extern "C" fn freeze(_: Object, arguments: Object) -> Object {
 /// # Safety
 /// `arguments` must be a live tuple, with the GIL held.
 unsafe fn freeze_with(arguments: Object) -> Option<Object> {
-    api::name_threads();
+    names::of_all_threads();
     // SAFETY: see above; a missing or wrong item leaves an exception, which the caller passes on.
     unsafe {
         let item = api::PyTuple_GetItem()?;
@@ -208,7 +208,7 @@ unsafe extern "C" fn exit(_: Object, _: Object) -> Object {
     if collect().is_none() {
         api::clear_error();
     }
-    uncounted(api::name_threads);
+    uncounted(names::of_all_threads);
     checkpoint::take(KIND_EXIT, 0);
     none()
 }

@@ -5,7 +5,6 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 
 use super::domains::Allocator;
 use super::frames;
-use crate::thread;
 
 /// A borrowed or owned Python object.
 pub(super) type Object = *mut c_void;
@@ -45,6 +44,7 @@ functions! {
     PyMem_SetAllocator: fn(c_int, *mut Allocator) -> ();
     PyGILState_GetThisThreadState: fn() -> usize;
     _PyThreadState_UncheckedGet: fn() -> usize;
+    PyThreadState_GetUnchecked: fn() -> usize;
     PySys_AddAuditHook: fn(extern "C" fn(*const c_char, Object, *mut c_void) -> c_int, *mut c_void) -> c_int;
     PyImport_AddModule: fn(*const c_char) -> Object;
     PyImport_ImportModule: fn(*const c_char) -> Object;
@@ -157,51 +157,16 @@ pub(crate) fn top_frame() -> usize {
     frames::top()
 }
 
-/// Gives the threads of `threading` their names. With the GIL; errors are dropped.
-pub(crate) fn name_threads() {
-    if each_thread().is_none() {
-        clear_error();
-    }
-}
-
-fn each_thread() -> Option<()> {
-    // SAFETY: with the GIL, the functions take and give what their documentation says; the list is borrowed from only
-    // while it is held.
-    unsafe {
-        let threading = PyDict_GetItemString()?(PyImport_GetModuleDict()?(), c"threading".as_ptr());
-        if threading.is_null() {
-            return Some(());
-        }
-        let list = call_method(threading, c"enumerate")?;
-        for index in 0..PyList_Size()?(list) {
-            let each = PyList_GetItem()?(list, index);
-            if name_thread(each).is_none() {
-                clear_error();
-            }
-        }
-        release(list);
-    }
-    Some(())
-}
-
-/// # Safety
-/// `object` must be a live object, with the GIL held.
-unsafe fn name_thread(object: Object) -> Option<()> {
-    // SAFETY: see above.
-    unsafe {
-        let id = attribute(object, c"native_id")?;
-        let tid = PyLong_AsLong()?(id);
-        release(id);
-        let text = attribute(object, c"name")?;
-        let mut length = 0;
-        let data = PyUnicode_AsUTF8AndSize()?(text, &mut length);
-        if !data.is_null() {
-            let name = core::slice::from_raw_parts(data.cast::<u8>(), length as usize);
-            thread::name_by_tid(tid as u32, name);
-        }
-        release(text);
-    }
-    Some(())
+/// Whether the calling thread holds the GIL, so that the interpreter may be asked.
+pub(super) fn holds_gil() -> bool {
+    // Its name from 3.13 on, and before.
+    let Some(current) = PyThreadState_GetUnchecked().or(_PyThreadState_UncheckedGet()) else {
+        return false;
+    };
+    // SAFETY: reads one word; up to 3.11 it is the state that holds the GIL, later this thread's own if it does.
+    let state = unsafe { current() };
+    // SAFETY: pthread_self has no preconditions.
+    state != 0 && frames::thread_of(state) == unsafe { libc::pthread_self() } as usize
 }
 
 /// Calls a method without arguments; the new reference.

@@ -9,7 +9,7 @@ use crate::stack::MAX_DEPTH;
 use crate::table::mix;
 
 /// A frame as it stands in the interpreter: its code object and its position in it.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RawFrame {
     pub code: usize,
     pub position: usize,
@@ -128,7 +128,8 @@ pub(super) fn hash(floor: usize, seed: u64) -> u64 {
     let mut hash = seed;
     for raw in walk(floor).take(MAX_DEPTH) {
         let position = (raw.position as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let life = u64::from(generation(raw.code)) << 48;
+        // Multiplied, so that each bit tells in the lower half, from which the place in a table is taken.
+        let life = u64::from(generation(raw.code)).wrapping_mul(0xd6e8_feb8_6659_fd93);
         hash = mix(hash, (raw.code as u64).wrapping_add(position).wrapping_add(life));
     }
     hash
@@ -145,6 +146,22 @@ pub(super) fn collect(floor: usize, into: &mut [RawFrame]) -> (usize, bool) {
         depth += 1;
     }
     (depth, false)
+}
+
+/// The calling thread's innermost Python function and its first argument; 0 if it has none.
+pub(super) fn top_function() -> Option<(RawFrame, usize)> {
+    let mut frames = walk(0);
+    while frames.at != 0 && !frames.is_function(frames.at) {
+        // SAFETY: a frame of this thread's chain, laid out as its version's row says.
+        frames.at = unsafe { word(frames.at + frames.layout.frame_previous) };
+    }
+    let frame = frames.at;
+    if frame == 0 {
+        return None;
+    }
+    // SAFETY: as above.
+    let first = unsafe { word(frame + frames.layout.frame_locals) } & !frames.layout.code_tag;
+    Some((frames.read(frame), first))
 }
 
 /// The name of a code object, a Python string.

@@ -37,6 +37,8 @@ pub(crate) struct Layout {
     pub frame_previous: usize,
     pub frame_position: usize,
     pub position: Position,
+    /// In the frame: its local variables.
+    pub frame_locals: usize,
     /// The byte that tells who owns the frame; frames of owners of 3 and more are not Python functions.
     pub frame_owner: Option<usize>,
     pub code_filename: usize,
@@ -60,6 +62,7 @@ const FRAMES: Layout = Layout {
     frame_previous: 24,
     frame_position: 104,
     position: Position::Index(1),
+    frame_locals: 360,
     frame_owner: None,
     code_filename: 104,
     code_name: 112,
@@ -80,6 +83,7 @@ const INTERPRETER_FRAMES: Layout = Layout {
     frame_previous: 48,
     frame_position: 56,
     position: Position::Pointer,
+    frame_locals: 72,
     frame_owner: Some(69),
     code_filename: 112,
     code_name: 128,
@@ -108,7 +112,14 @@ const NEW_FRAMES: Layout = Layout {
 const LAYOUTS: &[Layout] = &[
     FRAMES,
     Layout { minor: 9, ..FRAMES },
-    Layout { minor: 10, frame_position: 96, position: Position::Index(2), lines: Lines::Table310, ..FRAMES },
+    Layout {
+        minor: 10,
+        frame_position: 96,
+        position: Position::Index(2),
+        frame_locals: 352,
+        lines: Lines::Table310,
+        ..FRAMES
+    },
     INTERPRETER_FRAMES,
     Layout {
         minor: 12,
@@ -119,10 +130,18 @@ const LAYOUTS: &[Layout] = &[
         ..NEW_FRAMES
     },
     NEW_FRAMES,
-    Layout { minor: 14, code_tag: 3, frame_owner: Some(74), code_instructions: 208, ..NEW_FRAMES },
+    Layout {
+        minor: 14,
+        code_tag: 3,
+        frame_locals: 80,
+        frame_owner: Some(74),
+        code_instructions: 208,
+        ..NEW_FRAMES
+    },
     Layout {
         minor: 15,
         code_tag: 3,
+        frame_locals: 80,
         frame_owner: Some(74),
         code_instructions: 208,
         state_thread: 176,

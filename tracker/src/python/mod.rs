@@ -6,6 +6,7 @@ mod domains;
 mod frames;
 mod layout;
 mod lines;
+mod names;
 mod text;
 
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -66,9 +67,17 @@ pub(crate) fn hash_stack(floor: usize, seed: u64) -> u64 {
     if ARMED.load(Ordering::Relaxed) { frames::hash(floor, seed) } else { seed }
 }
 
+/// Writes the name of the Python thread that the calling thread is about to start; its length, 0 if there is none.
+pub(crate) fn name_of_starting_thread(into: &mut [u8]) -> usize {
+    if !ARMED.load(Ordering::Relaxed) {
+        return 0;
+    }
+    agent::uncounted(|| names::of_starting_thread(into)).unwrap_or(0)
+}
+
 /// The number of deaths at a code object's address.
 #[inline(always)]
-fn generation(code: usize) -> u32 {
+pub(crate) fn generation(code: usize) -> u32 {
     GENERATION[code >> 4 & (GENERATIONS - 1)].load(Ordering::Relaxed)
 }
 

@@ -1,0 +1,136 @@
+//! The capture is complete whatever ends the process.
+
+use std::os::unix::process::ExitStatusExt;
+
+use crate::harness::{Program, amount, figures, of_function};
+use crate::python;
+
+#[test]
+fn whatever_ends_a_program_its_figures_stand() {
+    let program = Program::of("endings");
+    let ways = [
+        ("return", Ok(3)),
+        ("exit", Ok(3)),
+        ("_exit", Ok(3)),
+        ("quick_exit", Ok(3)),
+        ("raw", Ok(3)),
+        ("abort", Err(libc_signal("SIGABRT"))),
+        ("segv", Err(libc_signal("SIGSEGV"))),
+        ("kill", Err(libc_signal("SIGKILL"))),
+        ("term", Err(libc_signal("SIGTERM"))),
+    ];
+    for (way, ending) in ways {
+        let recording = program.run(&[way]).record();
+        let status = recording.output.status;
+        assert_eq!(status.code().ok_or(status.signal().unwrap_or(0)), ending, "{way}");
+        let profile = recording.first();
+        let reached_its_exit = ["return", "exit"].contains(&way);
+        assert_eq!(profile.process.ended, reached_its_exit, "{way}");
+        let (kept, freed) = (of_function(profile, "kept"), of_function(profile, "freed"));
+        assert_eq!((kept.end, kept.total), (amount(100_000, 100), amount(100_000, 100)), "{way}");
+        assert_eq!((freed.peak, freed.end), (amount(1_500_000, 300), amount(0, 0)), "{way}");
+        assert_eq!(freed.total, amount(1_500_000, 300), "{way}");
+        let at_exit = if reached_its_exit { amount(70, 1) } else { amount(0, 0) };
+        assert_eq!(of_function(profile, "at_exit").total, at_exit, "{way}");
+    }
+}
+
+fn libc_signal(name: &str) -> i32 {
+    name.parse::<nix::sys::signal::Signal>().unwrap() as i32
+}
+
+const ENDINGS: &str = r#"
+import ctypes, gc, os, resource, signal, sys
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+kept = []
+def work():
+    for _ in range(100): kept.append(bytes(2000))
+def over():
+    for _ in range(300): bytes(2000)
+over()
+work()
+ways = {
+    "return": lambda: None,
+    "exit": lambda: sys.exit(3),
+    "raise": lambda: 1 / 0,
+    "_exit": lambda: os._exit(3),
+    "abort": os.abort,
+    "segv": lambda: ctypes.string_at(0),
+    "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
+    "interrupt": lambda: os.kill(os.getpid(), signal.SIGINT),
+    "exec": lambda: os.execv("/bin/true", ["true"]),
+}
+ways[sys.argv[1]]()
+"#;
+
+#[test]
+fn whatever_ends_a_python_its_figures_stand() {
+    let ways = [
+        ("return", Ok(0)),
+        ("exit", Ok(3)),
+        ("raise", Ok(1)),
+        ("_exit", Ok(3)),
+        ("abort", Err(libc_signal("SIGABRT"))),
+        ("segv", Err(libc_signal("SIGSEGV"))),
+        ("kill", Err(libc_signal("SIGKILL"))),
+        ("interrupt", Err(libc_signal("SIGINT"))),
+        ("exec", Ok(0)),
+    ];
+    for python in python::all() {
+        for (way, ending) in ways {
+            let recording = python.run(&["-c", ENDINGS, way]).record();
+            let status = recording.output.status;
+            assert_eq!(status.code().ok_or(status.signal().unwrap_or(0)), ending, "{python}: {way}");
+            let of_python = recording.capture.processes.iter().find(|each| each.process.interpreter.is_some());
+            let profile = of_python.unwrap();
+            for (function, live) in [("work", 100), ("over", 0)] {
+                let made = figures(profile, |site| {
+                    let top = profile.frames_of(site.stack).next().map(python::place).unwrap_or_default();
+                    site.allocator.name == "PyObject_Calloc" && top.starts_with(&format!("{function} "))
+                });
+                let total = if function == "work" { 100 } else { 300 };
+                assert_eq!(made.end, amount(live * 2033, live), "{python}: {way}: {function}");
+                assert_eq!(made.total, amount(total * 2033, total), "{python}: {way}: {function}");
+            }
+        }
+    }
+}
+
+const ALLOCATES: &str = "\
+kept = []
+def work():
+    for _ in range(100): kept.append(bytes(300))
+work()
+";
+
+#[test]
+fn dev_mode_and_the_debug_allocator_are_recorded_or_it_is_said_that_they_are_not() {
+    let modes: [(&[&str], Option<&str>); 7] = [
+        (&["-X", "dev"], None),
+        (&["-Xdev", "-O"], None),
+        (&[], Some("debug")),
+        (&[], Some("malloc")),
+        (&[], Some("pymalloc")),
+        (&[], Some("malloc_debug")),
+        (&["-I", "-S", "-E", "-X", "dev"], None),
+    ];
+    for python in python::all() {
+        for (options, allocator) in modes {
+            let mut run = python.run(&[options, &["-c", ALLOCATES]].concat());
+            if let Some(allocator) = allocator {
+                run = run.env("PYTHONMALLOC", allocator);
+            }
+            let recording = run.record().ended_well();
+            let profile = recording.first();
+            let made = figures(profile, |site| {
+                let top = profile.frames_of(site.stack).next().map(python::place).unwrap_or_default();
+                site.allocator.name == "PyObject_Calloc" && top == "work <string>:3"
+            });
+            let said = profile.notes.iter().any(|note| note.contains("debug allocator was on"));
+            let expected = if said { amount(0, 0) } else { amount(100 * 333, 100) };
+            assert_eq!(made.end, expected, "{python}: {options:?} {allocator:?}: {:?}", profile.notes);
+            let hides = options.contains(&"-E");
+            assert_eq!(said, hides, "{python}: {options:?} {allocator:?}: {:?}", profile.notes);
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! The tracker's exactness: real programs that allocate amounts known by construction, recorded by the real program.
+//!
+//! Programs in C stand in `tests/programs`, and are compiled without optimisation: each function of theirs is a site
+//! that can be asked for by its name. Those in Python stand beside their tests.
+
+mod allocators;
+mod code;
+mod endings;
+mod harness;
+mod mappings;
+mod objects;
+mod peaks;
+mod processes;
+mod programs;
+mod python;
+mod signals;
+mod stacks;
+mod threads;

@@ -1,0 +1,109 @@
+//! Mappings by the kernel's rules, to the page.
+
+use leakgate::profile::model::{Amount, Domain, Profile};
+
+use crate::harness::{Figures, Program, Recording, amount, figures, of_domain};
+
+const PAGE: u64 = 4096;
+
+fn record(course: &[&str]) -> Recording {
+    Program::of("mappings").record(course)
+}
+
+/// Pages and mappings of a function that are there at the end, and all that there ever were.
+fn pages(profile: &Profile, function: &str, domain: Domain) -> [(u64, u64); 2] {
+    let Figures { end, total, .. } = of_domain(profile, function, domain);
+    [end, total].map(|Amount { bytes, blocks }| {
+        assert_eq!(bytes % PAGE, 0, "{function}");
+        (bytes / PAGE, blocks)
+    })
+}
+
+fn all_of(profile: &Profile, domain: Domain) -> Figures {
+    figures(profile, |site| site.allocator.domain == domain)
+}
+
+#[test]
+fn anonymous_mappings_count_whole_pages() {
+    let recording = record(&["anonymous"]);
+    let profile = recording.first();
+    assert_eq!(pages(profile, "map", Domain::Anonymous), [(11, 2), (31, 3)]);
+    assert_eq!(profile.totals.end, amount(11 * PAGE, 2));
+    assert_eq!(profile.totals.peak, amount(30 * PAGE, 2));
+}
+
+#[test]
+fn unmapping_a_part_leaves_the_rest_and_the_middle_makes_two() {
+    let recording = record(&["partial"]);
+    // 10..35 and 65..90 are left of 0..100.
+    assert_eq!(pages(recording.first(), "map", Domain::Anonymous), [(50, 2), (100, 1)]);
+}
+
+#[test]
+fn one_unmapping_takes_from_all_neighbours() {
+    let recording = record(&["across"]);
+    let profile = recording.first();
+    assert_eq!(pages(profile, "map_again", Domain::Anonymous), [(10, 2), (30, 3)]);
+    assert_eq!(pages(profile, "reserve", Domain::Reserved), [(0, 0), (30, 1)]);
+}
+
+#[test]
+fn a_fixed_mapping_takes_the_place_of_what_was_there() {
+    let recording = record(&["over"]);
+    let profile = recording.first();
+    assert_eq!(pages(profile, "map", Domain::Anonymous), [(0, 0), (32, 1)]);
+    // The last of five in 0..8 and 16..32, and the sixth in 8..16.
+    assert_eq!(pages(profile, "map_again", Domain::Anonymous), [(32, 3), (168, 6)]);
+    assert_eq!(profile.totals.peak, amount(32 * PAGE, profile.totals.peak.blocks));
+}
+
+#[test]
+fn reserved_space_is_memory_from_when_it_is_made_writable() {
+    let recording = record(&["reserved"]);
+    let profile = recording.first();
+    assert_eq!(pages(profile, "make_writable", Domain::Anonymous), [(80, 2), (80, 2)]);
+    let all = (16 << 30) / PAGE;
+    assert_eq!(pages(profile, "reserve", Domain::Reserved), [(all - 80, 2), (all, 1)]);
+    assert_eq!(profile.totals.end, amount(80 * PAGE, 2));
+}
+
+#[test]
+fn file_mappings_stand_apart() {
+    let program = Program::of("mappings");
+    let file = program.folder().join("file");
+    let recording = program.record(&["files", file.to_str().unwrap()]);
+    let profile = recording.first();
+    assert_eq!(pages(profile, "map_file", Domain::File), [(80, 2), (100, 3)]);
+    assert_eq!(all_of(profile, Domain::Anonymous).end, amount(7 * PAGE, 1));
+    assert_eq!(profile.totals.end, amount(7 * PAGE, 1));
+    assert_eq!(profile.totals.peak, amount(7 * PAGE, 1));
+}
+
+#[test]
+fn a_mapping_that_grows_moves_and_shrinks_is_counted_once() {
+    let recording = record(&["moving"]);
+    let profile = recording.first();
+    // What grew belongs to the site that made it grow; what shrank or only moved stays with its own.
+    assert_eq!(pages(profile, "remap", Domain::Anonymous)[0], (500, 1));
+    assert_eq!(pages(profile, "map", Domain::Anonymous)[0], (4, 1));
+    assert_eq!(pages(profile, "reserve", Domain::Reserved)[0], (4, 1));
+    assert_eq!(profile.totals.peak, amount(16384 * PAGE, 1));
+}
+
+#[test]
+fn system_calls_that_fail_change_nothing() {
+    let recording = record(&["failing"]);
+    let profile = recording.first();
+    assert_eq!(pages(profile, "map", Domain::Anonymous), [(10, 1), (10, 1)]);
+    assert_eq!(profile.totals.total, amount(10 * PAGE, 1));
+}
+
+#[test]
+fn the_break_counts_to_the_byte() {
+    let recording = record(&["break"]);
+    let profile = recording.first();
+    let grown = of_domain(profile, "grow_break", Domain::Anonymous);
+    assert_eq!(grown.end.bytes, 80_000);
+    assert_eq!(grown.total, amount(150_000, 2));
+    assert_eq!(profile.totals.peak, amount(150_000, 2));
+}

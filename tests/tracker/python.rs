@@ -1,0 +1,109 @@
+//! The CPythons to test with, and how a Python frame is written in an expectation.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use leakgate::profile::model::Frame;
+
+use crate::harness::Run;
+
+const MINORS: std::ops::RangeInclusive<u32> = 8..=13;
+
+/// An interpreter.
+#[derive(Debug, Clone)]
+pub(crate) struct Python {
+    pub(crate) path: PathBuf,
+    pub(crate) minor: u32,
+}
+
+impl fmt::Display for Python {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CPython 3.{} ({})", self.minor, self.path.display())
+    }
+}
+
+impl Python {
+    /// A run of it with these arguments.
+    pub(crate) fn run<T: AsRef<OsStr>>(&self, arguments: &[T]) -> Run {
+        let words = std::iter::once(self.path.as_os_str());
+        Run::of(words.chain(arguments.iter().map(AsRef::as_ref)))
+    }
+}
+
+impl Python {
+    /// Installs a package into a folder, for `PYTHONPATH`. The error tells why the package index could not be reached;
+    /// anything else that goes wrong fails the test.
+    pub(crate) fn install(&self, package: &str, folder: &Path) -> Result<(), String> {
+        let arguments =
+            ["-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-input", "--target"];
+        let mut command = std::process::Command::new(&self.path);
+        let output = command.args(arguments).arg(folder).arg(package).output().unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        let unreachable =
+            ["No module named pip", "Connection", "Max retries", "resolution", "No matching distribution"];
+        if output.status.success() {
+            return Ok(());
+        }
+        match errors.lines().find(|line| unreachable.iter().any(|reason| line.contains(reason))) {
+            Some(reason) => Err(reason.trim().to_owned()),
+            None => panic!("{self}: pip install {package}: {errors}"),
+        }
+    }
+}
+
+/// CPython 3.8 to 3.13, as far as they are installed, and the system's own. A missing version is told, and fails in CI.
+pub(crate) fn all() -> Vec<Python> {
+    let mut found: Vec<Python> =
+        MINORS.filter_map(|minor| Some(Python { path: find(minor)?, minor })).collect();
+    for minor in MINORS.filter(|minor| !found.iter().any(|python| python.minor == *minor)) {
+        assert!(std::env::var_os("CI").is_none(), "CPython 3.{minor} is missing");
+        eprintln!("skipped: CPython 3.{minor} is not installed");
+    }
+    let system = PathBuf::from("/usr/bin/python3");
+    match minor_of(&system) {
+        Some(minor) if MINORS.contains(&minor) => found.push(Python { path: system, minor }),
+        _ => eprintln!("skipped: there is no system Python of a known version"),
+    }
+    assert!(!found.is_empty(), "no CPython to test with");
+    found
+}
+
+/// One interpreter, where the version does not matter: the newest of them.
+pub(crate) fn newest() -> Python {
+    all().into_iter().max_by_key(|python| python.minor).unwrap()
+}
+
+fn find(minor: u32) -> Option<PathBuf> {
+    let prefix = format!("3.{minor}.");
+    let root = std::env::var_os("PYENV_ROOT").map(PathBuf::from);
+    let root = root.or_else(|| Some(std::env::home_dir()?.join(".pyenv")));
+    let mut installed: Vec<PathBuf> = root
+        .and_then(|root| std::fs::read_dir(root.join("versions")).ok())
+        .map(|versions| versions.flatten().map(|version| version.path()).collect())
+        .unwrap_or_default();
+    installed.sort();
+    let name = format!("python3.{minor}");
+    let is_wanted = |path: &&PathBuf| path.file_name().unwrap().to_string_lossy().starts_with(&prefix);
+    let of_pyenv = installed.iter().filter(is_wanted).map(|folder| folder.join("bin").join(&name));
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let on_path = std::env::split_paths(&path).map(|folder| folder.join(&name)).collect::<Vec<_>>();
+    // A shim of pyenv is there for versions that are not chosen, and fails.
+    of_pyenv.chain(on_path).find(|python| python.exists() && minor_of(python) == Some(minor))
+}
+
+fn minor_of(python: &Path) -> Option<u32> {
+    let ask = ["-I", "-S", "-c", "import sys; print(sys.version_info[1])"];
+    let output = std::process::Command::new(python).args(ask).output().ok()?;
+    String::from_utf8(output.stdout).ok()?.trim().parse().ok()
+}
+
+/// A Python frame as `function file:line`, the file without its folders; empty for another frame.
+pub(crate) fn place(frame: &Frame) -> String {
+    match frame {
+        Frame::Python { function, file, line } => {
+            format!("{function} {}:{line}", file.rsplit('/').next().unwrap_or_default())
+        }
+        _ => String::new(),
+    }
+}

@@ -1,0 +1,80 @@
+//! The names of threads: `pthread_create`, where Python has one for the new thread, and `pthread_setname_np`.
+//!
+//! The interpreter is asked in the starting thread: the new one cannot be asked while it allocates, and is gone from
+//! `threading` before its record ends.
+
+use core::ffi::{CStr, c_char, c_int, c_void};
+
+use crate::{python, real, thread};
+
+type Start = unsafe extern "C" fn(*mut c_void) -> *mut c_void;
+
+/// What a new thread is to do, and its name.
+struct Plan {
+    start: Start,
+    argument: *mut c_void,
+    name: [u8; thread::NAME],
+    length: usize,
+}
+
+/// POSIX `pthread_create`.
+///
+/// # Safety
+/// As the C function's own.
+#[unsafe(no_mangle)]
+pub(crate) unsafe extern "C" fn pthread_create(
+    handle: *mut c_void,
+    attributes: *const c_void,
+    start: Start,
+    argument: *mut c_void,
+) -> c_int {
+    // SAFETY: the caller's own arguments.
+    let unchanged = || unsafe { real::pthread_create(handle, attributes, start, argument) };
+    let mut name = [0; thread::NAME];
+    let length = if thread::is_ready() { python::name_of_starting_thread(&mut name) } else { 0 };
+    if length == 0 {
+        return unchanged();
+    }
+    // SAFETY: no preconditions. The real function, so that it counts as nobody's.
+    let plan = unsafe { real::malloc(size_of::<Plan>()) }.cast::<Plan>();
+    if plan.is_null() {
+        return unchanged();
+    }
+    // SAFETY: memory of that size, aligned as all of malloc's.
+    unsafe { plan.write(Plan { start, argument, name, length }) };
+    // SAFETY: the caller's own arguments, and a plan that the new thread frees.
+    let result = unsafe { real::pthread_create(handle, attributes, begin, plan.cast()) };
+    if result != 0 {
+        // SAFETY: there is no new thread; the plan is still ours.
+        unsafe { real::free(plan.cast()) };
+    }
+    result
+}
+
+unsafe extern "C" fn begin(plan: *mut c_void) -> *mut c_void {
+    // SAFETY: `pthread_create` above wrote it for this thread alone.
+    let Plan { start, argument, name, length } = unsafe { plan.cast::<Plan>().read() };
+    // SAFETY: it came from the real `malloc`, and is not used any more.
+    unsafe { real::free(plan) };
+    if let Some(thread) = thread::current() {
+        thread::name(thread, &name[..length]);
+        thread.named = true;
+    }
+    // SAFETY: what the program asked for.
+    unsafe { start(argument) }
+}
+
+/// GNU `pthread_setname_np`.
+///
+/// # Safety
+/// As the C function's own.
+#[unsafe(no_mangle)]
+pub(crate) unsafe extern "C" fn pthread_setname_np(handle: usize, name: *const c_char) -> c_int {
+    // SAFETY: the caller's own arguments.
+    let result = unsafe { real::pthread_setname_np(handle, name) };
+    if result == 0 && thread::is_ready() {
+        // SAFETY: the real function took it as a C string.
+        thread::name_by_handle(handle, unsafe { CStr::from_ptr(name) }.to_bytes());
+    }
+    result
+}
