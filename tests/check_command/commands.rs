@@ -131,13 +131,11 @@ fn until_says_whether_the_program_reached_its_own_exit() {
                  if 'deaf' in sys.argv: signal.signal(signal.SIGTERM, signal.SIG_IGN)\n\
                  while True: threading.Event().wait(60)\n";
     let project = Project::new(
-        "defaults: { until: 1 s }
-scenarios:
+        "scenarios:
   exits: { run: python wait.py exit, until: 1 s }
   dies: { run: python wait.py, until: 1 s }
   deaf: { run: python wait.py deaf, until: 1 s }
-"
-        .trim_start_matches("defaults: { until: 1 s }\n"),
+",
         "",
     );
     project.write("wait.py", waits);

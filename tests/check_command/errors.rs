@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use crate::project::{Project, without_other_holders};
+use crate::project::Project;
 
 const APP: &str = "\
 import os, sys, threading
@@ -197,8 +197,7 @@ fn a_command_that_reaches_the_memory_limit_is_a_finding_that_says_who_held_it() 
 fn what_a_function_does_to_its_process_does_not_spoil_its_figures() {
     let functions = ["closes_everything", "goes_elsewhere", "replaces_stdout", "forks"];
     let project = calling(&functions, ", budgets: { growth: 0, threads: 0, blocks: 0 }");
-    let checked = project.check();
-    assert_snapshot!(without_other_holders(&checked.whole()), @r#"
+    assert_snapshot!(project.check().whole(), @r#"
     leakgate [version] · leakgate.yaml · python python3 (CPython [version]) · 5 scenarios
 
     pass  closes_everything  [time]  growth 0 B   threads 0   blocks 0
