@@ -15,3 +15,4 @@ mod python;
 mod signals;
 mod stacks;
 mod threads;
+mod transparent;

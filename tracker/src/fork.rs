@@ -1,11 +1,12 @@
-//! A forked child gets a file of its own before it records anything, and never writes into its parent's.
+//! A forked child gets a file of its own before it records anything, and never writes into its parent's, but for the
+//! note that it could not have one.
 //!
 //! The child is recognised by a word that the kernel wipes at a fork, whichever way the fork was made; a `vfork`
 //! child shares the parent's memory, sees the word, and counts as the parent until it executes.
 
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 
-use leakgate_capture::{MAX_SITES, Section, SiteRecord};
+use leakgate_capture::{MAX_SITES, NOTE_CHILD, Section, SiteRecord};
 
 use crate::intern::INTERNER;
 use crate::{capture, checkpoint, event, mapping, modules, python, shadow, start, sys};
@@ -84,6 +85,8 @@ pub(crate) fn begin_child() -> Option<()> {
     let made = start::child_path(capture::move_to).is_some();
     mark();
     if !made {
+        // The only word that a child ever writes into its parent's file.
+        capture::note(NOTE_CHILD);
         LOST.store(true, Ordering::Release);
         return None;
     }
