@@ -5,6 +5,7 @@
 
 mod allocators;
 mod code;
+mod damage;
 mod endings;
 mod harness;
 mod mappings;
