@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{call, run};
+use crate::commands::{call, check, run, view};
 use crate::exit::Exit;
 use crate::scenario::executable::ExecutableError;
 use crate::scenario::signals;
@@ -23,8 +23,10 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Check(check::Args),
     Run(run::Args),
     Call(call::Args),
+    View(view::ViewArgs),
 }
 
 /// Runs the program; the only caller is `main`.
@@ -48,8 +50,10 @@ pub fn main() -> ExitCode {
 impl Command {
     fn run(&self, out: &mut dyn Write, messages: &mut dyn Write) -> anyhow::Result<Exit> {
         match self {
+            Command::Check(args) => check::run(args, out, messages),
             Command::Run(args) => run::run(args, messages),
             Command::Call(args) => call::run(args, out, messages),
+            Command::View(args) => view::run(args, out),
         }
     }
 
@@ -66,7 +70,7 @@ impl Command {
                 Some(_) => Exit::NotExecutable,
                 None => Exit::RunFailed,
             },
-            Command::Call(_) => Exit::BadInput,
+            Command::Check(_) | Command::Call(_) | Command::View(_) => Exit::BadInput,
         }
     }
 }

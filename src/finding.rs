@@ -1,6 +1,6 @@
 //! A broken budget or rule, with its place and its evidence: the currency between gate and reports.
 
-use crate::units::Bytes;
+use crate::units::{Bytes, grouped};
 
 /// How much a finding weighs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,11 +24,15 @@ pub struct Finding {
     pub scenario: String,
     /// The line that holds most of the memory, where one is known.
     pub place: Option<Place>,
-    /// Who held the memory, largest first.
+    /// Who held the memory, largest first; at most five.
     pub holders: Vec<Holder>,
+    /// How many more held a part of it and are not listed.
+    pub more_holders: u64,
+    /// What backs the finding, in sentences without a full stop: the rate, its projection, what one iteration leaves.
+    pub evidence: Vec<String>,
     /// Measured figure and limit, in the budget's own unit.
     pub figure: Option<Figure>,
-    /// The figure after each iteration (growth), for the sparkline and the reader's own check.
+    /// Live bytes at the start and after each judged iteration (growth), for the sparkline and the reader's own check.
     pub series: Vec<u64>,
     /// How to go on, one or two sentences.
     pub help: String,
@@ -41,9 +45,9 @@ pub struct Finding {
 pub struct Place {
     /// Path as the interpreter has it, relative to the working directory where it is below it.
     pub file: String,
-    /// Line number, from 1.
+    /// Line number, from 1; 0 where only the library is known (`file` is its name then).
     pub line: u32,
-    /// Function.
+    /// Function, or the library's symbol; may be empty.
     pub function: String,
 }
 
@@ -56,6 +60,10 @@ pub struct Holder {
     pub blocks: u64,
     /// The allocating stack, innermost first, at most 8 frames: places with words for frames without a line.
     pub stack: Vec<String>,
+    /// How many frames of the stack are not listed.
+    pub more_frames: u64,
+    /// The line that a reader should look at first.
+    pub place: Option<Place>,
     /// Kind of memory: `Python objects`, `native heap` …
     pub domain: String,
 }
@@ -67,8 +75,8 @@ pub struct Figure {
     pub name: String,
     /// What was measured; bytes or a count.
     pub measured: i64,
-    /// The limit, inclusive.
-    pub limit: i64,
+    /// The limit, inclusive; `None` for a figure that has none (only a warning, or no budget).
+    pub limit: Option<i64>,
     /// Whether `measured` is in bytes (else a count).
     pub unit: Unit,
 }
@@ -82,4 +90,28 @@ pub enum Unit {
     BytesPerIteration,
     /// Blocks, descriptors, threads.
     Count,
+}
+
+impl Unit {
+    /// The quantity as people read it: `96.2 MiB`, `-512 B`, `1,024`.
+    pub fn show(self, quantity: i64) -> String {
+        let sign = if quantity < 0 { "-" } else { "" };
+        let amount = quantity.unsigned_abs();
+        match self {
+            Unit::Bytes | Unit::BytesPerIteration => format!("{sign}{}", Bytes(amount)),
+            Unit::Count => format!("{sign}{}", grouped(amount)),
+        }
+    }
+}
+
+impl std::fmt::Display for Place {
+    /// `shop/quotes.py:14 in remember`, or `in libfoo.so (make_rows)` where no line is known.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (self.line, self.function.as_str()) {
+            (0, "") => write!(f, "in {}", self.file),
+            (0, symbol) => write!(f, "in {} ({symbol})", self.file),
+            (line, "") => write!(f, "{}:{line}", self.file),
+            (line, function) => write!(f, "{}:{line} in {function}", self.file),
+        }
+    }
 }

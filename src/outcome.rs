@@ -13,6 +13,8 @@ pub struct Outcome {
     pub python: String,
     /// One result a scenario, in the order of the configuration.
     pub scenarios: Vec<ScenarioResult>,
+    /// Milliseconds since the Unix epoch at which the check began.
+    pub started_ms: u64,
     /// Wall time of everything.
     pub elapsed: Duration,
     /// Where captures and reports are, as the user would type it.
@@ -36,6 +38,8 @@ pub struct ScenarioResult {
     pub findings: Vec<Finding>,
     /// Every budget that was judged, in the order of the configuration (broken ones included).
     pub budgets: Vec<JudgedBudget>,
+    /// Keys of budgets that were asked for and could not be judged: the scenario ended too early, or in an error.
+    pub not_judged: Vec<String>,
     /// Figures that are reported without a budget: name, and the value as printed.
     pub figures: Vec<Figure>,
     /// Why the scenario could not be judged, for `Verdict::Error`: a sentence, then details (a traceback, the last output).
@@ -84,4 +88,27 @@ pub struct ScenarioError {
     pub title: String,
     /// A traceback or the end of the output; may be empty.
     pub details: String,
+}
+
+impl Outcome {
+    /// The verdict on everything, worst first: an error hides no failure's report, but it decides the exit code.
+    /// Nothing run is an error, never a pass.
+    pub fn verdict(&self) -> Verdict {
+        if self.scenarios.is_empty() || self.count(Verdict::Error) > 0 {
+            return Verdict::Error;
+        }
+        if self.count(Verdict::Fail) > 0 { Verdict::Fail } else { Verdict::Pass }
+    }
+
+    /// How many scenarios have this verdict.
+    pub fn count(&self, verdict: Verdict) -> usize {
+        self.scenarios.iter().filter(|scenario| scenario.verdict == verdict).count()
+    }
+}
+
+impl ScenarioResult {
+    /// Whether it passed with a warning.
+    pub fn warned(&self) -> bool {
+        self.verdict == Verdict::Pass && !self.findings.is_empty()
+    }
 }

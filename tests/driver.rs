@@ -1,6 +1,9 @@
 //! The Python driver on every supported CPython, against a tracker that only writes down what it is asked.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -29,6 +32,7 @@ def call(function, args, kwargs):
         _note("call " + name)
     return function(*args, **kwargs)
 def checkpoint(kind, iteration):
+    if kind == 2 and os.environ.get("TELL_RETAINED"): print("retained", flush=True)
     _note("checkpoint %d %d" % (kind, iteration))
     return (1000 * kind + iteration, 10 * kind + iteration, 5000)
 "#;
@@ -37,6 +41,9 @@ const PROGRAM: &str = r#"
 import os, sys
 KEPT = []
 def nothing(): pass
+class Result:
+    def __del__(self): print("dropped")
+def makes(): return Result()
 def positional(a, b): assert (a, b) == (1, "é\u2028\U0001F600\\\"\n"), (a, b)
 def keyword(*, on, off, none, deep): assert (on, off, none, deep) == (True, False, None, {"a": [1.5, -2]}), deep
 def fresh(rows): rows.append(1); assert rows == [1], rows
@@ -94,22 +101,35 @@ struct Python {
 /// Every interpreter that is there. One that is not is a visible skip here and a failure in CI.
 fn pythons() -> Vec<Python> {
     let mut found = Vec::new();
-    let root = std::env::var_os("PYENV_ROOT").map(PathBuf::from);
-    let root = root.or_else(|| std::env::home_dir().map(|home| home.join(".pyenv"))).unwrap();
-    let installed: Vec<PathBuf> = std::fs::read_dir(root.join("versions"))
-        .map(|entries| entries.filter_map(Result::ok).map(|entry| entry.path()).collect())
-        .unwrap_or_default();
     for minor in MINORS {
-        let prefix = format!("3.{minor}.");
-        let is_wanted = |path: &&PathBuf| path.file_name().unwrap().to_string_lossy().starts_with(&prefix);
-        match installed.iter().find(is_wanted) {
-            Some(folder) => found.push(Python { minor, path: folder.join("bin/python") }),
+        match find(minor) {
+            Some(path) => found.push(Python { minor, path }),
             None if std::env::var_os("CI").is_some() => panic!("CPython 3.{minor} is missing"),
-            None => eprintln!("skipped: CPython 3.{minor} is not installed"),
+            None => skip(minor),
         }
     }
     assert!(!found.is_empty(), "no CPython to test with");
     found
+}
+
+/// Of pyenv, else on `PATH`. A shim of pyenv is there for versions that are not chosen, and fails.
+fn find(minor: u32) -> Option<PathBuf> {
+    let root = std::env::var_os("PYENV_ROOT").map(PathBuf::from);
+    let root = root.or_else(|| Some(std::env::home_dir()?.join(".pyenv")));
+    let prefix = format!("3.{minor}.");
+    let is_wanted = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().starts_with(&prefix);
+    let installed = root.and_then(|root| std::fs::read_dir(root.join("versions")).ok());
+    let installed = installed.into_iter().flatten().flatten().map(|version| version.path()).filter(is_wanted);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let on_path = std::env::split_paths(&path).map(|folder| folder.join(format!("python3.{minor}")));
+    let works =
+        |python: &PathBuf| Command::new(python).arg("-V").output().is_ok_and(|it| it.status.success());
+    installed.map(|folder| folder.join("bin/python")).chain(on_path).find(works)
+}
+
+fn skip(minor: u32) {
+    let mut errors = std::io::stderr();
+    writeln!(errors, "skipped: CPython 3.{minor} is not installed").unwrap();
 }
 
 struct Run {
@@ -134,7 +154,7 @@ impl Run {
 fn call(function: &str) -> Call {
     Call {
         python: PathBuf::new(),
-        target: format!("program:{function}"),
+        target: format!("program:{function}").parse().unwrap(),
         arguments: Value::Null,
         setup: None,
         teardown: None,
@@ -163,6 +183,7 @@ fn start(python: &Python, call: &Call, folder: &Path, modules: &Path) -> Run {
         .current_dir(folder.join("project"))
         .env("PYTHONPATH", modules)
         .env("PYTHONDONTWRITEBYTECODE", "1")
+        .envs((call.result == KeepResult::Keep).then_some(("TELL_RETAINED", "1")))
         .output()
         .unwrap();
     let calls = std::fs::read_to_string(modules.join("calls.txt")).unwrap_or_default();
@@ -174,8 +195,8 @@ fn the_protocol_is_the_same_on_every_version() {
     for python in pythons() {
         let minor = python.minor;
         let mut call = call("nothing");
-        call.setup = Some("program:warm".to_owned());
-        call.teardown = Some("program:cool".to_owned());
+        call.setup = Some("program:warm".parse().unwrap());
+        call.teardown = Some("program:cool".parse().unwrap());
         let run = run(&python, &call);
         let report = run.succeeded(&format!("3.{minor}"));
         let iteration = ["call eval", "call nothing", "call collect"];
@@ -197,6 +218,22 @@ fn the_protocol_is_the_same_on_every_version() {
         assert_eq!(live, [1001, 1002, 1003]);
         assert_eq!(report.left.unwrap().fds(), start.fds(), "3.{minor}");
         assert_eq!(report.left.unwrap().threads(), Some(1), "3.{minor}");
+    }
+}
+
+#[test]
+fn a_kept_result_is_held_while_retained_is_frozen_and_gone_before_the_iteration_is() {
+    for python in pythons() {
+        let call = Call { result: KeepResult::Keep, warmup: 0, ..call("makes") };
+        let run = run(&python, &call);
+        run.succeeded(&format!("3.{}", python.minor));
+        let seen: Vec<&str> =
+            run.calls.iter().map(String::as_str).filter(|call| call.contains("point")).collect();
+        assert_eq!(
+            seen,
+            ["checkpoint 0 0", "checkpoint 1 1", "checkpoint 2 2", "checkpoint 1 2", "checkpoint 3 2"]
+        );
+        assert_eq!(run.output.stdout, b"dropped\nretained\ndropped\n", "3.{}", python.minor);
     }
 }
 
@@ -289,21 +326,21 @@ fn what_the_function_raises_is_reported_with_its_phase_and_without_the_drivers_f
 #[test]
 fn each_phase_is_named_when_it_fails() {
     let with = |setup: Option<&str>, teardown: Option<&str>| Call {
-        setup: setup.map(str::to_owned),
-        teardown: teardown.map(str::to_owned),
+        setup: setup.map(|target| target.parse().unwrap()),
+        teardown: teardown.map(|target| target.parse().unwrap()),
         ..call("nothing")
     };
     let cases = BTreeMap::from([
         ("setup", with(Some("program:fails"), None)),
         ("teardown", with(None, Some("program:fails"))),
-        ("import", Call { target: "program:not_there".to_owned(), ..call("nothing") }),
+        ("import", Call { target: "program:not_there".parse().unwrap(), ..call("nothing") }),
     ]);
     for python in pythons() {
         for (phase, call) in &cases {
             let error = run(&python, call).report().error.clone().unwrap();
             assert_eq!(error.phase, *phase, "3.{}", python.minor);
         }
-        let missing = run(&python, &Call { target: "no_such.module:f".to_owned(), ..call("nothing") });
+        let missing = run(&python, &Call { target: "no_such.module:f".parse().unwrap(), ..call("nothing") });
         let error = missing.report().error.clone().unwrap();
         assert_eq!((error.phase.as_str(), error.class.as_str()), ("import", "ModuleNotFoundError"));
     }

@@ -1,16 +1,19 @@
 //! Scenarios with real processes: how they end, what is kept of them, and what is cleaned up.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use leakgate::gate::measurement::Measurement;
 use leakgate::scenario::memory_limit::MemoryLimit;
-use leakgate::scenario::plan::{Command, Plan, Work};
+use leakgate::scenario::plan::{Call, Command, KeepResult, Plan, Work};
 use leakgate::scenario::signals::Signals;
 use leakgate::scenario::watch::End;
-use leakgate::scenario::{Failure, ScenarioRun, run_scenario};
+use leakgate::scenario::{Failure, ScenarioRun, measure, run_scenario};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 use tempfile::TempDir;
@@ -56,6 +59,17 @@ impl Place {
         self.run(&self.plan(&["sh", "-c", script])).unwrap()
     }
 
+    /// Removes the library that was left for a process that outlived the scenario.
+    fn remove_library(&self) {
+        let settings = format!("capture={}\n", self.capture().display());
+        for entry in fs::read_dir(std::env::temp_dir()).unwrap() {
+            let folder = entry.unwrap().path();
+            if fs::read_to_string(folder.join("settings")).is_ok_and(|text| text == settings) {
+                fs::remove_dir_all(folder).unwrap();
+            }
+        }
+    }
+
     /// A pipe that the scenario's processes hold open for writing: reading it ends when the last of them has.
     fn lifeline(&self) -> File {
         let path = self.cwd().join("lifeline");
@@ -72,6 +86,86 @@ fn text(path: &Path) -> String {
 fn until(plan: Plan, time: Duration) -> Plan {
     let Work::Run(command) = plan.work else { panic!("not a command") };
     Plan { work: Work::Run(Command { until: Some(time), ..command }), ..plan }
+}
+
+/// A call of `function` of this module, with `source` as the module.
+fn call(place: &Place, source: &str, function: &str) -> (Plan, Call) {
+    fs::write(place.cwd().join("shop.py"), source).unwrap();
+    let variables = leakgate::scenario::environment::inherited(&[]);
+    let python = leakgate::scenario::python::choose(None, &place.cwd(), &variables).unwrap();
+    let call = Call {
+        python: python.path,
+        target: format!("shop:{function}").parse().unwrap(),
+        arguments: serde_json::Value::Null,
+        setup: None,
+        teardown: None,
+        result: KeepResult::Drop,
+        warmup: 3,
+        iterations: 10,
+    };
+    (place.plan(&[]), call)
+}
+
+/// Runs the call and measures its process.
+fn measured(place: &Place, (plan, call): (Plan, Call)) -> Measurement {
+    let run = place.run(&Plan { work: Work::Call(call), ..plan }).unwrap();
+    assert_eq!(run.failure, None);
+    let capture = leakgate::profile::load::capture(&place.capture()).unwrap();
+    let profile = capture.processes.iter().find(|profile| profile.process.pid == run.root_pid).unwrap();
+    measure(&run, profile.clone()).unwrap()
+}
+
+#[test]
+fn a_call_that_keeps_a_block_of_known_size_grows_by_exactly_that() {
+    let place = Place::new();
+    // A bytes object of n characters takes n + 33 bytes.
+    let source = "KEPT = []\nSLOTS = [None] * 100\n\
+        def quote():\n    SLOTS[SLOTS.index(None)] = bytes(1000)\n";
+    let measurement = measured(&place, call(&place, source, "quote"));
+    let live: Vec<u64> = measurement.iterations.iter().map(|iteration| iteration.live_bytes).collect();
+    let start = measurement.start.unwrap().live_bytes;
+    assert_eq!(live, (1..=10).map(|number| start + number * 1033).collect::<Vec<_>>());
+    assert_eq!((measurement.blocks, measurement.left), (10, Some(10 * 1033)));
+    assert_eq!((measurement.fds, measurement.threads), (Some(0), Some(0)));
+}
+
+#[test]
+fn a_kept_result_is_retained_and_not_left_and_no_growth() {
+    let place = Place::new();
+    let (plan, mut load) = call(&place, "def load(): return bytes(1 << 20)", "load");
+    load.result = KeepResult::Keep;
+    let measurement = measured(&place, (plan, load));
+    let start = measurement.start.unwrap().live_bytes;
+    assert_eq!(measurement.retained, start + (1 << 20) + 33);
+    assert_eq!((measurement.left, measurement.blocks), (Some(0), 0));
+    assert!(measurement.iterations.iter().all(|iteration| iteration.live_bytes == start));
+    let added = measurement.peak_added.unwrap();
+    assert!(((1 << 20) + 33..(1 << 20) + 4096).contains(&added), "{added}");
+}
+
+#[test]
+fn what_a_function_raises_is_the_failure_with_its_traceback() {
+    let place = Place::new();
+    let (plan, call) = call(&place, "def quote():\n    raise ValueError('no such model')\n", "quote");
+    let run = place.run(&Plan { work: Work::Call(call), ..plan }).unwrap();
+    let failure = run.failure.unwrap();
+    assert_eq!(failure.title, "the function raised ValueError: no such model (iteration 1)");
+    assert!(
+        failure.details.starts_with("Traceback (most recent call last):\n  File "),
+        "{}",
+        failure.details
+    );
+    assert!(failure.details.contains("shop.py\", line 2, in quote\n"), "{}", failure.details);
+}
+
+#[test]
+fn a_process_that_ends_inside_the_function_is_a_failure() {
+    let place = Place::new();
+    let (plan, call) =
+        call(&place, "import os\ndef quote():\n    print('bye', flush=True); os._exit(5)\n", "quote");
+    let failure = place.run(&Plan { work: Work::Call(call), ..plan }).unwrap().failure.unwrap();
+    assert_eq!(failure.title, "the process ended with exit code 5 before the function's work was done");
+    assert_eq!(failure.details, "the end of its output:\nbye");
 }
 
 /// Ends when nobody has the pipe open for writing any more. Hangs, and fails by its own time limit, if someone has.
@@ -145,6 +239,7 @@ fn a_process_that_left_the_group_and_holds_the_output_open_does_not_block() {
     assert_eq!(text(&place.capture().join("stdout.txt")), "done\n");
     assert!(run.notes.iter().any(|note| note.contains("still runs")), "{:?}", run.notes);
     drop(fs::OpenOptions::new().write(true).open(place.cwd().join("gate")).unwrap());
+    place.remove_library();
 }
 
 #[test]
@@ -187,7 +282,8 @@ fn at_the_memory_limit_the_scenario_is_ended_and_that_is_no_failure() {
     let run = place.run(&plan).unwrap();
     assert_eq!(run.end, End::MemoryLimit);
     assert_eq!((run.memory_limit_reached, run.failure), (Some(LIMIT), None));
-    assert!(run.max_rss >= LIMIT);
+    let capture = leakgate::profile::load::capture(&place.capture()).unwrap();
+    assert!(capture.main().unwrap().totals.peak.bytes >= LIMIT);
 }
 
 #[test]

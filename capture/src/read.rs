@@ -145,11 +145,22 @@ impl File {
     }
 }
 
+/// How many bytes of a file its header counts; the rest was reserved ahead. `None`: it is not a capture.
+pub fn used_bytes(bytes: &[u8]) -> Option<usize> {
+    let chunks = u32_at(bytes, 80)? as usize;
+    (bytes.get(..8)? == MAGIC && u32_at(bytes, 8)? == VERSION && chunks <= MAX_CHUNKS)
+        .then(|| chunks.max(2) * CHUNK)
+}
+
 /// Decodes a file.
 ///
 /// # Errors
 /// See [`ReadError`].
 pub fn file(bytes: &[u8]) -> Result<File, ReadError> {
+    // The magic is written last of the header's first fields: a process killed before that left zeros.
+    if bytes.iter().take(8).all(|byte| *byte == 0) {
+        return Err(ReadError::NotStarted);
+    }
     if bytes.get(..8) != Some(&MAGIC) {
         return Err(ReadError::NotACapture);
     }

@@ -4,17 +4,18 @@ use std::ffi::OsStr;
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::Path;
+use std::str::FromStr;
 
 use anyhow::{Context, anyhow};
 
 use super::run::default_place;
 use super::summary;
+use crate::config::CallTarget;
 use crate::exit::Exit;
 use crate::gate::measurement::Measurement;
 use crate::outcome::ScenarioError;
 use crate::profile::{Capture, load};
 use crate::scenario::drive::{Failure, ScenarioRun};
-use crate::scenario::driver::is_target;
 use crate::scenario::memory_limit::MemoryLimit;
 use crate::scenario::plan::{Call, KeepResult, Plan, Work};
 use crate::scenario::signals::{ENDING, Signals};
@@ -25,8 +26,8 @@ use crate::units::{Bytes, grouped};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// `module:function`, as in `shop.model:load`
-    #[arg(value_name = "MODULE:FUNCTION", value_parser = target)]
-    target: String,
+    #[arg(value_name = "MODULE:FUNCTION", value_parser = CallTarget::from_str)]
+    target: CallTarget,
     /// Arguments: a JSON object gives keywords, an array positions
     #[arg(long, value_name = "JSON", value_parser = arguments)]
     with: Option<serde_json::Value>,
@@ -48,8 +49,7 @@ pub fn run(args: &Args, out: &mut dyn Write, messages: &mut dyn Write) -> anyhow
     let python = python::choose(args.python.as_deref().map(OsStr::new), &cwd, &variables)?;
     writeln!(out, "call {} with {}", args.target, python.describe())?;
     let plan = plan_of(args, python.path, &cwd);
-    let name = args.target.replace(':', ".");
-    let (folder, shown) = default_place(&cwd, &name)?;
+    let (folder, shown) = default_place(&cwd, &args.target.folder_name())?;
     let mut signals = Signals::listen(&ENDING).context("failed to listen to signals")?;
     let run = match run_scenario(&plan, &folder, &mut signals) {
         Err(Failure::Interrupted(number)) => return Ok(Exit::Signal(number)),
@@ -70,10 +70,6 @@ pub fn run(args: &Args, out: &mut dyn Write, messages: &mut dyn Write) -> anyhow
         return Ok(Exit::ScenarioError);
     }
     Ok(Exit::Passed)
-}
-
-fn target(text: &str) -> Result<String, String> {
-    if is_target(text) { Ok(text.to_owned()) } else { Err("expected `module:function`".to_owned()) }
 }
 
 fn arguments(text: &str) -> Result<serde_json::Value, String> {

@@ -1,6 +1,8 @@
 //! One file a subcommand.
 
 pub mod call;
+pub mod check;
 mod progress;
 pub mod run;
 mod summary;
+pub mod view;

@@ -79,7 +79,7 @@ fn record(
 ) -> anyhow::Result<(Watched, Option<String>)> {
     let failed = || format!("failed to record into `{}`", folder.display());
     let mut signals = Signals::listen(&PASSED_ON).context("failed to listen to signals")?;
-    let mut recording = Recording::begin(launch, folder).with_context(failed)?;
+    let mut recording = Recording::begin(launch, None, folder).with_context(failed)?;
     let running =
         launch.transparent().with_context(|| format!("failed to start `{}`", launch.program.display()))?;
     signals.tell_origins().context("failed to listen to signals")?;

@@ -1,6 +1,6 @@
 //! The five lines at the end of a recording.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::io::{self, Write};
 
 use crate::profile::{Capture, Frame, Profile};
@@ -23,7 +23,11 @@ pub(super) fn write(out: &mut dyn Write, capture: &Capture, path: &str) -> io::R
     let (count, total) = (grouped(totals.total.blocks), Bytes(totals.total.bytes));
     writeln!(out, "leakgate: allocated  {count} blocks, {total} in all")?;
     writeln!(out, "leakgate: processes  {}{}", capture.processes.len(), which(capture, profile))?;
-    writeln!(out, "leakgate: capture    {path}   look: leakgate view tree {}", shell_word(path))
+    writeln!(out, "leakgate: capture    {path}   look: leakgate view tree {}", shell_word(path))?;
+    for note in capture.notes.iter().chain(&profile.notes) {
+        writeln!(out, "leakgate: note       {}", plain(note))?;
+    }
+    Ok(())
 }
 
 /// Which of several processes the other lines are about.
@@ -31,19 +35,22 @@ fn which(capture: &Capture, profile: &Profile) -> String {
     if capture.processes.len() < 2 {
         return String::new();
     }
-    format!(" (the figures are those of pid {}, which has the highest peak)", profile.process.pid)
+    let (name, pid) = (one_line(&profile.process.name()), profile.process.pid);
+    format!(" (the figures are those with the highest peak: {name}, pid {pid})")
 }
 
 /// The place that held most at the peak, and how much. Equals are told apart by name, so the answer is always the same.
 fn biggest_place(profile: &Profile) -> Option<(String, u64)> {
-    let mut places: BTreeMap<String, u64> = BTreeMap::new();
+    let mut held: HashMap<&Frame, u64> = HashMap::new();
     for site in profile.sites.iter().filter(|site| site.allocator.domain.counts() && site.peak.bytes > 0) {
         let python = profile.frames_of(site.stack).find(|frame| matches!(frame, Frame::Python { .. }));
         if let Some(frame) = python.or_else(|| profile.frames_of(site.stack).next()) {
-            *places.entry(name(frame)).or_default() += site.peak.bytes;
+            *held.entry(frame).or_default() += site.peak.bytes;
         }
     }
-    places.into_iter().rev().max_by_key(|(_, bytes)| *bytes)
+    let most = held.values().copied().max()?;
+    let names = held.into_iter().filter(|(_, bytes)| *bytes == most).map(|(frame, _)| name(frame));
+    names.min().map(|name| (name, most))
 }
 
 fn name(frame: &Frame) -> String {
@@ -53,7 +60,11 @@ fn name(frame: &Frame) -> String {
         Frame::Native { module, symbol, .. } => format!("{symbol} in {module}"),
         Frame::Note(note) => note.clone(),
     };
-    plain(&name).replace(['\n', '\t'], " ").chars().take(LONGEST_PLACE).collect()
+    one_line(&name)
+}
+
+fn one_line(text: &str) -> String {
+    plain(text).replace(['\n', '\t'], " ").chars().take(LONGEST_PLACE).collect()
 }
 
 fn shell_word(path: &str) -> String {
@@ -87,7 +98,11 @@ mod tests {
         let node = |caller, frame| StackNode { caller: StackId(caller), frame: FrameId(frame) };
         let native = Frame::Native { module: "libc.so.6".to_owned(), symbol: "strdup".to_owned(), offset: 0 };
         let profile = Profile {
-            process: Process { pid: 12, ..Process::default() },
+            process: Process {
+                pid: 12,
+                command: vec!["python".into(), "app.py".into()],
+                ..Process::default()
+            },
             frames: vec![python("quote", 31), python("remember\x1b[31m", 13), native],
             stacks: vec![node(0, 0), node(0, 0), node(1, 1), node(2, 2)],
             sites: vec![
@@ -127,7 +142,9 @@ mod tests {
         write(&mut out, &capture, "c").unwrap();
         let text = String::from_utf8(out).unwrap();
         assert!(
-            text.contains("processes  2 (the figures are those of pid 12, which has the highest peak)\n"),
+            text.contains(
+                "processes  2 (the figures are those with the highest peak: python app.py, pid 12)\n"
+            ),
             "{text}"
         );
     }

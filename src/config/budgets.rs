@@ -39,7 +39,7 @@ pub(super) fn read(problems: &mut Problems<'_>, entry: &Entry, audience: Audienc
 }
 
 fn report_without_iterations(problems: &mut Problems<'_>, entry: &Entry) {
-    let message = format!("`{}` is measured per iteration, and a scenario with `run` has none", entry.key);
+    let message = format!("`{}` is measured over iterations, and a scenario with `run` has none", entry.key);
     let help = "use `peak` or `retained`, or `call` a function of the program";
     problems.add(&entry.key_span, message).help(help);
 }

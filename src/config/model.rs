@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::finding::Unit;
+
 /// How long a scenario may take unless it says so.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
 /// Iterations that are run and not judged, unless the scenario says so.
@@ -180,14 +182,25 @@ impl BudgetKey {
         }
     }
 
-    /// Whether the figure is in bytes (else a count).
-    pub const fn is_bytes(self) -> bool {
-        !matches!(self, BudgetKey::Blocks | BudgetKey::Fds | BudgetKey::Threads)
+    /// What the figure counts.
+    pub const fn unit(self) -> Unit {
+        match self {
+            BudgetKey::Growth => Unit::BytesPerIteration,
+            BudgetKey::Blocks | BudgetKey::Fds | BudgetKey::Threads => Unit::Count,
+            _ => Unit::Bytes,
+        }
     }
 
-    /// Whether the figure needs iterations, which only a `call` scenario has.
+    /// Whether the figure is in bytes (else a count).
+    pub const fn is_bytes(self) -> bool {
+        !matches!(self.unit(), Unit::Count)
+    }
+
+    /// Whether the figure needs iterations, which only a `call` scenario has. Descriptors and threads do: of a command
+    /// whose process has ended none is left.
     pub const fn needs_iterations(self) -> bool {
-        matches!(self, BudgetKey::PeakAdded | BudgetKey::Left | BudgetKey::Growth)
+        use BudgetKey::{Fds, Growth, Left, PeakAdded, Threads};
+        matches!(self, PeakAdded | Left | Growth | Fds | Threads)
     }
 }
 
@@ -243,7 +256,7 @@ impl Scenario {
     pub fn for_call(target: &str) -> Result<Scenario, CallTargetError> {
         let target: CallTarget = target.parse()?;
         Ok(Scenario {
-            name: folder_name(&target),
+            name: target.folder_name(),
             line: 0,
             work: Work::Call {
                 target,
@@ -263,10 +276,12 @@ impl Scenario {
     }
 }
 
-/// `shop.quotes.quote`: at most 100 letters, none that a scenario's name may not have.
-fn folder_name(target: &CallTarget) -> String {
-    let plain = |letter: char| if letter.is_ascii_alphanumeric() || letter == '.' { letter } else { '_' };
-    format!("{}.{}", target.module, target.function).chars().map(plain).take(100).collect()
+impl CallTarget {
+    /// `shop.quotes.quote`: at most 100 letters, none that a scenario's name may not have.
+    pub fn folder_name(&self) -> String {
+        let plain = |letter: char| if letter.is_ascii_alphanumeric() || letter == '.' { letter } else { '_' };
+        format!("{}.{}", self.module, self.function).chars().map(plain).take(100).collect()
+    }
 }
 
 #[cfg(test)]

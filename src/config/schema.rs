@@ -332,7 +332,7 @@ pub const KEYS: &[Key] = &[
         scope: Scope::Any,
         default: "none",
         meaning: "What the scenario may cost.",
-        example: "{ peak: 80 MiB, threads: 0 }",
+        example: "{ peak: 80 MiB, retained: 24 MiB }",
     },
     budget(BudgetKey::Peak, "Most live bytes of the process at any moment since its start.", "80 MiB"),
     budget(BudgetKey::PeakAdded, "Most live bytes above the start of an iteration.", "4 MiB"),
@@ -341,7 +341,11 @@ pub const KEYS: &[Key] = &[
         "Live bytes after the work and a garbage collection; for `run`, before the interpreter is torn down.",
         "24 MiB",
     ),
-    budget(BudgetKey::Left, "Live bytes above the start, after the result was dropped.", "8 MiB"),
+    budget(
+        BudgetKey::Left,
+        "Live bytes after the result was dropped, above those at the end of warm-up.",
+        "8 MiB",
+    ),
     budget(BudgetKey::Rss, "Largest resident set, the tracker's own memory not counted.", "1.3 GiB"),
     budget(BudgetKey::Growth, "Retained bytes added per iteration, once warm.", "64 B"),
     budget(
@@ -349,8 +353,16 @@ pub const KEYS: &[Key] = &[
         "Live blocks: at the end for `run`, added over the judged iterations for `call`.",
         "100",
     ),
-    budget(BudgetKey::Fds, "File descriptors open at the end that were not open at the start.", "0"),
-    budget(BudgetKey::Threads, "Threads alive at the end that were not alive at the start.", "0"),
+    budget(
+        BudgetKey::Fds,
+        "File descriptors open after the last iteration that were not open at the end of warm-up.",
+        "0",
+    ),
+    budget(
+        BudgetKey::Threads,
+        "Threads alive after the last iteration that were not alive at the end of warm-up.",
+        "0",
+    ),
     Key {
         sections: LIMIT,
         name: "max",

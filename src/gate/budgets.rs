@@ -1,1 +1,321 @@
-//! Budgets: a measured figure against its limit, inclusive.
+//! Budgets: a measured figure against its limit, inclusive: exactly at the limit passes.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use crate::config::BudgetKey;
+use crate::finding::{Figure, Finding, Severity, Unit};
+use crate::gate::fingerprint::fingerprint;
+use crate::gate::growth::growth;
+use crate::gate::holders::{By, Held, Moment, held};
+use crate::gate::measurement::Measurement;
+pub use crate::gate::place::ScenarioFacts;
+use crate::gate::wording::{self, Threshold};
+use crate::outcome::{BudgetState, JudgedBudget, ScenarioError, Verdict};
+use crate::profile::ThreadId;
+use crate::units::{Bytes, grouped};
+
+/// The order in which reports list figures: what stays before what was needed for a while.
+pub const REPORTED: [BudgetKey; 9] = [
+    BudgetKey::Growth,
+    BudgetKey::Retained,
+    BudgetKey::Left,
+    BudgetKey::Peak,
+    BudgetKey::PeakAdded,
+    BudgetKey::Rss,
+    BudgetKey::Blocks,
+    BudgetKey::Fds,
+    BudgetKey::Threads,
+];
+
+/// A budget as the gate takes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit {
+    /// The figure.
+    pub key: BudgetKey,
+    /// Above this the gate fails.
+    pub max: Option<u64>,
+    /// Above this a warning is shown.
+    pub warn: Option<u64>,
+}
+
+/// What the gate decided on one scenario.
+#[derive(Debug, Clone, Default)]
+pub struct Judgement {
+    /// What is wrong: errors first, then warnings.
+    pub findings: Vec<Finding>,
+    /// The budgets that were judged, in the order of the configuration.
+    pub budgets: Vec<JudgedBudget>,
+    /// Keys of budgets that could not be judged, in the order of the configuration.
+    pub not_judged: Vec<String>,
+    /// Measured figures that have no budget.
+    pub figures: Vec<Figure>,
+    /// Why the measurement is not valid, or what could not be measured though a budget asks for it.
+    pub error: Option<ScenarioError>,
+}
+
+impl Judgement {
+    /// The verdict: an error before a failure, a failure before a pass.
+    pub fn verdict(&self) -> Verdict {
+        if self.error.is_some() {
+            Verdict::Error
+        } else if self.findings.iter().any(|finding| finding.severity == Severity::Error) {
+            Verdict::Fail
+        } else {
+            Verdict::Pass
+        }
+    }
+}
+
+/// Judges a scenario's measurement by its budgets.
+pub fn judge(scenario: &ScenarioFacts, limits: &[Limit], measurement: &Measurement) -> Judgement {
+    let mut judgement = Judgement { error: invalid(measurement), ..Default::default() };
+    if let Some(limit) = measurement.memory_limit_reached {
+        judgement.findings.push(memory_limit(scenario, limit, measurement));
+    }
+    let mut unmeasured = Vec::new();
+    for limit in limits {
+        match judge_one(scenario, limit, measurement) {
+            Judged::Known(budget, finding) => {
+                judgement.budgets.push(budget);
+                judgement.findings.extend(finding.map(|finding| *finding));
+            }
+            Judged::EndedEarly => judgement.not_judged.push(limit.key.name().to_owned()),
+            Judged::Unmeasured => unmeasured.push(limit.key),
+        }
+    }
+    judgement.not_judged.extend(unmeasured.iter().map(|key| key.name().to_owned()));
+    if let (None, false) = (&judgement.error, unmeasured.is_empty()) {
+        judgement.error = Some(unmeasured_error(&unmeasured));
+    }
+    judgement.figures = figures_without_budget(limits, measurement);
+    judgement.findings.sort_by_key(|finding| Reverse(finding.severity));
+    judgement
+}
+
+/// Whether a scenario that was ended early can still have broken it: only a high-water mark stands as it is.
+fn stands_when_ended(key: BudgetKey) -> bool {
+    matches!(key, BudgetKey::Peak | BudgetKey::PeakAdded | BudgetKey::Rss)
+}
+
+/// What came of one budget.
+enum Judged {
+    Known(JudgedBudget, Option<Box<Finding>>),
+    /// The memory limit ended the scenario before the figure had its final value.
+    EndedEarly,
+    Unmeasured,
+}
+
+fn judge_one(scenario: &ScenarioFacts, limit: &Limit, measurement: &Measurement) -> Judged {
+    let ended = measurement.memory_limit_reached.is_some();
+    let Some(measured) = measured(limit.key, measurement) else {
+        return if ended { Judged::EndedEarly } else { Judged::Unmeasured };
+    };
+    let over = |threshold: Option<u64>| {
+        threshold.filter(|limit_value| exceeds(limit.key, *limit_value, measurement))
+    };
+    let (state, crossed) = match (over(limit.max), over(limit.warn)) {
+        (Some(max), _) => (BudgetState::Broken, Some((max, Threshold::Max))),
+        (None, Some(warn)) => (BudgetState::Warned, Some((warn, Threshold::Warn))),
+        (None, None) => (BudgetState::Kept, None),
+    };
+    // What was kept until the scenario was ended might have been broken later: only a broken figure is certain.
+    if ended && !(stands_when_ended(limit.key) && state == BudgetState::Broken) {
+        return Judged::EndedEarly;
+    }
+    let budget = JudgedBudget {
+        figure: figure(limit.key, measured, limit.max),
+        warn: limit.warn.map(|warn| i64::try_from(warn).unwrap_or(i64::MAX)),
+        state,
+    };
+    let finding = crossed.map(|(value, threshold)| {
+        Box::new(broken(scenario, measurement, Crossing { key: limit.key, measured, value, threshold }))
+    });
+    Judged::Known(budget, finding)
+}
+
+/// The figure of a key; `None` where it was not measured.
+fn measured(key: BudgetKey, measurement: &Measurement) -> Option<i64> {
+    let known = |bytes: u64| Some(i64::try_from(bytes).unwrap_or(i64::MAX));
+    match key {
+        BudgetKey::Peak => known(measurement.peak),
+        BudgetKey::PeakAdded => known(measurement.peak_added?),
+        BudgetKey::Retained => known(measurement.retained),
+        BudgetKey::Left => measurement.left,
+        BudgetKey::Rss => known(measurement.rss),
+        BudgetKey::Blocks => Some(measurement.blocks),
+        BudgetKey::Fds => measurement.fds,
+        BudgetKey::Threads => measurement.threads,
+        BudgetKey::Growth => growth(measurement).map(|growth| growth.rate()),
+    }
+}
+
+/// Whether a measured figure is above the limit; the rate of growth is compared before it is rounded.
+fn exceeds(key: BudgetKey, limit: u64, measurement: &Measurement) -> bool {
+    if key == BudgetKey::Growth {
+        return growth(measurement).is_some_and(|growth| growth.exceeds(limit));
+    }
+    measured(key, measurement).is_some_and(|figure| i128::from(figure) > i128::from(limit))
+}
+
+fn figure(key: BudgetKey, measured: i64, limit: Option<u64>) -> Figure {
+    let limit = limit.map(|max| i64::try_from(max).unwrap_or(i64::MAX));
+    Figure { name: key.name().to_owned(), measured, limit, unit: key.unit() }
+}
+
+fn figures_without_budget(limits: &[Limit], measurement: &Measurement) -> Vec<Figure> {
+    let asked = |key: &BudgetKey| limits.iter().any(|limit| limit.key == *key);
+    let ended = measurement.memory_limit_reached.is_some();
+    REPORTED
+        .into_iter()
+        .filter(|key| !asked(key) && (!ended || stands_when_ended(*key)))
+        .filter_map(|key| Some(figure(key, measured(key, measurement)?, None)))
+        .collect()
+}
+
+/// A threshold that was crossed.
+struct Crossing {
+    key: BudgetKey,
+    measured: i64,
+    value: u64,
+    threshold: Threshold,
+}
+
+fn broken(scenario: &ScenarioFacts, measurement: &Measurement, crossing: Crossing) -> Finding {
+    let Crossing { key, measured, value, threshold } = crossing;
+    let rule = format!("budget-{}", key.name());
+    let held = held_for(scenario, measurement, key);
+    let growth = growth(measurement).filter(|_| key == BudgetKey::Growth);
+    let title = match &growth {
+        Some(growth) => wording::growth_title(growth, value, threshold),
+        None => wording::title(key, measured, value, threshold, measurement),
+    };
+    let mut evidence = evidence(key, measurement, &held);
+    evidence.extend(growth.iter().flat_map(|growth| growth.evidence(held.holders.first())));
+    Finding {
+        severity: if threshold == Threshold::Max { Severity::Error } else { Severity::Warning },
+        title,
+        figure: Some(figure(key, measured, Some(value))),
+        series: growth.map(|growth| growth.series).unwrap_or_default(),
+        evidence,
+        help: wording::help(key).to_owned(),
+        ..finding(scenario, rule, held)
+    }
+}
+
+/// A finding with its identity and its holders; the caller says the rest.
+fn finding(scenario: &ScenarioFacts, rule: String, held: Held) -> Finding {
+    Finding {
+        fingerprint: fingerprint(&rule, scenario.name, &held.functions),
+        rule,
+        severity: Severity::Error,
+        title: String::new(),
+        scenario: scenario.name.to_owned(),
+        place: held.place().cloned(),
+        more_holders: held.more,
+        holders: held.holders,
+        evidence: Vec::new(),
+        figure: None,
+        series: Vec::new(),
+        help: String::new(),
+    }
+}
+
+fn held_for(scenario: &ScenarioFacts, measurement: &Measurement, key: BudgetKey) -> Held {
+    let (moment, by) = match key {
+        BudgetKey::Peak | BudgetKey::Rss => (Moment::Peak, By::Bytes),
+        BudgetKey::PeakAdded => (Moment::PeakAdded, By::Bytes),
+        BudgetKey::Retained => (Moment::Retained, By::Bytes),
+        BudgetKey::Left => (Moment::Left, By::Bytes),
+        BudgetKey::Growth => (Moment::Growth, By::Bytes),
+        BudgetKey::Blocks if measurement.start.is_some() => (Moment::Growth, By::Blocks),
+        BudgetKey::Blocks => (Moment::End, By::Blocks),
+        // Memory says nothing about who opened a file or started a thread.
+        BudgetKey::Fds | BudgetKey::Threads => return Held::default(),
+    };
+    held(scenario, measurement, moment, by)
+}
+
+fn evidence(key: BudgetKey, measurement: &Measurement, held: &Held) -> Vec<String> {
+    match key {
+        BudgetKey::Rss => vec![wording::beside_tracked(measurement.rss, measurement.peak)],
+        BudgetKey::PeakAdded if held.holders.is_empty() => {
+            vec!["the process's own peak was at another time, so who held it is not known".to_owned()]
+        }
+        BudgetKey::Threads => wording::threads_in_words(&other_threads(measurement)).into_iter().collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Threads but the main one whose memory is still live at the end, with its bytes, largest first.
+fn other_threads(measurement: &Measurement) -> Vec<(String, u64)> {
+    let profile = &measurement.profile;
+    // The kernel gives a process's main thread the number of the process.
+    let main = profile.threads.iter().position(|thread| thread.tid == profile.process.pid).unwrap_or(0);
+    let mut live: BTreeMap<ThreadId, u64> = BTreeMap::new();
+    for site in
+        profile.sites.iter().filter(|site| site.thread.0 as usize != main && site.allocator.domain.counts())
+    {
+        *live.entry(site.thread).or_default() += site.end.bytes;
+    }
+    let name = |id: ThreadId| profile.threads.get(id.0 as usize).map(|thread| thread.name.clone());
+    let mut threads: Vec<(String, u64)> = live
+        .into_iter()
+        .filter(|(_, bytes)| *bytes > 0)
+        .filter_map(|(id, bytes)| Some((name(id)?, bytes)))
+        .collect();
+    threads.sort_by_key(|(_, bytes)| Reverse(*bytes));
+    threads
+}
+
+fn memory_limit(scenario: &ScenarioFacts, limit: u64, measurement: &Measurement) -> Finding {
+    let live = measurement.profile.totals.end.bytes;
+    // The limit may be on resident or on tracked memory: whichever was seen to be larger is what reached it.
+    let reached = measurement.rss.max(live).max(measurement.peak);
+    Finding {
+        title: format!("ended when it reached its memory limit of {}", Bytes(limit)),
+        figure: Some(Figure {
+            name: "memory_limit".to_owned(),
+            measured: i64::try_from(reached).unwrap_or(i64::MAX),
+            limit: Some(i64::try_from(limit).unwrap_or(i64::MAX)),
+            unit: Unit::Bytes,
+        }),
+        evidence: vec![format!(
+            "{} was live when it was ended, {} resident at most",
+            Bytes(live),
+            Bytes(measurement.rss)
+        )],
+        help: wording::MEMORY_LIMIT_HELP.to_owned(),
+        ..finding(scenario, "memory-limit".to_owned(), held(scenario, measurement, Moment::End, By::Bytes))
+    }
+}
+
+/// Why the figures cannot be judged at all: a tracker that saw nothing or lost records is never a pass.
+fn invalid(measurement: &Measurement) -> Option<ScenarioError> {
+    let lost = measurement.profile.process.lost;
+    if lost > 0 {
+        return Some(ScenarioError {
+            title: format!(
+                "{} events could not be recorded, so the figures are a lower bound",
+                grouped(lost)
+            ),
+            details: measurement.profile.notes.join("\n"),
+        });
+    }
+    let silent = measurement.profile.sites.is_empty() && measurement.peak == 0;
+    silent.then(|| ScenarioError {
+        title: "the tracker recorded nothing, so there is nothing to judge".to_owned(),
+        details: measurement.profile.notes.join("\n"),
+    })
+}
+
+fn unmeasured_error(keys: &[BudgetKey]) -> ScenarioError {
+    let names: Vec<String> = keys.iter().map(|key| format!("`{}`", key.name())).collect();
+    let plural = if keys.len() == 1 { "has a budget and" } else { "have budgets and" };
+    let reasons: Vec<String> =
+        keys.iter().map(|key| format!("{}: {}", key.name(), wording::not_measured(*key))).collect();
+    ScenarioError {
+        title: format!("{} {plural} could not be measured", names.join(", ")),
+        details: reasons.join("\n"),
+    }
+}

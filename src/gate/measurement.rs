@@ -17,7 +17,7 @@ pub struct Measurement {
     pub peak_added: Option<u64>,
     /// Live bytes after the work and a collection.
     pub retained: u64,
-    /// Live bytes above the start, after the result was dropped; `None` for `run` scenarios.
+    /// Live bytes after the result was dropped, above those at the end of warm-up; `None` for `run` scenarios.
     pub left: Option<i64>,
     /// Largest resident set, the tracker's own memory subtracted.
     pub rss: u64,

@@ -1,5 +1,12 @@
 //! The judgement: measured figures against budgets. Decides, and only decides: opens no file, prints nothing.
+//!
+//! `budgets` judges each figure, with `growth` for the one that is a rate; `holders` says whose memory it is, by the
+//! places that `place` tells apart; `fingerprint` gives a finding its identity; `wording` has what people read.
 
 pub mod budgets;
+pub mod fingerprint;
 pub mod growth;
+pub mod holders;
 pub mod measurement;
+pub mod place;
+pub mod wording;

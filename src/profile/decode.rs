@@ -42,6 +42,7 @@ fn process(file: &File) -> Process {
         pid: head.pid,
         parent: head.parent,
         command: head.command.clone(),
+        title: None,
         interpreter: (head.python != 0).then(|| format!("CPython {}.{}.{}", python[0], python[1], python[2])),
         ended: head.state == STATE_ENDED,
         started_ms: head.started_ms,

@@ -68,7 +68,11 @@ pub fn capture(path: &Path) -> Result<Capture, LoadError> {
     if processes.is_empty() {
         return Err(LoadError::Empty(path.to_owned()));
     }
-    let root = root_pid(path);
+    let run = run_description(path).unwrap_or_default();
+    let root = run.get("root_pid").and_then(|pid| u32::try_from(pid.as_u64()?).ok());
+    if let Some(title) = run.get("title").and_then(|title| title.as_str()) {
+        add_title(&mut processes, root, title);
+    }
     processes.sort_by_key(|profile| (Some(profile.process.pid) != root, profile.process.started_ms));
     Ok(Capture { dir: path.to_owned(), processes, timeline: timeline(path), notes })
 }
@@ -83,11 +87,24 @@ fn process(path: &Path) -> Result<Option<Profile>, LoadError> {
     }
 }
 
-/// The process that the command line started, as `run.json` has it.
-fn root_pid(path: &Path) -> Option<u32> {
+/// What `run.json` says.
+fn run_description(path: &Path) -> Option<serde_json::Map<String, serde_json::Value>> {
     let text = fs::read_to_string(path.join("run.json")).ok()?;
-    let run: serde_json::Value = serde_json::from_str(&text).ok()?;
-    run.get("root_pid")?.as_u64()?.try_into().ok()
+    serde_json::from_str(&text).ok()
+}
+
+/// Gives the title to the process that was started and to those that it forked, which have its command.
+fn add_title(processes: &mut [Profile], root: Option<u32>, title: &str) {
+    let commands: Vec<Vec<String>> = processes
+        .iter()
+        .filter(|profile| Some(profile.process.pid) == root)
+        .map(|profile| profile.process.command.clone())
+        .collect();
+    for process in processes.iter_mut().map(|profile| &mut profile.process) {
+        if commands.contains(&process.command) {
+            process.title = Some(title.to_owned());
+        }
+    }
 }
 
 /// The time line; rows that are not whole (the sampler was killed) are left out.

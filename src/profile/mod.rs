@@ -5,7 +5,11 @@
 mod decode;
 pub mod load;
 pub mod model;
+mod name;
+#[cfg(test)]
+pub(crate) mod sample;
 pub mod seal;
 mod symbols;
 
 pub use model::*;
+pub use name::command_line;

@@ -67,6 +67,8 @@ pub struct Process {
     pub parent: u32,
     /// The command line.
     pub command: Vec<String>,
+    /// What it was started for, where the command does not tell: `call shop.quotes:quote`.
+    pub title: Option<String>,
     /// `CPython 3.11.7`, or `None` for a program without a known interpreter.
     pub interpreter: Option<String>,
     /// Whether the process reached its own exit (false: killed, crashed, or still running).

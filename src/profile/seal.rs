@@ -20,7 +20,8 @@ pub struct Sealed {
     pub crc32: u32,
 }
 
-/// Seals every file of a capture whose processes have all ended.
+/// Seals every file of a capture whose processes have all ended, and gives back the space that was reserved ahead in
+/// their files.
 ///
 /// # Errors
 /// When a file cannot be read or the seal cannot be written.
@@ -30,10 +31,23 @@ pub fn write(folder: &Path) -> std::io::Result<()> {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
         if name != NAME && entry.file_type()?.is_file() {
-            files.insert(name, seal(&fs::read(entry.path())?));
+            files.insert(name, seal(&trimmed(&entry.path())?));
         }
     }
     fs::write(folder.join(NAME), serde_json::to_string_pretty(&files)?)
+}
+
+/// A file's bytes; a process file is cut to what is used of it first.
+fn trimmed(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = fs::read(path)?;
+    if path.extension().is_none_or(|extension| extension != "lgp") {
+        return Ok(bytes);
+    }
+    if let Some(used) = leakgate_capture::read::used_bytes(&bytes).filter(|used| *used < bytes.len()) {
+        fs::OpenOptions::new().write(true).open(path)?.set_len(used as u64)?;
+        bytes.truncate(used);
+    }
+    Ok(bytes)
 }
 
 fn seal(bytes: &[u8]) -> Sealed {

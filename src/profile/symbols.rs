@@ -84,6 +84,10 @@ fn demangled(name: &str) -> String {
     if let Ok(rust) = rustc_demangle::try_demangle(name) {
         return format!("{rust:#}");
     }
+    // A C function may be named like a mangled type: `w` is one.
+    if !name.starts_with("_Z") {
+        return name.to_owned();
+    }
     match cpp_demangle::Symbol::new(name).ok().and_then(|symbol| symbol.demangle().ok()) {
         Some(cpp) => cpp.to_string(),
         None => name.to_owned(),

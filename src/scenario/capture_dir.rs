@@ -73,17 +73,33 @@ pub fn prepare(folder: &Path, existing: Existing) -> Result<PathBuf, CaptureDirE
 
 /// `.leakgate/captures/<name>` in `project`, with the `.gitignore` that keeps results out of commits.
 pub fn default_place(project: &Path, name: &str) -> Result<PathBuf, CaptureDirError> {
-    let results = project.join(RESULTS_FOLDER);
+    place_in(&project.join(RESULTS_FOLDER), name)
+}
+
+/// `captures/<name>` in the results folder `results`, which is made.
+///
+/// # Errors
+/// When the folder cannot be made.
+pub fn place_in(results: &Path, name: &str) -> Result<PathBuf, CaptureDirError> {
+    prepare_results(results)?;
+    Ok(results.join("captures").join(name))
+}
+
+/// Makes the folder of results, with the `.gitignore` that keeps it out of commits.
+///
+/// # Errors
+/// When the folder cannot be made or written to.
+pub fn prepare_results(results: &Path) -> Result<(), CaptureDirError> {
     let failed = |action, path: &Path| {
         let path = path.to_path_buf();
         move |source| CaptureDirError::Io { action, path, source }
     };
-    fs::create_dir_all(&results).map_err(failed("create", &results))?;
+    fs::create_dir_all(results).map_err(failed("create", results))?;
     let ignore = results.join(".gitignore");
     if !ignore.exists() {
         fs::write(&ignore, "*\n").map_err(failed("write", &ignore))?;
     }
-    Ok(results.join("captures").join(name))
+    Ok(())
 }
 
 /// A folder name for a command: its script, module or program, safe characters only.

@@ -92,7 +92,7 @@ pub fn run_scenario(plan: &Plan, capture: &Path, signals: &mut Signals) -> Resul
     let unpacked = Unpacked::new(capture)?;
     let driver = driver_of(plan, unpacked.folder()).map_err(record)?;
     let launch = launch_of(plan, driver.as_ref(), &unpacked)?;
-    let mut recording = Recording::begin(&launch, capture).map_err(record)?;
+    let mut recording = Recording::begin(&launch, plan.title(), capture).map_err(record)?;
     let running = launch
         .isolated(capture)
         .map_err(|source| Failure::Start { command: launch.program.display().to_string(), source })?;

@@ -76,10 +76,12 @@ class Driver:
         self.phase = "call"
         self.settle()
         self.ends["start"] = self.freeze(START, 0)
-        result = self.iterate(function, arguments)
+        for index in range(self.total):
+            self.iteration = index + 1
+            self.iterate(function, arguments)
         self.iteration = 0
-        self.ends["retained"] = self.freeze(RETAINED, self.total)
-        result = None
+        if not spec["keep"]:
+            self.ends["retained"] = self.freeze(RETAINED, self.total)
         self.settle()
         self.ends["left"] = self.freeze(LEFT, self.total)
         if teardown is not None:
@@ -87,19 +89,19 @@ class Driver:
             self.invoke(teardown, (), {})
 
     def iterate(self, function, arguments):
-        """All iterations; returns the last result if it is to be kept."""
-        result = None
-        for index in range(self.total):
-            self.iteration = index + 1
-            # Fresh arguments, counted: what the function keeps of them is kept by every call.
-            args, kwargs = as_arguments(self.call(eval, (arguments, dict(JSON_NAMES)), {}))
-            result = self.invoke(function, args, kwargs)
-            args = kwargs = None
-            if not (self.spec["keep"] and self.iteration == self.total):
-                result = None
+        """One iteration. A result that is to be kept is held while `retained` is frozen, and is gone before the
+        iteration is: else the last iteration would differ from the others by it."""
+        # Fresh arguments, counted: what the function keeps of them is kept by every call.
+        args, kwargs = as_arguments(self.call(eval, (arguments, dict(JSON_NAMES)), {}))
+        result = self.invoke(function, args, kwargs)
+        args = kwargs = None
+        collected = 0
+        if self.spec["keep"] and self.iteration == self.total:
             collected = self.settle()
-            self.rows[index] = self.freeze(ITERATION, self.iteration) + [collected]
-        return result
+            self.ends["retained"] = self.freeze(RETAINED, self.total)
+        result = None
+        collected += self.settle()
+        self.rows[self.iteration - 1] = self.freeze(ITERATION, self.iteration) + [collected]
 
     def resolve(self, target):
         """The function that `[module, dotted name]` means."""
@@ -114,6 +116,9 @@ class Driver:
 
     def invoke(self, function, args, kwargs):
         """Calls it; a coroutine is run to its end."""
+        # The driver's own freed lists, dictionaries and tuples are not counted. A collection empties CPython's free
+        # lists: else they were handed to the function, and what it keeps of them would never be seen.
+        _collect()
         result = self.call(function, args, kwargs)
         if type(result) is _Coroutine:
             self.call(__import__, ("asyncio",), {})

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::plan::{Call, KeepResult};
+use crate::config::CallTarget;
 
 const SOURCE: &str = include_str!("driver.py");
 /// Starts the driver without being it: as `-c`, `__main__` has no file that a spawned worker would run again, and
@@ -118,9 +119,9 @@ impl Driver {
             result: folder.join("result.json"),
         };
         let spec = Spec {
-            target: split(&call.target)?,
-            setup: call.setup.as_deref().map(split).transpose()?,
-            teardown: call.teardown.as_deref().map(split).transpose()?,
+            target: names(&call.target),
+            setup: call.setup.as_ref().map(names),
+            teardown: call.teardown.as_ref().map(names),
             arguments: call.arguments.to_string(),
             keep: call.result == KeepResult::Keep,
             warmup: call.warmup,
@@ -153,25 +154,6 @@ impl Driver {
     }
 }
 
-/// Whether `target` is `module:function`, both dotted names.
-pub fn is_target(target: &str) -> bool {
-    split(target).is_ok()
-}
-
-fn split(target: &str) -> io::Result<[&str; 2]> {
-    let dotted = |name: &str| {
-        let mut parts = name.split('.');
-        parts.all(|part| {
-            let mut characters = part.chars();
-            characters.next().is_some_and(|first| first.is_alphabetic() || first == '_')
-                && characters.all(|c| c.is_alphanumeric() || c == '_')
-        })
-    };
-    match target.split_once(':') {
-        Some((module, function)) if dotted(module) && dotted(function) => Ok([module, function]),
-        _ => Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            format!("`{target}` is not `module:function`, as in `shop.quotes:quote`"),
-        )),
-    }
+fn names(target: &CallTarget) -> [&str; 2] {
+    [&target.module, &target.function]
 }

@@ -266,4 +266,22 @@ mod tests {
             loader
         );
     }
+
+    #[test]
+    fn a_program_that_gains_privileges_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = if nix::unistd::getuid().is_root() {
+            let program = compile(folder.path(), "program", &[]);
+            std::os::unix::fs::chown(&program, Some(65534), None).unwrap();
+            fs::set_permissions(&program, fs::Permissions::from_mode(0o4755)).unwrap();
+            program
+        } else {
+            PathBuf::from("/usr/bin/passwd")
+        };
+        let error = resolve_file(&program).unwrap_err();
+        assert!(
+            error.contains("cannot be tracked: it is setuid, so the loader ignores LD_PRELOAD"),
+            "{error}"
+        );
+    }
 }

@@ -17,8 +17,8 @@ pub enum MeasureError {
 
 /// The figures of `run`, whose root process left `profile`.
 ///
-/// For a `call`: `left` compares with the state before the first iteration, warm-up included, because it asks what the
-/// whole work leaves; `blocks`, `fds` and `threads` compare with the end of warm-up, because pools fill there.
+/// For a `call`, `left`, `blocks`, `fds` and `threads` compare with the end of warm-up, because caches and pools fill
+/// there; without warm-up, with the state before the first iteration.
 pub fn measure(run: &ScenarioRun, profile: Profile) -> Result<Measurement, MeasureError> {
     let mut measurement = Measurement {
         peak: profile.totals.peak.bytes,
@@ -41,32 +41,38 @@ fn add_call(
     report: &DriverResult,
     profile: &Profile,
 ) -> Result<(), MeasureError> {
-    let (first, _) = checkpoint(profile, CheckpointKind::Start, 0, "the start")?;
+    let (mut index, _) = checkpoint(profile, CheckpointKind::Start, 0, "the start")?;
     let start = report.start.unwrap_or(Figures(0, 0, 0, None, None));
-    let mut all = vec![figures(0, first, 0, profile, start)];
+    let mut all = vec![figures(0, index, 0, profile, start)];
     for (row, iteration) in report.iterations.iter().zip(1..) {
-        let (index, at) =
-            checkpoint(profile, CheckpointKind::Iteration, iteration, &format!("iteration {iteration}"))?;
-        let before = all.last().map_or(0, |last| last.live_bytes);
-        let added = at.window_peak.saturating_sub(before);
-        all.push(figures(iteration, index, added, profile, IterationRow::figures(row)));
+        let name = format!("iteration {iteration}");
+        let (end, _) = checkpoint(profile, CheckpointKind::Iteration, iteration, &name)?;
+        let added = peak_added(profile, index, end);
+        all.push(figures(iteration, end, added, profile, row.figures()));
+        index = end;
     }
     let judged = all.split_off((warmup + 1).min(all.len()));
     let zero = all.last().copied().unwrap_or_default();
     let (_, retained) = checkpoint(profile, CheckpointKind::Retained, 0, "the end of the work")?;
     let (_, left) = checkpoint(profile, CheckpointKind::Left, 0, "what is left")?;
-    let before_all = all.first().map_or(0, |first| first.live_bytes);
     measurement.peak_added = judged.iter().map(|iteration| iteration.peak_added).max();
     measurement.retained = retained.live.bytes;
-    measurement.left = Some(difference(left.live.bytes, before_all));
+    measurement.left = Some(difference(left.live.bytes, zero.live_bytes));
     measurement.blocks = judged.last().map_or(0, |last| difference(last.live_blocks, zero.live_blocks));
-    let zero_row =
-        warmup.checked_sub(1).and_then(|row| report.iterations.get(row)).map_or(start, IterationRow::figures);
+    let zero_row = warmup.checked_sub(1).and_then(|row| report.iterations.get(row));
+    let zero_row = zero_row.map_or(start, IterationRow::figures);
     measurement.fds = added(zero_row.fds(), report.left.and_then(|left| left.fds()));
     measurement.threads = added(zero_row.threads(), report.left.and_then(|left| left.threads()));
     measurement.iterations = judged;
     measurement.start = Some(zero);
     Ok(())
+}
+
+/// The highest peak between two checkpoints, above the live bytes of the first.
+fn peak_added(profile: &Profile, start: usize, end: usize) -> u64 {
+    let windows = profile.checkpoints.get(start + 1..=end).unwrap_or_default();
+    let peak = windows.iter().map(|checkpoint| checkpoint.window_peak).max().unwrap_or(0);
+    peak.saturating_sub(profile.checkpoints[start].live.bytes)
 }
 
 fn checkpoint<'a>(
@@ -108,4 +114,116 @@ fn added(before: Option<u32>, after: Option<u32>) -> Option<i64> {
 fn difference(after: u64, before: u64) -> i64 {
     let clamped = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
     clamped(after) - clamped(before)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::ExitStatus;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::profile::{Amount, Totals};
+    use crate::scenario::watch::End;
+
+    fn row(fds: u32, threads: u32) -> IterationRow {
+        IterationRow(0, 0, 0, Some(fds), Some(threads), 0)
+    }
+
+    /// One warm-up and two judged iterations; the result is kept.
+    fn run() -> ScenarioRun {
+        let report = DriverResult {
+            version: 1,
+            pid: 7,
+            start: Some(Figures(0, 0, 0, Some(3), Some(1))),
+            iterations: vec![row(4, 2), row(5, 2), row(6, 2)],
+            retained: Some(Figures(0, 0, 0, Some(9), Some(9))),
+            left: Some(Figures(0, 0, 0, Some(6), Some(1))),
+            error: None,
+        };
+        ScenarioRun {
+            capture: "capture".into(),
+            root_pid: 7,
+            end: End::ByItself,
+            status: ExitStatus::from_raw(0),
+            elapsed: Duration::ZERO,
+            recorded: true,
+            driver: Some(report),
+            warmup: 1,
+            output_tail: String::new(),
+            max_rss: 4096,
+            memory_limit_reached: None,
+            notes: Vec::new(),
+            failure: None,
+        }
+    }
+
+    fn profile() -> Profile {
+        use CheckpointKind::{Iteration, Left, Retained, Start};
+        let checkpoint = |kind, iteration, bytes, blocks, window_peak| Checkpoint {
+            kind,
+            iteration,
+            live: Amount { bytes, blocks },
+            window_peak,
+            sites: Vec::new(),
+        };
+        Profile {
+            totals: Totals {
+                peak: Amount { bytes: 9000, blocks: 90 },
+                end: Amount { bytes: 500, blocks: 5 },
+                total: Amount::default(),
+            },
+            checkpoints: vec![
+                checkpoint(Start, 0, 1000, 10, 9000),
+                checkpoint(Iteration, 1, 2000, 20, 8000),
+                checkpoint(Iteration, 2, 2100, 21, 2900),
+                checkpoint(Retained, 3, 4000, 22, 4500),
+                checkpoint(Iteration, 3, 2200, 23, 4000),
+                checkpoint(Left, 3, 2150, 22, 2200),
+            ],
+            ..Profile::default()
+        }
+    }
+
+    #[test]
+    fn figures_of_a_call_compare_with_the_end_of_warm_up() {
+        let measured = measure(&run(), profile()).unwrap();
+        assert_eq!((measured.peak, measured.retained, measured.rss), (9000, 4000, 4096));
+        assert_eq!((measured.left, measured.blocks), (Some(150), 3));
+        assert_eq!((measured.fds, measured.threads), (Some(2), Some(-1)));
+        let start = measured.start.unwrap();
+        assert_eq!((start.iteration, start.checkpoint, start.live_bytes), (1, 1, 2000));
+        let judged: Vec<_> =
+            measured.iterations.iter().map(|i| (i.iteration, i.checkpoint, i.live_bytes)).collect();
+        assert_eq!(judged, [(2, 2, 2100), (3, 4, 2200)]);
+    }
+
+    #[test]
+    fn the_peak_of_an_iteration_is_above_its_own_start_and_warm_up_does_not_count() {
+        let measured = measure(&run(), profile()).unwrap();
+        let added: Vec<_> = measured.iterations.iter().map(|iteration| iteration.peak_added).collect();
+        assert_eq!(added, [900, 2400]);
+        assert_eq!(measured.peak_added, Some(2400));
+    }
+
+    #[test]
+    fn without_warm_up_the_start_is_compared_with() {
+        let measured = measure(&ScenarioRun { warmup: 0, ..run() }, profile()).unwrap();
+        assert_eq!((measured.left, measured.fds, measured.iterations.len()), (Some(1150), Some(3), 3));
+        assert_eq!(measured.start.unwrap().iteration, 0);
+    }
+
+    #[test]
+    fn figures_of_a_command_are_those_of_its_process() {
+        let measured = measure(&ScenarioRun { driver: None, ..run() }, profile()).unwrap();
+        assert_eq!((measured.retained, measured.blocks, measured.left), (500, 5, None));
+        assert!(measured.iterations.is_empty() && measured.start.is_none());
+    }
+
+    #[test]
+    fn a_capture_that_lacks_a_checkpoint_is_an_error() {
+        let mut profile = profile();
+        profile.checkpoints.remove(2);
+        assert_eq!(measure(&run(), profile).unwrap_err(), MeasureError::Missing("iteration 2".to_owned()));
+    }
 }

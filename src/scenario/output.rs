@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use regex::Regex;
@@ -118,13 +118,15 @@ pub fn plain_end(output: &[u8], lines: usize) -> String {
     shown.join("\n")
 }
 
+/// Terminal sequences: CSI (colours, cursor), OSC and its like up to their end, and two-character escapes.
+static SEQUENCES: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
+        .expect("a valid expression")
+});
+
 /// Text without terminal sequences and control characters but line feeds and tabs.
 pub fn plain(text: &str) -> String {
-    const SEQUENCES: &str = r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])";
-    let text = match Regex::new(SEQUENCES) {
-        Ok(sequences) => sequences.replace_all(text, ""),
-        Err(_) => text.into(),
-    };
+    let text = SEQUENCES.replace_all(text, "");
     text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect()
 }
 

@@ -1,10 +1,12 @@
 //! What to run: a scenario after its configuration was read and its interpreter chosen.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::memory_limit::MemoryLimit;
+use crate::config::{self, CallTarget, Scenario};
 
 /// One scenario, ready to run.
 #[derive(Debug, Clone)]
@@ -46,14 +48,14 @@ pub struct Command {
 pub struct Call {
     /// The interpreter.
     pub python: PathBuf,
-    /// `module:function`; the function may be dotted.
-    pub target: String,
+    /// The function.
+    pub target: CallTarget,
     /// Arguments: an object gives keywords, an array positions, null none.
     pub arguments: serde_json::Value,
-    /// `module:function` called once before the work.
-    pub setup: Option<String>,
-    /// `module:function` called once after the work.
-    pub teardown: Option<String>,
+    /// Called once before the work.
+    pub setup: Option<CallTarget>,
+    /// Called once after the work.
+    pub teardown: Option<CallTarget>,
     /// Whether the last result is held while `retained` is measured.
     pub result: KeepResult,
     /// Iterations that are not judged.
@@ -72,18 +74,101 @@ pub enum KeepResult {
 }
 
 impl Plan {
-    /// What is run, for people: `call shop.quotes:quote, 25 iterations` or the command line.
-    pub fn describe(&self) -> String {
+    /// The plan of a declared scenario, which uses `python` where it calls a function or its command begins with the
+    /// bare word `python` or `python3`.
+    ///
+    /// # Errors
+    /// When the working directory is relative and the program's own is gone.
+    pub fn of(scenario: &Scenario, python: &Path) -> io::Result<Plan> {
+        Ok(Plan {
+            work: Work::of(&scenario.work, python),
+            cwd: std::path::absolute(&scenario.cwd)?,
+            env: scenario.env.iter().map(|(name, value)| (name.into(), value.into())).collect(),
+            timeout: Some(scenario.timeout),
+            memory_limit: match scenario.memory_limit {
+                config::MemoryLimit::Auto => MemoryLimit::Auto,
+                config::MemoryLimit::Bytes(bytes) => MemoryLimit::Bytes(bytes),
+            },
+        })
+    }
+
+    /// What is run, where the command does not tell: `call shop.quotes:quote`.
+    pub fn title(&self) -> Option<String> {
         match &self.work {
-            Work::Run(command) => {
-                let words: Vec<_> = command.argv.iter().map(|word| word.to_string_lossy()).collect();
-                format!("run {}", words.join(" "))
-            }
-            Work::Call(call) => format!("call {}, {}", call.target, counted(call.iterations, "iteration")),
+            Work::Run(_) => None,
+            Work::Call(call) => Some(format!("call {}", call.target)),
         }
     }
 }
 
-fn counted(number: u32, noun: &str) -> String {
-    if number == 1 { format!("{number} {noun}") } else { format!("{number} {noun}s") }
+impl Work {
+    fn of(work: &config::Work, python: &Path) -> Work {
+        match work {
+            config::Work::Run { argv, until, exit_codes } => Work::Run(Command {
+                argv: with_chosen_python(argv, python),
+                until: *until,
+                exit_codes: exit_codes.iter().map(|code| i32::from(*code)).collect(),
+            }),
+            config::Work::Call { target, arguments, setup, teardown, keep_result, warmup, iterations } => {
+                Work::Call(Call {
+                    python: python.to_path_buf(),
+                    target: target.clone(),
+                    arguments: serde_json::Value::Object(arguments.clone()),
+                    setup: setup.clone(),
+                    teardown: teardown.clone(),
+                    result: if *keep_result { KeepResult::Keep } else { KeepResult::Drop },
+                    warmup: *warmup,
+                    iterations: *iterations,
+                })
+            }
+        }
+    }
+}
+
+/// Whether the work cannot be done without an interpreter that leakgate chooses.
+pub fn needs_python(work: &config::Work) -> bool {
+    match work {
+        config::Work::Run { argv, .. } => argv.first().is_some_and(|word| is_python(word)),
+        config::Work::Call { .. } => true,
+    }
+}
+
+fn is_python(word: &str) -> bool {
+    matches!(word, "python" | "python3")
+}
+
+/// What a scenario means by `python` is the interpreter that was chosen for all, on `PATH` or not.
+fn with_chosen_python(argv: &[String], python: &Path) -> Vec<OsString> {
+    let chosen = |(index, word): (usize, &String)| match index == 0 && is_python(word) {
+        true => python.into(),
+        false => word.into(),
+    };
+    argv.iter().enumerate().map(chosen).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_that_begins_with_python_uses_the_chosen_one() {
+        let argv = |words: &[&str]| {
+            let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+            with_chosen_python(&words, Path::new("/venv/bin/python"))
+        };
+        assert_eq!(argv(&["python", "python"]), ["/venv/bin/python", "python"]);
+        assert_eq!(argv(&["python3", "-V"]), ["/venv/bin/python", "-V"]);
+        assert_eq!(argv(&["python3.9"]), ["python3.9"]);
+        assert_eq!(argv(&["./python"]), ["./python"]);
+    }
+
+    #[test]
+    fn a_declared_call_is_planned_as_declared() {
+        let scenario = Scenario::for_call("shop.quotes:quote").unwrap();
+        let plan = Plan::of(&scenario, Path::new("/venv/bin/python")).unwrap();
+        assert_eq!(plan.title().as_deref(), Some("call shop.quotes:quote"));
+        assert!(plan.cwd.is_absolute());
+        let Work::Call(call) = plan.work else { panic!("not a call") };
+        assert_eq!((call.warmup, call.iterations, call.result), (5, 20, KeepResult::Drop));
+    }
 }

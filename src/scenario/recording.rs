@@ -20,11 +20,12 @@ pub struct Recording {
 }
 
 impl Recording {
-    /// Describes the run in `folder` before it starts.
-    pub fn begin(launch: &Launch, folder: &Path) -> io::Result<Recording> {
+    /// Describes the run in `folder` before it starts; `title` says what it is for, where the command does not tell.
+    pub fn begin(launch: &Launch, title: Option<String>, folder: &Path) -> io::Result<Recording> {
         let command = launch.argv.iter().map(|word| word.to_string_lossy().into_owned()).collect();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let run = RunFile::starting(command, launch.cwd.display().to_string(), now.as_millis() as u64);
+        let mut run = RunFile::starting(command, launch.cwd.display().to_string(), now.as_millis() as u64);
+        run.title = title;
         run.write(folder)?;
         Ok(Recording { folder: folder.to_path_buf(), run })
     }

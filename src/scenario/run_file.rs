@@ -21,6 +21,9 @@ pub struct RunFile {
     pub version: u32,
     /// The command line, unreadable bytes replaced.
     pub command: Vec<String>,
+    /// What it was started for, where the command does not tell: `call shop.quotes:quote`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
     /// Its working directory.
     pub cwd: String,
     /// Milliseconds since the Unix epoch at the start.
@@ -42,6 +45,7 @@ impl RunFile {
             format: FORMAT.to_owned(),
             version: VERSION,
             command,
+            title: None,
             cwd,
             started_ms,
             elapsed_ms: None,
@@ -79,6 +83,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut run = RunFile::starting(vec!["python".to_owned(), "é".to_owned()], "/work".to_owned(), 7);
         run.exit_code = Some(3);
+        run.title = Some("call shop:quote".to_owned());
         run.write(folder.path()).unwrap();
         assert_eq!(RunFile::read(folder.path()).unwrap(), run);
     }

@@ -1,1 +1,40 @@
 //! Answers to a person about one profile; one file a view. No view opens files or decides anything.
+//!
+//! The flow: `moment` says which figures are wanted; `calls` merges the stacks that were live then into one tree
+//! of `place`s; a view (`summary`, `table`, `tree`, `stats`, `flamegraph`) picks what answers its question into a
+//! struct of its own. That struct is what `--json` prints, and what is printed on a `screen` with `text` made safe.
+
+pub mod calls;
+pub mod flamegraph;
+pub mod head;
+pub mod moment;
+pub mod place;
+pub mod screen;
+pub mod stats;
+pub mod summary;
+pub mod table;
+pub mod text;
+pub mod tree;
+
+#[cfg(test)]
+mod tests;
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use head::Head;
+use screen::Screen;
+
+/// A view that was taken of a profile: serialized it is the view's JSON, printed it is what a person reads.
+pub trait View: Serialize {
+    /// What all views begin with.
+    fn head(&mut self) -> &mut Head;
+
+    /// Prints the view for a person.
+    ///
+    /// # Errors
+    ///
+    /// Only those of `out`.
+    fn print(&self, screen: &Screen, out: &mut dyn Write) -> io::Result<()>;
+}

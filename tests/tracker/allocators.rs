@@ -142,11 +142,13 @@ for block in kept[:40]:
 #[test]
 fn malloc_through_ctypes_carries_the_python_stack() {
     for python in python::all() {
-        let recording = Run::of([python.path.as_os_str(), "-c".as_ref(), CTYPES.as_ref()]).record().ended_well();
+        let recording =
+            Run::of([python.path.as_os_str(), "-c".as_ref(), CTYPES.as_ref()]).record().ended_well();
         let profile = recording.first();
         let by_ctypes = figures(profile, |site| {
             let mut frames = profile.frames_of(site.stack).map(python::place);
-            site.allocator.name == "malloc" && frames.any(|place| place == "allocate <string>:6")
+            site.allocator.name == "malloc"
+                && frames.any(|place| place == "allocate <string>:6")
                 && module(profile, site).contains("ffi")
         });
         assert_eq!(by_ctypes.end, amount(60 * 123_456, 60), "{python}");

@@ -63,6 +63,7 @@ fn a_truncated_capture_is_an_error_at_every_length() {
     let odd = [1, 7, 8, 11, 12, 79, 83, 143, 4095, 4097, 65_535, 65_537, used - 1];
     for length in (0..used).step_by(4096).chain(odd) {
         match read(&bytes[..length]) {
+            Err(ReadError::NotStarted) => assert_eq!(length, 0),
             Err(ReadError::NotACapture) => assert!(length < 12, "{length}"),
             Err(ReadError::Truncated { found, .. }) => assert_eq!(found, length as u64),
             other => panic!("{length} bytes of {used}: {:?}", other.map(drop)),

@@ -12,6 +12,7 @@ mod mappings;
 mod objects;
 mod peaks;
 mod processes;
+mod programs;
 mod python;
 mod signals;
 mod stacks;

@@ -209,7 +209,9 @@ fn python_is_found_however_it_is_started() {
         with_application(
             folder.path(),
             "console",
-            &format!("#!{path}\nimport sys\nif __name__ == '__main__':\n    import application\n    sys.exit(0)\n"),
+            &format!(
+                "#!{path}\nimport sys\nif __name__ == '__main__':\n    import application\n    sys.exit(0)\n"
+            ),
         );
         let spawns = "import subprocess, sys; subprocess.run([sys.executable, 'application.py'], check=True)";
         let ways = [
@@ -227,7 +229,8 @@ fn python_is_found_however_it_is_started() {
         ];
         for (number, way) in ways.into_iter().enumerate() {
             let recording = way.cwd(folder.path()).record().ended_well();
-            let held: Vec<(u64, u64)> = recording.capture.processes.iter().map(|each| held(each, "work")).collect();
+            let held: Vec<(u64, u64)> =
+                recording.capture.processes.iter().map(|each| held(each, "work")).collect();
             let found: Vec<&(u64, u64)> = held.iter().filter(|held| held.1 > 0).collect();
             assert_eq!(found, [&(50 * 2033, 50)], "{python}: way {number}");
         }

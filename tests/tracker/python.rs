@@ -35,11 +35,13 @@ impl Python {
     /// Installs a package into a folder, for `PYTHONPATH`. The error tells why the package index could not be reached;
     /// anything else that goes wrong fails the test.
     pub(crate) fn install(&self, package: &str, folder: &Path) -> Result<(), String> {
-        let arguments = ["-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-input", "--target"];
+        let arguments =
+            ["-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-input", "--target"];
         let mut command = std::process::Command::new(&self.path);
         let output = command.args(arguments).arg(folder).arg(package).output().unwrap();
         let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-        let unreachable = ["No module named pip", "Connection", "Max retries", "resolution", "No matching distribution"];
+        let unreachable =
+            ["No module named pip", "Connection", "Max retries", "resolution", "No matching distribution"];
         if output.status.success() {
             return Ok(());
         }
@@ -52,7 +54,8 @@ impl Python {
 
 /// CPython 3.8 to 3.13, as far as they are installed, and the system's own. A missing version is told, and fails in CI.
 pub(crate) fn all() -> Vec<Python> {
-    let mut found: Vec<Python> = MINORS.filter_map(|minor| Some(Python { path: find(minor)?, minor })).collect();
+    let mut found: Vec<Python> =
+        MINORS.filter_map(|minor| Some(Python { path: find(minor)?, minor })).collect();
     for minor in MINORS.filter(|minor| !found.iter().any(|python| python.minor == *minor)) {
         assert!(std::env::var_os("CI").is_none(), "CPython 3.{minor} is missing");
         eprintln!("skipped: CPython 3.{minor} is not installed");

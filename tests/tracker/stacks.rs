@@ -57,8 +57,10 @@ fn compare(python: &str, recording: &Recording) -> usize {
     for (stack, amount) in expected(&marks) {
         if found.get(&stack) != Some(&amount) {
             let line = stack[0].2;
-            let near: Vec<_> =
-                found.iter().filter(|(stack, _)| stack.first().is_some_and(|top| top.2.abs_diff(line) < 3)).collect();
+            let near: Vec<_> = found
+                .iter()
+                .filter(|(stack, _)| stack.first().is_some_and(|top| top.2.abs_diff(line) < 3))
+                .collect();
             wrong.push(format!("{amount:?} at\n  {stack:?}\nfound near\n  {near:?}"));
         }
     }
@@ -99,7 +101,11 @@ fn threads_have_the_names_that_python_has_for_them_also_when_they_are_over() {
         let recording = python.run(&["-c", THREADS]).record().ended_well();
         let profile = recording.first();
         let mut names = BTreeMap::new();
-        for site in profile.sites.iter().filter(|site| site.allocator.name == "PyObject_Calloc" && site.end.bytes > 99_999) {
+        for site in profile
+            .sites
+            .iter()
+            .filter(|site| site.allocator.name == "PyObject_Calloc" && site.end.bytes > 99_999)
+        {
             names.insert(site.end.bytes - BYTES_HEADER, profile.threads[site.thread.0 as usize].name.clone());
         }
         let long = "x".repeat(55);

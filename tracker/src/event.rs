@@ -454,8 +454,7 @@ fn drain(thread: &mut Thread) {
         let Some((site, bytes, blocks)) = left.checked_sub(1).map(|last| thread.pending[last]) else {
             break;
         };
-        let taken =
-            thread.pending_count.compare_exchange(left, left - 1, Ordering::SeqCst, Ordering::SeqCst);
+        let taken = thread.pending_count.compare_exchange(left, left - 1, Ordering::SeqCst, Ordering::SeqCst);
         if taken.is_ok() {
             count(thread, site, bytes, blocks);
         }

@@ -1,5 +1,4 @@
-//! A forked child gets a file of its own before it records anything, and never writes into its parent's, but for the
-//! note that it could not have one.
+//! A forked child gets a file of its own before it records anything, and never writes into its parent's.
 //!
 //! The child is recognised by a word that the kernel wipes at a fork, whichever way the fork was made; a `vfork`
 //! child shares the parent's memory, sees the word, and counts as the parent until it executes.
@@ -85,7 +84,7 @@ pub(crate) fn begin_child() -> Option<()> {
     let made = start::child_path(capture::move_to).is_some();
     mark();
     if !made {
-        // The only word that a child ever writes into its parent's file.
+        // One flag, set atomically, is all that a child ever writes into its parent's file.
         capture::note(NOTE_CHILD);
         LOST.store(true, Ordering::Release);
         return None;

@@ -23,6 +23,17 @@ pub(crate) struct Cache {
     used: usize,
     /// Room for the frames of one stack.
     scratch: *mut RawFrame,
+    /// The stack that was stored last, outermost frame first: the next one mostly shares its outer part.
+    last: *mut Step,
+    last_depth: usize,
+}
+
+/// A frame of the stack that was stored last, and the stack id that ends with it.
+#[derive(Clone, Copy)]
+struct Step {
+    raw: RawFrame,
+    generation: u32,
+    stack: u32,
 }
 
 /// Sites of allocations whose stack could not be stored, by function number.
@@ -79,27 +90,53 @@ fn store(thread: &mut Thread, function: Function, leaf: usize) -> Option<u32> {
     if cut {
         note(NOTE_DEEP);
     }
+    let frames = &scratch[..depth];
     let mut interner = INTERNER.lock();
-    let mut stack = 0;
-    for raw in scratch[..depth].iter().rev() {
-        let frame = python::frame(&mut interner, raw)?;
-        stack = interner.node(stack, frame)?;
-    }
+    let mut stack = thread.cache.store_frames(&mut interner, frames)?;
     if leaf != 0 && (module_known || depth == 0) {
         let frame = FrameRecord { kind: FRAME_NATIVE, address: leaf as u64, ..FrameRecord::default() };
         let frame = interner.frame(frame)?;
         stack = interner.node(stack, frame)?;
     }
-    let site = interner.site(SiteKey { stack, function, thread: thread.id })?;
-    for raw in &scratch[..depth] {
-        shadow::mark_code(raw.code);
+    interner.site(SiteKey { stack, function, thread: thread.id })
+}
+
+impl Step {
+    fn is(&self, raw: &RawFrame) -> bool {
+        self.raw == *raw && self.generation == python::generation(raw.code)
     }
-    Some(site)
 }
 
 impl Cache {
     pub(crate) const fn new() -> Self {
-        Cache { entries: null_mut(), mask: 0, used: 0, scratch: null_mut() }
+        Cache { entries: null_mut(), mask: 0, used: 0, scratch: null_mut(), last: null_mut(), last_depth: 0 }
+    }
+
+    /// The stack id of frames given innermost first. Frames that the stack before had too are not looked up again.
+    fn store_frames(&mut self, interner: &mut Interner, frames: &[RawFrame]) -> Option<u32> {
+        let last = self.last()?;
+        let shared = frames.iter().rev().zip(&last[..self.last_depth]).take_while(|(raw, step)| step.is(raw));
+        let shared = shared.count();
+        // Until it is whole again, what is kept must not be taken for the new stack's.
+        self.last_depth = shared;
+        let mut stack = shared.checked_sub(1).map_or(0, |top| last[top].stack);
+        for raw in frames.iter().rev().skip(shared) {
+            let generation = python::generation(raw.code);
+            let frame = python::frame(interner, raw)?;
+            stack = interner.node(stack, frame)?;
+            shadow::mark_code(raw.code);
+            last[self.last_depth] = Step { raw: *raw, generation, stack };
+            self.last_depth += 1;
+        }
+        Some(stack)
+    }
+
+    fn last(&mut self) -> Option<&'static mut [Step]> {
+        if self.last.is_null() {
+            self.last = sys::map(MAX_DEPTH * size_of::<Step>())?.cast();
+        }
+        // SAFETY: the mapping has that many entries, lives for ever, and is this thread's own.
+        Some(unsafe { core::slice::from_raw_parts_mut(self.last, MAX_DEPTH) })
     }
 
     /// The id stored for a hash.

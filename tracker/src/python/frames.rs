@@ -9,7 +9,7 @@ use crate::stack::MAX_DEPTH;
 use crate::table::mix;
 
 /// A frame as it stands in the interpreter: its code object and its position in it.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RawFrame {
     pub code: usize,
     pub position: usize,

@@ -77,7 +77,7 @@ pub(crate) fn name_of_starting_thread(into: &mut [u8]) -> usize {
 
 /// The number of deaths at a code object's address.
 #[inline(always)]
-fn generation(code: usize) -> u32 {
+pub(crate) fn generation(code: usize) -> u32 {
     GENERATION[code >> 4 & (GENERATIONS - 1)].load(Ordering::Relaxed)
 }
 

@@ -1,0 +1,339 @@
+//! `leakgate view`: finds a capture, takes a view of it, prints it or writes it to a file.
+
+use std::env;
+use std::fs;
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use anyhow::Context;
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use crate::exit::Exit;
+use crate::profile::{Capture, Profile, load};
+use crate::view::flamegraph::{self, Drawn};
+use crate::view::moment::{At, Options, Threads};
+use crate::view::screen::{Colour, Glyphs, Screen};
+use crate::view::text::clean;
+use crate::view::{View, stats, summary, table, tree};
+
+/// Where `leakgate check` leaves its captures, below the current folder.
+const CAPTURES: &str = ".leakgate/captures";
+/// Captures that an error message lists.
+const LISTED: usize = 20;
+
+/// Look at a recorded capture
+#[derive(Debug, Args)]
+pub struct ViewArgs {
+    /// Which question to answer.
+    #[command(subcommand)]
+    pub view: Kind,
+}
+
+/// The views.
+#[derive(Debug, Subcommand)]
+pub enum Kind {
+    /// Which functions hold the memory: own and total bytes
+    Summary(Common),
+    /// What each allocating call stack holds
+    Table(Common),
+    /// Where the bytes come from: the call tree, biggest branches first
+    Tree(Common),
+    /// Totals, sizes, domains, allocating functions, top sites, modules, threads
+    Stats(Common),
+    /// The call tree as one SVG file to zoom and to search in
+    Flamegraph(Flamegraph),
+}
+
+/// What all views take.
+#[derive(Debug, Args)]
+pub struct Common {
+    /// A capture's folder or a scenario's name [default: the newest capture]
+    pub capture: Option<PathBuf>,
+    /// Which moment's live memory
+    #[arg(long, value_enum, default_value_t = At::Peak)]
+    pub at: At,
+    /// Show at most N rows
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub limit: Option<u32>,
+    /// Print JSON, with exact figures
+    #[arg(long)]
+    pub json: bool,
+    /// The process to look at [default: the one with the largest peak]
+    #[arg(long, value_name = "PID")]
+    pub process: Option<u32>,
+    /// Keep threads apart
+    #[arg(long)]
+    pub threads: bool,
+}
+
+/// What the flame graph takes.
+#[derive(Debug, Args)]
+pub struct Flamegraph {
+    /// What all views take.
+    #[command(flatten)]
+    pub common: Common,
+    /// The file to write [default: NAME.svg in the current folder]
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Overwrite the file
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// Why there is nothing to look at; all of them mean `Exit::BadInput`.
+#[derive(Debug, thiserror::Error)]
+pub enum ViewError {
+    /// The named capture does not exist.
+    #[error("no capture `{0}`; {1}")]
+    NoSuchCapture(String, Existing),
+    /// There is no capture at all.
+    #[error("no capture here; record one with `leakgate run` or `leakgate check`, or name its folder")]
+    NoCapture,
+    /// The named process was not recorded.
+    #[error("no process {0} in this capture; there are: {1}")]
+    NoSuchProcess(u32, String),
+    /// The capture holds no process.
+    #[error("{0}: this capture holds no process")]
+    NoProcess(String),
+    /// The file is there already.
+    #[error("{0}: exists already; `--force` overwrites it, `-o FILE` names another")]
+    FileExists(String),
+}
+
+/// The captures that an error message offers.
+#[derive(Debug)]
+pub struct Existing(Vec<PathBuf>);
+
+impl std::fmt::Display for Existing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.0.is_empty() {
+            return write!(f, "there are none here");
+        }
+        let names: Vec<String> = self.0.iter().take(LISTED).map(|path| shown(path)).collect();
+        write!(f, "there are: {}", names.join(", "))?;
+        match self.0.len().saturating_sub(LISTED) {
+            0 => Ok(()),
+            more => write!(f, ", +{more} more"),
+        }
+    }
+}
+
+/// Runs the command; what it prints goes to `out`.
+///
+/// # Errors
+///
+/// When there is no such capture, it cannot be read, or the output fails. All but the last mean `Exit::BadInput`.
+pub fn run(args: &ViewArgs, out: &mut dyn Write) -> anyhow::Result<Exit> {
+    let folder = env::current_dir().context("failed to find the current folder")?;
+    let path = find(args.view.common().capture.as_deref(), &folder)?;
+    let capture = load::capture(&path)?;
+    show(&capture, &args.view, &screen(folder), out)?;
+    Ok(Exit::Passed)
+}
+
+/// Takes the view of a loaded capture and prints it.
+///
+/// # Errors
+///
+/// When the capture lacks the process, the flame graph's file exists, or the output fails.
+pub fn show(capture: &Capture, kind: &Kind, screen: &Screen, out: &mut dyn Write) -> anyhow::Result<()> {
+    let common = kind.common();
+    let profile = process(capture, common.process)?;
+    let options = common.options();
+    let printed = Printed { capture, profile, common, screen };
+    match kind {
+        Kind::Summary(_) => printed.print(summary::of(profile, &options), out),
+        Kind::Table(_) => printed.print(table::of(profile, &options), out),
+        Kind::Tree(_) => printed.print(tree::of(profile, &options), out),
+        Kind::Stats(_) => printed.print(stats::of(profile, &options, &screen.folder), out),
+        Kind::Flamegraph(flamegraph) => printed.draw(flamegraph, &options, out),
+    }
+}
+
+struct Printed<'a> {
+    capture: &'a Capture,
+    profile: &'a Profile,
+    common: &'a Common,
+    screen: &'a Screen,
+}
+
+impl Printed<'_> {
+    fn print(&self, mut view: impl View, out: &mut dyn Write) -> anyhow::Result<()> {
+        view.head().notes.extend(self.notes());
+        if self.common.json {
+            return json(&view, out);
+        }
+        Ok(view.print(self.screen, out)?)
+    }
+
+    fn draw(&self, args: &Flamegraph, options: &Options, out: &mut dyn Write) -> anyhow::Result<()> {
+        let mut image = Vec::new();
+        let drawn = flamegraph::draw(self.profile, options, &self.screen.folder, &mut image)?;
+        let path =
+            args.output.clone().unwrap_or_else(|| PathBuf::from(format!("{}.svg", name(&self.capture.dir))));
+        write_file(&self.screen.folder.join(&path), &path, &image, args.force)?;
+        if self.common.json {
+            return json(&WrittenJson { drawn: &drawn, file: shown(&path) }, out);
+        }
+        Ok(writeln!(out, "{}", shown(&path))?)
+    }
+
+    /// What the capture says beside the profile, and which other processes it holds.
+    fn notes(&self) -> Vec<String> {
+        let mut notes: Vec<String> = self.capture.notes.iter().map(|note| clean(note).into_owned()).collect();
+        let others: Vec<u32> = self.capture.processes.iter().map(|other| other.process.pid).collect();
+        let others: Vec<u32> = others.into_iter().filter(|pid| *pid != self.profile.process.pid).collect();
+        if !others.is_empty() {
+            notes.push(format!("also recorded: {}; choose with `--process PID`", pids(&others)));
+        }
+        notes
+    }
+}
+
+/// What `view flamegraph --json` prints: what was drawn, and where it is.
+#[derive(Serialize)]
+struct WrittenJson<'a> {
+    #[serde(flatten)]
+    drawn: &'a Drawn,
+    file: String,
+}
+
+fn json(value: &impl Serialize, out: &mut dyn Write) -> anyhow::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, value).map_err(io::Error::from)?;
+    Ok(writeln!(out)?)
+}
+
+fn write_file(path: &Path, typed: &Path, content: &[u8], force: bool) -> anyhow::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).truncate(true).create(force).create_new(!force);
+    let failed = || format!("failed to write {}", shown(typed));
+    match options.open(path) {
+        Ok(mut file) => file.write_all(content).with_context(failed),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            Err(ViewError::FileExists(shown(typed)).into())
+        }
+        Err(error) => Err(error).with_context(failed),
+    }
+}
+
+fn process(capture: &Capture, pid: Option<u32>) -> Result<&Profile, ViewError> {
+    let Some(pid) = pid else {
+        return capture.main().ok_or_else(|| ViewError::NoProcess(shown(&capture.dir)));
+    };
+    let found = capture.processes.iter().find(|profile| profile.process.pid == pid);
+    found.ok_or_else(|| {
+        let existing: Vec<u32> = capture.processes.iter().map(|profile| profile.process.pid).collect();
+        ViewError::NoSuchProcess(pid, pids(&existing))
+    })
+}
+
+fn pids(pids: &[u32]) -> String {
+    let listed: Vec<String> = pids.iter().take(LISTED).map(u32::to_string).collect();
+    match pids.len().saturating_sub(LISTED) {
+        0 => listed.join(", "),
+        more => format!("{}, +{more} more", listed.join(", ")),
+    }
+}
+
+impl Kind {
+    /// What all views take.
+    pub fn common(&self) -> &Common {
+        match self {
+            Kind::Summary(common) | Kind::Table(common) | Kind::Tree(common) | Kind::Stats(common) => common,
+            Kind::Flamegraph(flamegraph) => &flamegraph.common,
+        }
+    }
+}
+
+impl Common {
+    fn options(&self) -> Options {
+        Options {
+            at: self.at,
+            threads: if self.threads { Threads::Apart } else { Threads::Merged },
+            limit: self.limit.map(|limit| limit as usize),
+        }
+    }
+}
+
+/// The capture that the user means: a scenario's before a folder of the same name; the newest where none is named.
+fn find(named: Option<&Path>, folder: &Path) -> Result<PathBuf, ViewError> {
+    let Some(named) = named else {
+        return newest(folder).ok_or(ViewError::NoCapture);
+    };
+    let is_bare = named.components().count() == 1 && named.file_name().is_some();
+    let scenario = folder.join(CAPTURES).join(named);
+    if is_bare && scenario.is_dir() {
+        return Ok(scenario);
+    }
+    let path = folder.join(named);
+    if path.exists() {
+        return Ok(path);
+    }
+    let existing = existing(folder).into_iter().map(|path| below(&path, folder)).collect();
+    Err(ViewError::NoSuchCapture(shown(named), Existing(existing)))
+}
+
+fn newest(folder: &Path) -> Option<PathBuf> {
+    existing(folder).into_iter().max_by_key(|path| (changed(path), path.clone()))
+}
+
+/// The scenarios' captures and the `*.leakgate` folders, sorted by name.
+fn existing(folder: &Path) -> Vec<PathBuf> {
+    let is_capture = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "leakgate");
+    let mut found = folders_in(&folder.join(CAPTURES));
+    found.extend(folders_in(folder).into_iter().filter(is_capture));
+    found
+}
+
+fn folders_in(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let mut folders: Vec<PathBuf> =
+        entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
+    folders.sort();
+    folders
+}
+
+/// The latest change to the folder or a file in it: recording changes the files only.
+fn changed(folder: &Path) -> Option<SystemTime> {
+    let files = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let times =
+        files.chain([folder.to_path_buf()]).filter_map(|path| fs::metadata(path).ok()?.modified().ok());
+    times.max()
+}
+
+fn below(path: &Path, folder: &Path) -> PathBuf {
+    path.strip_prefix(folder).unwrap_or(path).to_path_buf()
+}
+
+fn shown(path: &Path) -> String {
+    clean(&path.to_string_lossy()).into_owned()
+}
+
+/// The capture's name, for the files made of it.
+fn name(capture: &Path) -> String {
+    match capture.file_stem() {
+        Some(stem) => stem.to_string_lossy().into_owned(),
+        None => "flamegraph".into(),
+    }
+}
+
+/// What standard output is: `COLUMNS` and `NO_COLOR` count on a terminal only, a pipe is plain and as wide as needed.
+fn screen(folder: PathBuf) -> Screen {
+    if !io::stdout().is_terminal() {
+        return Screen::pipe(folder);
+    }
+    let set = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
+    let columns = set("COLUMNS").and_then(|columns| columns.parse().ok()).filter(|columns| *columns > 0);
+    let width = columns.or_else(|| terminal_size::terminal_size().map(|(width, _)| usize::from(width.0)));
+    let dumb = set("TERM").is_none_or(|term| term == "dumb");
+    Screen {
+        colour: if dumb || set("NO_COLOR").is_some() { Colour::Never } else { Colour::Ansi },
+        glyphs: if dumb { Glyphs::Ascii } else { Glyphs::Unicode },
+        ..Screen::terminal(width.unwrap_or(80), folder)
+    }
+}
+
+#[cfg(test)]
+mod tests;

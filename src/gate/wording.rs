@@ -1,0 +1,168 @@
+//! What the gate says to people: the sentence of a finding, how to go on, and why a figure has no value.
+
+use crate::config::BudgetKey;
+use crate::finding::Unit;
+use crate::gate::growth::Growth;
+use crate::gate::measurement::Measurement;
+use crate::units::{Bytes, grouped};
+
+/// Which threshold a figure went over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Threshold {
+    /// `max`.
+    Max,
+    /// `warn`.
+    Warn,
+}
+
+/// The sentence of a budget's finding.
+pub fn title(
+    key: BudgetKey,
+    measured: i64,
+    limit: u64,
+    over: Threshold,
+    measurement: &Measurement,
+) -> String {
+    let shown = key.unit().show(measured);
+    let subject = match key {
+        BudgetKey::Peak => format!("peak {shown} is"),
+        BudgetKey::PeakAdded => format!("an iteration adds {shown} at its peak:"),
+        BudgetKey::Retained => format!("{shown} is retained after the work:"),
+        BudgetKey::Left => format!("{shown} is left after the result was dropped:"),
+        BudgetKey::Rss => format!("resident memory of {shown} is"),
+        BudgetKey::Blocks if measurement.start.is_some() => {
+            format!("the judged iterations added {}:", counted(measured, "block"))
+        }
+        BudgetKey::Blocks => format!("{} {} live at the end:", counted(measured, "block"), verb(measured)),
+        BudgetKey::Fds => format!("{} left open:", counted(measured, "file descriptor")),
+        BudgetKey::Threads => format!("{} left running:", counted(measured, "thread")),
+        BudgetKey::Growth => "growth is".to_owned(),
+    };
+    format!("{subject} {}", over_by(key, measured, limit, over))
+}
+
+/// `over its budget of 80.0 MiB by 16.2 MiB`.
+fn over_by(key: BudgetKey, measured: i64, limit: u64, over: Threshold) -> String {
+    if limit == 0 && over == Threshold::Max {
+        return "its budget allows none".to_owned();
+    }
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let excess = key.unit().show(measured.saturating_sub(limit));
+    let limit = key.unit().show(limit);
+    match over {
+        Threshold::Max => format!("over its budget of {limit} by {excess}"),
+        Threshold::Warn => format!("over its warning threshold of {limit} by {excess}"),
+    }
+}
+
+/// The sentence of a growth finding: whether every iteration keeps the same, or some do.
+pub fn growth_title(growth: &Growth, limit: u64, over: Threshold) -> String {
+    let rate = growth.rate_in_words();
+    let subject = if growth.is_even() {
+        format!("every iteration keeps {rate} more")
+    } else {
+        format!("an iteration keeps {rate} more on average")
+    };
+    match (over, limit) {
+        (Threshold::Max, 0) => format!("{subject}: its budget allows none"),
+        (Threshold::Max, _) => format!("{subject}, over its budget of {}", Bytes(limit)),
+        (Threshold::Warn, _) => format!("{subject}, over its warning threshold of {}", Bytes(limit)),
+    }
+}
+
+/// `3 threads`, `1 thread`.
+pub fn counted(count: i64, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", Unit::Count.show(count))
+}
+
+fn verb(count: i64) -> &'static str {
+    if count == 1 { "is" } else { "are" }
+}
+
+/// How to go on, as a senior colleague would put it.
+pub fn help(key: BudgetKey) -> &'static str {
+    match key {
+        BudgetKey::Peak => {
+            "do not hold it all at once: read and write in pieces, use generators instead of lists, and drop what is \
+             no longer needed before the next big step. If this size is intended, raise `peak` in the same change"
+        }
+        BudgetKey::PeakAdded => {
+            "one call needs this much on top of what was there: work on pieces instead of whole copies, and drop \
+             intermediate results with `del` before the next step"
+        }
+        BudgetKey::Retained => {
+            "see what is still referred to when the work is done: caches, module globals, a result that holds more \
+             than its caller needs. If it has to stay, raise `retained` in the same change"
+        }
+        BudgetKey::Left => {
+            "the result is gone and this stayed: something else still refers to it, usually a cache, a registry or a \
+             callback. Clear it, or bound it"
+        }
+        BudgetKey::Rss => {
+            "the tracked memory is only a part of it: compare with `peak`. If that is much smaller, look at file \
+             mappings, loaded libraries, and heap that was freed but not returned"
+        }
+        BudgetKey::Blocks => {
+            "blocks count what is small and many: look for objects that are made per item and never dropped, and for \
+             lists or dictionaries that only ever grow"
+        }
+        BudgetKey::Fds => {
+            "close what was opened: use `with` for files, sockets, connections and sessions, and wait for \
+             subprocesses so that their pipes are closed"
+        }
+        BudgetKey::Threads => {
+            "tell the threads to stop and join them before returning: use `with` for an executor, and an event or a \
+             sentinel that ends a worker's loop"
+        }
+        BudgetKey::Growth => {
+            "find what keeps a reference after the work is done: drop the entry when it is no longer needed, or bound \
+             the container with `deque(maxlen=…)` or `lru_cache(maxsize=…)`"
+        }
+    }
+}
+
+/// How to go on when a memory limit ended a scenario.
+pub const MEMORY_LIMIT_HELP: &str = "the scenario was ended before the machine had to do it. If it needs this much, \
+     raise `memory_limit`; if not, start with whoever holds most";
+
+/// Why a figure has no value, for the error's details.
+pub fn not_measured(key: BudgetKey) -> &'static str {
+    match key {
+        BudgetKey::PeakAdded | BudgetKey::Growth => {
+            "needs judged iterations; only `call` scenarios have them"
+        }
+        BudgetKey::Left => "needs a result that is dropped; only `call` scenarios have one",
+        BudgetKey::Fds => "the open file descriptors of the process could not be seen",
+        BudgetKey::Threads => "the threads of the process could not be seen",
+        BudgetKey::Peak | BudgetKey::Retained | BudgetKey::Rss | BudgetKey::Blocks => {
+            "the tracker gave no figure"
+        }
+    }
+}
+
+/// What resident memory is made of besides what was tracked.
+pub fn beside_tracked(rss: u64, peak: u64) -> String {
+    match rss.checked_sub(peak) {
+        Some(rest) => format!(
+            "tracked memory had its peak at {}; up to {} more is resident: code, thread stacks, file mappings, freed \
+             heap that was not returned",
+            Bytes(peak),
+            Bytes(rest)
+        ),
+        None => format!("{} was allocated at the peak, of which not all was ever touched", Bytes(peak)),
+    }
+}
+
+/// The threads that still hold memory, largest first.
+pub fn threads_in_words(threads: &[(String, u64)]) -> Option<String> {
+    const LISTED: usize = 5;
+    let listed: Vec<String> =
+        threads.iter().take(LISTED).map(|(name, bytes)| format!("{name} ({})", Bytes(*bytes))).collect();
+    let more = match threads.len().saturating_sub(LISTED) {
+        0 => String::new(),
+        more => format!(", +{} more", grouped(more as u64)),
+    };
+    (!listed.is_empty())
+        .then(|| format!("memory allocated by other threads is still live: {}{more}", listed.join(", ")))
+}

@@ -1,0 +1,173 @@
+//! The report for CI systems that read JUnit XML: a test case a budget.
+//!
+//! What readers make of it: GitLab shows the text of a failure, not its message; Jenkins shows both; a class name is
+//! split at its last dot. So the text carries everything, and names never hold a measured figure: they are a history.
+
+use junit_report::{
+    Duration, OffsetDateTime, ReportBuilder, TestCase, TestCaseBuilder, TestSuite, TestSuiteBuilder,
+};
+
+use super::{clean, sparkline::sparkline, summary};
+use crate::finding::{Finding, Severity};
+use crate::outcome::{Outcome, ScenarioResult};
+use crate::units::grouped;
+
+/// Figures of a series that are listed at each end.
+const SERIES: usize = 20;
+/// Lines of an error's details that are listed.
+const DETAILS: usize = 100;
+
+/// The whole report.
+pub(super) fn render(outcome: &Outcome) -> String {
+    let report = ReportBuilder::new().add_testsuite(suite(outcome)).build();
+    let mut xml = Vec::new();
+    // Writing to memory does not fail, and all text is plain: an error has nowhere to come from.
+    report.write_xml(&mut xml).expect("memory takes what is written to it");
+    xml.push(b'\n');
+    String::from_utf8_lossy(&xml).into_owned()
+}
+
+fn suite(outcome: &Outcome) -> TestSuite {
+    let started = i64::try_from(outcome.started_ms / 1000).unwrap_or_default();
+    TestSuiteBuilder::new("leakgate")
+        .set_timestamp(OffsetDateTime::from_unix_timestamp(started).unwrap_or(OffsetDateTime::UNIX_EPOCH))
+        .add_testcases(outcome.scenarios.iter().flat_map(|scenario| cases(outcome, scenario)))
+        .build()
+}
+
+/// The cases of a scenario: its budgets, rules that have none, and `completes` where there is nothing else to say.
+fn cases(outcome: &Outcome, scenario: &ScenarioResult) -> Vec<TestCase> {
+    let mut cases = Vec::new();
+    if let Some(error) = &scenario.error {
+        let (before, lines) = clean::last_lines(&error.details, DETAILS, clean::SENTENCE);
+        let before = if before > 0 {
+            format!("… {} before\n", summary::counted(before, "line"))
+        } else {
+            String::new()
+        };
+        let title = clean::line(&error.title, clean::SENTENCE);
+        let text = format!("{title}\n\n{before}{}", lines.join("\n"));
+        let case = TestCaseBuilder::error("completes", Duration::ZERO, "leakgate.scenario-error", &title);
+        cases.push(finished(case, &text));
+    }
+    for judged in &scenario.budgets {
+        let rule = format!("budget-{}", judged.figure.name);
+        let finding = scenario.findings.iter().find(|finding| finding.rule == rule);
+        cases.push(case(&judged.figure.name, finding));
+    }
+    let has_budget = |finding: &&Finding| {
+        scenario
+            .budgets
+            .iter()
+            .any(|judged| finding.rule.strip_prefix("budget-") == Some(judged.figure.name.as_str()))
+    };
+    cases.extend(
+        scenario.findings.iter().filter(|f| !has_budget(f)).map(|finding| case(&finding.rule, Some(finding))),
+    );
+    cases.extend(scenario.not_judged.iter().map(|key| not_judged(key)));
+    if cases.is_empty() {
+        cases.push(TestCaseBuilder::success("completes", Duration::ZERO).build());
+    }
+    // One run gives all cases: its time counts once, so that the suite's sum is right.
+    if let Some(first) = cases.first_mut() {
+        first.time = Duration::try_from(scenario.elapsed).unwrap_or(Duration::ZERO);
+    }
+    for case in &mut cases {
+        case.set_classname(&format!("leakgate.{}", clean::line(&scenario.name, clean::NAME)));
+        if case.filepath.is_none() {
+            case.set_filepath(&clean::line(&outcome.config, clean::FRAME));
+        }
+    }
+    cases
+}
+
+fn case(name: &str, finding: Option<&Finding>) -> TestCase {
+    let name = clean::line(name, clean::NAME);
+    let Some(finding) = finding else { return TestCaseBuilder::success(&name, Duration::ZERO).build() };
+    let title = clean::line(&finding.title, clean::SENTENCE);
+    let mut builder = match finding.severity {
+        Severity::Error => {
+            let rule = format!("leakgate.{}", clean::line(&finding.rule, clean::NAME));
+            TestCaseBuilder::failure(&name, Duration::ZERO, &rule, &title)
+        }
+        // A warning passes; its text is there for whoever looks.
+        Severity::Warning => TestCaseBuilder::success(&name, Duration::ZERO),
+    };
+    if let Some(place) = finding.place.as_ref().filter(|place| place.line > 0) {
+        builder.set_filepath(&clean::line(&place.file, clean::FRAME));
+    }
+    if finding.severity == Severity::Warning {
+        builder.set_system_out(&safe(&format!("warning: {}", text(finding))));
+    }
+    finished(builder, &text(finding))
+}
+
+fn finished(mut builder: TestCaseBuilder, text: &str) -> TestCase {
+    builder.set_trace(&safe(text)).build()
+}
+
+fn not_judged(key: &str) -> TestCase {
+    let message = "the scenario ended before this could be judged";
+    TestCaseBuilder::skipped_with_cause(&clean::line(key, clean::NAME), "leakgate.not-judged", message)
+        .build()
+}
+
+/// The end of a CDATA section may not occur inside of it.
+fn safe(text: &str) -> String {
+    text.replace("]]>", "]] >")
+}
+
+/// Everything that is known about a finding.
+fn text(finding: &Finding) -> String {
+    let mut lines = vec![clean::line(&finding.title, clean::SENTENCE)];
+    if let Some(place) = &finding.place {
+        let at = if place.line == 0 { "" } else { "at " };
+        lines.push(format!("{at}{}", clean::line(&place.to_string(), clean::FRAME)));
+    }
+    if let Some(figure) = &finding.figure {
+        let limit = figure.limit.map(|limit| format!(", limit {}", grouped_signed(limit)));
+        lines.push(format!("measured {}{}", grouped_signed(figure.measured), limit.unwrap_or_default()));
+    }
+    lines.extend(finding.evidence.iter().map(|sentence| clean::line(sentence, clean::SENTENCE)));
+    if !finding.series.is_empty() {
+        lines.push(format!("series {}", sparkline(&finding.series)));
+        lines.push(format!("       {}", series(&finding.series)));
+    }
+    lines.extend(holders(finding));
+    if !finding.help.is_empty() {
+        lines.push(format!("fix: {}", clean::line(&finding.help, clean::SENTENCE)));
+    }
+    lines.push(format!("fingerprint {}", clean::line(&finding.fingerprint, clean::NAME)));
+    lines.join("\n")
+}
+
+fn grouped_signed(figure: i64) -> String {
+    crate::finding::Unit::Count.show(figure)
+}
+
+/// All figures of a short series, both ends of a long one.
+fn series(series: &[u64]) -> String {
+    let shown = |part: &[u64]| part.iter().map(u64::to_string).collect::<Vec<_>>().join(" ");
+    match series.len().checked_sub(2 * SERIES) {
+        Some(left_out) if left_out > 0 => format!(
+            "{} … {} more … {}",
+            shown(&series[..SERIES]),
+            grouped(left_out as u64),
+            shown(&series[series.len() - SERIES..])
+        ),
+        _ => shown(series),
+    }
+}
+
+fn holders(finding: &Finding) -> Vec<String> {
+    let mut lines = Vec::new();
+    for holder in &finding.holders {
+        let blocks = summary::counted(usize::try_from(holder.blocks).unwrap_or(usize::MAX), "block");
+        let kind = clean::line(&holder.domain, clean::NAME);
+        lines.push(format!("held: {} ({} B) in {blocks}, {kind}", holder.bytes, grouped(holder.bytes.0)));
+        lines.extend(holder.stack.iter().map(|frame| format!("    {}", clean::line(frame, clean::FRAME))));
+        lines.extend(summary::more(holder.more_frames).map(|more| format!("    {more} frames")));
+    }
+    lines.extend(summary::more(finding.more_holders).map(|more| format!("held: {more}")));
+    lines
+}

@@ -1,0 +1,134 @@
+//! A finding in a pull request: its sentence, and what backs it.
+
+use super::escape::{code, fenced, prose, sentence};
+use super::name;
+use crate::finding::{Finding, Holder, Place, Severity};
+use crate::outcome::ScenarioResult;
+use crate::report::sparkline::sparkline;
+use crate::report::{Options, clean, excerpt, summary};
+
+/// The sentence that a reader sees first: of the first scenario that has something to say.
+pub(super) fn lead(shown: &[&ScenarioResult]) -> String {
+    let Some(first) = shown.first() else { return String::new() };
+    if let Some(error) = &first.error {
+        return format!("**{}: {}**\n\n", name(first), sentence(&error.title));
+    }
+    match first.findings.first() {
+        Some(finding) => format!("{}\n{}\n\n", title(finding), where_and_rule(finding)),
+        None => String::new(),
+    }
+}
+
+/// The heading of a further finding, with its place.
+pub(super) fn head(finding: &Finding) -> String {
+    let mark = mark(finding.severity);
+    let scenario = code(&finding.scenario, clean::NAME);
+    format!("\n#### {mark} {scenario}: {}\n\n{}\n", sentence(&finding.title), where_and_rule(finding))
+}
+
+/// Why a scenario is listed, in one line.
+pub(super) fn reason(scenario: &ScenarioResult) -> String {
+    match (&scenario.error, scenario.findings.first()) {
+        (Some(error), _) => format!("could not be measured: {}", sentence(&error.title)),
+        (None, Some(finding)) => sentence(&finding.title),
+        (None, None) => "failed".to_owned(),
+    }
+}
+
+fn title(finding: &Finding) -> String {
+    format!("**{}: {}**", code(&finding.scenario, clean::NAME), sentence(&finding.title))
+}
+
+/// The mark of a severity.
+pub(super) fn mark(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => "❌",
+        Severity::Warning => "⚠️",
+    }
+}
+
+/// `At shop/quotes.py:14 in remember · rule budget-growth`.
+fn where_and_rule(finding: &Finding) -> String {
+    let rule = format!("rule {}", code(&finding.rule, clean::NAME));
+    match &finding.place {
+        Some(at) => format!("{} · {rule}", capitalised_place(at)),
+        None => rule,
+    }
+}
+
+fn capitalised_place(at: &Place) -> String {
+    if at.line == 0 { place(at).replacen("in ", "In ", 1) } else { format!("At {}", place(at)) }
+}
+
+fn place(at: &Place) -> String {
+    let file = clean::line(&at.file, clean::FRAME);
+    let function = code(&at.function, clean::NAME);
+    match (at.line, function.is_empty()) {
+        (0, true) => format!("in {}", code(&file, clean::FRAME)),
+        (0, false) => format!("in {} ({function})", code(&file, clean::FRAME)),
+        (line, true) => code(&format!("{file}:{line}"), clean::FRAME + 12),
+        (line, false) => format!("{} in {function}", code(&format!("{file}:{line}"), clean::FRAME + 12)),
+    }
+}
+
+/// Excerpt, evidence, holders, path and fix.
+pub(super) fn body(finding: &Finding, options: &Options) -> String {
+    let mut out = String::from("\n");
+    if let Some(at) = &finding.place {
+        let lines = excerpt::around(at, clean::FRAME, options);
+        let numbered: Vec<String> = lines.iter().map(|line| excerpt::numbered(line, at)).collect();
+        if !numbered.is_empty() {
+            out.push_str(&format!("{}\n", fenced(&numbered)));
+        }
+    }
+    let parts = [why(finding), held_by(finding), called_from(finding), fix(finding)];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    out.push_str(&parts.join("\n\n"));
+    out.push('\n');
+    out
+}
+
+fn why(finding: &Finding) -> Option<String> {
+    let evidence: Vec<String> = finding.evidence.iter().map(|text| sentence(text)).collect();
+    let spark = sparkline(&finding.series);
+    let spark = if spark.is_empty() { String::new() } else { format!("`{spark}` ") };
+    let text = format!("{spark}{}", evidence.join("; "));
+    (!text.is_empty()).then(|| format!("**Why**: {text}"))
+}
+
+fn held_by(finding: &Finding) -> Option<String> {
+    let mut lines: Vec<String> = finding.holders.iter().map(holder).collect();
+    if lines.is_empty() {
+        return None;
+    }
+    lines.extend(summary::more(finding.more_holders).map(|more| format!("- {more}")));
+    Some(format!("**Held by**:\n\n{}", lines.join("\n")))
+}
+
+fn holder(holder: &Holder) -> String {
+    let blocks = summary::counted(usize::try_from(holder.blocks).unwrap_or(usize::MAX), "block");
+    let at = match (&holder.place, holder.stack.first()) {
+        (Some(at), _) if at.line == 0 => place(at),
+        (Some(at), _) => format!("at {}", place(at)),
+        (None, Some(frame)) => format!("by {}", code(frame, clean::FRAME)),
+        (None, None) => "at an unknown place".to_owned(),
+    };
+    let kind = prose(&clean::line(&holder.domain, clean::NAME));
+    let kind = if kind.is_empty() { kind } else { format!(" ({kind})") };
+    format!("- {} in {blocks} {at}{kind}", holder.bytes)
+}
+
+fn called_from(finding: &Finding) -> Option<String> {
+    let path = summary::path(finding);
+    if path.is_empty() {
+        return None;
+    }
+    let frames: Vec<String> = path.iter().map(|frame| code(frame, clean::FRAME)).collect();
+    let more = finding.holders.first().and_then(|holder| summary::more(holder.more_frames));
+    let more = more.map(|more| format!(" ({more} frames)")).unwrap_or_default();
+    Some(format!("**Called from**: {}{more}", frames.join(" → ")))
+}
+
+fn fix(finding: &Finding) -> Option<String> {
+    (!finding.help.is_empty()).then(|| format!("**Fix**: {}", sentence(&finding.help)))
+}

@@ -1,0 +1,193 @@
+//! The report in a pull request: the first failure's sentence, then the table, then what backs it.
+//!
+//! GitHub takes 65,536 characters: a longer report leaves out parts by tiers, the least needed first, and says so.
+
+mod escape;
+mod finding;
+mod table;
+
+use self::escape::{code, fenced, sentence};
+use super::{Options, clean, summary};
+use crate::outcome::{Outcome, ScenarioResult, Verdict};
+
+/// Most that GitHub takes in one comment; counted in bytes, which are never fewer than characters.
+const MOST: usize = 65_536;
+/// The first line, by which a later run finds its comment again.
+const MARKER: &str = "<!-- leakgate:default -->\n";
+/// Lines of an error's details that are shown.
+const DETAILS: usize = 30;
+/// Findings that are shown with all that backs them, where the report has to be shortened.
+const IN_FULL: usize = 5;
+
+/// How much a report leaves out; each tier leaves out what those before it do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Tier {
+    /// Nothing.
+    Whole,
+    /// Scenarios that passed.
+    WithoutPasses,
+    /// All figures, and the evidence of all findings but the first few.
+    WithoutDetails,
+    /// Everything but a line each for as many scenarios as fit.
+    Lines,
+}
+
+impl Tier {
+    const ALL: [Tier; 4] = [Tier::Whole, Tier::WithoutPasses, Tier::WithoutDetails, Tier::Lines];
+
+    /// What to tell the reader.
+    fn left_out(self) -> &'static str {
+        match self {
+            Tier::Whole => "",
+            Tier::WithoutPasses => "scenarios that passed are left out",
+            Tier::WithoutDetails => "scenarios that passed and most of the details are left out",
+            Tier::Lines => "only a line for each scenario is shown, for as many as fit",
+        }
+    }
+}
+
+/// The whole report, or as much of it as a comment may have.
+pub(super) fn render(outcome: &Outcome, options: &Options) -> String {
+    let reports = Tier::ALL.into_iter().map(|tier| render_tier(outcome, options, tier));
+    let mut shortest = String::new();
+    for report in reports {
+        if report.len() <= MOST {
+            return report;
+        }
+        shortest = report;
+    }
+    // Names and sentences are bounded and the lines are counted, so this is not reached; a cut report is better than
+    // one that is refused.
+    let end = (0..=MOST).rev().find(|end| shortest.is_char_boundary(*end)).unwrap_or(0);
+    shortest.truncate(end);
+    shortest
+}
+
+fn render_tier(outcome: &Outcome, options: &Options, tier: Tier) -> String {
+    let mut out = format!("{MARKER}### {}\n\n", heading(outcome));
+    let shown = shown(outcome, tier);
+    out.push_str(&finding::lead(&shown));
+    match tier {
+        Tier::Lines => out.push_str(&lines(&shown, MOST - out.len())),
+        _ => {
+            out.push_str(&table::scenarios(&shown));
+            let left_out = outcome.scenarios.len() - shown.len();
+            if left_out > 0 {
+                out.push_str(&format!("\n+{} passed\n", summary::counted(left_out, "scenario")));
+            }
+            out.push_str(&bodies(outcome, &shown, options, tier));
+        }
+    }
+    if tier < Tier::WithoutDetails {
+        out.push_str(&table::all_figures(outcome, &shown));
+    }
+    if tier > Tier::Whole {
+        out.push_str(&format!(
+            "\n*Shortened to fit into a comment: {}. Everything is in {}.*\n",
+            tier.left_out(),
+            code(&format!("{}/result.json", outcome.results_dir.trim_end_matches('/')), clean::FRAME)
+        ));
+    }
+    out
+}
+
+fn shown(outcome: &Outcome, tier: Tier) -> Vec<&ScenarioResult> {
+    let mut scenarios = summary::ordered(outcome);
+    if tier > Tier::Whole {
+        scenarios.retain(|scenario| scenario.verdict != Verdict::Pass || scenario.warned());
+    }
+    scenarios
+}
+
+fn heading(outcome: &Outcome) -> String {
+    let (failed, errors) = (outcome.count(Verdict::Fail), outcome.count(Verdict::Error));
+    let all = summary::counted(outcome.scenarios.len(), "scenario");
+    let warned = outcome.scenarios.iter().filter(|scenario| scenario.warned()).count();
+    match (outcome.scenarios.len(), failed, errors) {
+        (0, ..) => "❌ leakgate: no scenario was run".to_owned(),
+        (_, 0, 0) if warned > 0 => {
+            format!(
+                "⚠️ leakgate: all of {all} passed, {} with a warning",
+                summary::counted(warned, "scenario")
+            )
+        }
+        (_, 0, 0) => format!("✅ leakgate: all of {all} passed"),
+        (_, 0, errors) => format!("❌ leakgate: {errors} of {all} could not be measured"),
+        (_, failed, 0) => format!("❌ leakgate: {failed} of {all} failed"),
+        (_, failed, errors) => {
+            format!("❌ leakgate: {failed} of {all} failed, {errors} could not be measured")
+        }
+    }
+}
+
+/// What backs the findings, scenario by scenario.
+fn bodies(outcome: &Outcome, shown: &[&ScenarioResult], options: &Options, tier: Tier) -> String {
+    let mut out = String::new();
+    let mut left = if tier < Tier::WithoutDetails { usize::MAX } else { IN_FULL };
+    let mut is_first = true;
+    for scenario in shown {
+        // This tier does not fit: what more it would say is not looked at.
+        if out.len() > MOST {
+            break;
+        }
+        if let Some(error) = &scenario.error {
+            if !is_first {
+                out.push_str(&format!("\n#### ❗ {}\n\n{}\n", name(scenario), sentence(&error.title)));
+            }
+            out.push_str(&error_details(&error.details, left));
+            is_first = false;
+        }
+        for found in &scenario.findings {
+            if !is_first {
+                out.push_str(&finding::head(found));
+            }
+            if left > 0 {
+                out.push_str(&finding::body(found, options));
+                left -= 1;
+            }
+            is_first = false;
+        }
+        if scenario.verdict != Verdict::Pass && left > 0 {
+            out.push_str(&commands(outcome, scenario));
+        }
+    }
+    out
+}
+
+fn error_details(details: &str, left: usize) -> String {
+    if left == 0 || details.trim().is_empty() {
+        return String::new();
+    }
+    let (before, mut lines) = clean::last_lines(details, DETAILS, clean::SENTENCE);
+    if before > 0 {
+        lines.insert(0, format!("… {} before", summary::counted(before, "line")));
+    }
+    format!("\n{}", fenced(&lines))
+}
+
+fn commands(outcome: &Outcome, scenario: &ScenarioResult) -> String {
+    let check = summary::check_command(outcome, &[&scenario.name]);
+    let view = summary::view_command(outcome, &scenario.name);
+    format!("\n**Try it**: {} · **look**: {}\n", code(&check, clean::SENTENCE), code(&view, clean::SENTENCE))
+}
+
+/// A line for each scenario, as many as fit into what is left of the comment.
+fn lines(shown: &[&ScenarioResult], room: usize) -> String {
+    // Kept free for the sentence that says what is missing.
+    const RESERVED: usize = 600;
+    let mut out = String::new();
+    for (index, scenario) in shown.iter().enumerate() {
+        let line = format!("- {} {}\n", name(scenario), finding::reason(scenario));
+        if out.len() + line.len() + RESERVED > room {
+            let left = shown.len() - index;
+            out.push_str(&format!("- +{} more\n", summary::counted(left, "scenario")));
+            break;
+        }
+        out.push_str(&line);
+    }
+    out
+}
+
+fn name(scenario: &ScenarioResult) -> String {
+    code(&scenario.name, clean::NAME)
+}

@@ -1,0 +1,139 @@
+//! The tables of the pull request's report: a line a scenario, and all figures.
+
+use super::escape::{code, code_cell, prose, sentence};
+use crate::finding::Figure;
+use crate::outcome::{BudgetState, JudgedBudget, Outcome, ScenarioResult, Verdict};
+use crate::report::{clean, summary};
+
+/// Figures that have a column of their own; all others share one.
+const COLUMNS: [(&str, &str); 3] =
+    [("growth", "growth / iteration"), ("retained", "retained"), ("peak", "peak")];
+
+/// A line a scenario. Columns in which nobody has a figure are left out.
+pub(super) fn scenarios(shown: &[&ScenarioResult]) -> String {
+    if shown.is_empty() {
+        return String::new();
+    }
+    let columns: Vec<(&str, &str)> = COLUMNS
+        .into_iter()
+        .filter(|(key, _)| shown.iter().any(|scenario| cell(scenario, key).is_some()))
+        .collect();
+    let others = shown.iter().any(|scenario| !other_cells(scenario).is_empty());
+    let mut heads = vec!["scenario"];
+    heads.extend(columns.iter().map(|(_, head)| *head));
+    heads.extend(others.then_some("other budgets"));
+    heads.extend(["time", ""]);
+    let mut rows = vec![row(&heads), row(&vec!["---"; heads.len()])];
+    for scenario in shown {
+        let mut cells = vec![code_cell(&scenario.name, clean::NAME)];
+        cells.extend(columns.iter().map(|(key, _)| cell(scenario, key).unwrap_or_else(|| "–".to_owned())));
+        cells.extend(others.then(|| match other_cells(scenario) {
+            cells if cells.is_empty() => "–".to_owned(),
+            cells => cells.join(", "),
+        }));
+        cells.extend([summary::seconds(scenario.elapsed), mark(scenario).to_owned()]);
+        rows.push(row(&cells));
+    }
+    format!("{}\n", rows.join("\n"))
+}
+
+fn row<T: AsRef<str>>(cells: &[T]) -> String {
+    let cells: Vec<&str> = cells.iter().map(AsRef::as_ref).collect();
+    format!("| {} |", cells.join(" | "))
+}
+
+fn mark(scenario: &ScenarioResult) -> &'static str {
+    match scenario.verdict {
+        Verdict::Fail => "❌",
+        Verdict::Error => "❗ error",
+        Verdict::Pass if scenario.warned() => "⚠️",
+        Verdict::Pass => "✅",
+    }
+}
+
+/// `**96.2 MiB** (allowed: 80.0 MiB)`, `61.3 MiB of 80.0 MiB`, or the bare figure where there is no budget.
+fn cell(scenario: &ScenarioResult, key: &str) -> Option<String> {
+    let judged = scenario.budgets.iter().find(|judged| judged.figure.name == key);
+    let figure = scenario.figures.iter().find(|figure| figure.name == key);
+    judged.map(judged_cell).or_else(|| figure.map(summary::measured))
+}
+
+fn judged_cell(judged: &JudgedBudget) -> String {
+    let figure = &judged.figure;
+    let measured = summary::measured(figure);
+    let limit = |limit: i64| match limit {
+        0 => "none".to_owned(),
+        limit => summary::limit(figure.unit, limit),
+    };
+    match (judged.state, figure.limit, judged.warn) {
+        (BudgetState::Broken, Some(max), _) => format!("**{measured}** (allowed: {})", limit(max)),
+        (BudgetState::Warned, _, Some(warn)) => format!("**{measured}** (warns above {})", limit(warn)),
+        (_, Some(max), _) if max != 0 => format!("{measured} of {}", summary::limit(figure.unit, max)),
+        _ => measured,
+    }
+}
+
+/// Budgets without a column of their own, those with something to say first.
+fn other_cells(scenario: &ScenarioResult) -> Vec<String> {
+    let mut others: Vec<&JudgedBudget> = scenario
+        .budgets
+        .iter()
+        .filter(|judged| COLUMNS.iter().all(|(key, _)| *key != judged.figure.name))
+        .collect();
+    others.sort_by_key(|judged| judged.state == BudgetState::Kept);
+    let limit = scenario.findings.iter().find(|finding| finding.rule == "memory-limit");
+    let ended = limit.map(|_| "**memory limit reached**".to_owned());
+    let cells =
+        others.iter().map(|judged| format!("{} {}", figure_name(&judged.figure), judged_cell(judged)));
+    ended.into_iter().chain(cells).collect()
+}
+
+fn figure_name(figure: &Figure) -> String {
+    prose(&clean::line(&figure.name, clean::NAME))
+}
+
+/// Every figure, exactly, with what was measured on, folded away.
+pub(super) fn all_figures(outcome: &Outcome, shown: &[&ScenarioResult]) -> String {
+    let mut rows = vec![row(&["scenario", "figure", "measured", "exact", "limit"]), row(&["---"; 5])];
+    for scenario in shown {
+        let budgets = scenario.budgets.iter().map(|judged| &judged.figure);
+        rows.extend(budgets.chain(&scenario.figures).map(|figure| figure_row(scenario, figure)));
+    }
+    let mut out = String::from("\n<details><summary>All figures and notes</summary>\n\n");
+    if rows.len() > 2 {
+        out.push_str(&format!("{}\n\n", rows.join("\n")));
+    }
+    let notes: Vec<String> = shown.iter().flat_map(|scenario| notes(scenario)).collect();
+    if !notes.is_empty() {
+        out.push_str(&format!("{}\n\n", notes.join("\n")));
+    }
+    out.push_str(&format!(
+        "leakgate {} · {} · python {} · {}\n\n</details>\n",
+        env!("CARGO_PKG_VERSION"),
+        code(&outcome.config, clean::FRAME),
+        code(&outcome.python, clean::FRAME),
+        summary::seconds(outcome.elapsed)
+    ));
+    out
+}
+
+fn notes(scenario: &ScenarioResult) -> impl Iterator<Item = String> {
+    let name = code(&scenario.name, clean::NAME);
+    let skipped = scenario.not_judged.iter().map(|key| format!("{} was not judged", code(key, clean::NAME)));
+    scenario
+        .notes
+        .iter()
+        .map(|note| sentence(note))
+        .chain(skipped)
+        .map(move |note| format!("- {name}: {note}"))
+}
+
+fn figure_row(scenario: &ScenarioResult, figure: &Figure) -> String {
+    row(&[
+        code_cell(&scenario.name, clean::NAME),
+        figure_name(figure),
+        summary::measured(figure),
+        crate::finding::Unit::Count.show(figure.measured),
+        figure.limit.map(|max| summary::limit(figure.unit, max)).unwrap_or_else(|| "–".to_owned()),
+    ])
+}

@@ -1,0 +1,170 @@
+//! What every report counts, orders and says in the same words.
+
+use std::time::Duration;
+
+use super::clean;
+use crate::finding::{Figure, Finding, Unit};
+use crate::outcome::{BudgetState, JudgedBudget, Outcome, ScenarioResult, Verdict};
+use crate::units::grouped;
+
+/// Scenarios with what the reader must act on first: failures, errors, warnings, passes; else as configured.
+pub(super) fn ordered(outcome: &Outcome) -> Vec<&ScenarioResult> {
+    let mut scenarios: Vec<&ScenarioResult> = outcome.scenarios.iter().collect();
+    scenarios.sort_by_key(|scenario| match scenario.verdict {
+        Verdict::Fail => 0,
+        Verdict::Error => 1,
+        Verdict::Pass if scenario.warned() => 2,
+        Verdict::Pass => 3,
+    });
+    scenarios
+}
+
+/// `2 failed, 1 could not be measured, 3 passed (1 with a warning)`.
+pub(super) fn counts(outcome: &Outcome) -> String {
+    let mut parts = Vec::new();
+    let mut add = |count: usize, words: &str| {
+        if count > 0 {
+            parts.push(format!("{} {words}", grouped(count as u64)));
+        }
+    };
+    add(outcome.count(Verdict::Fail), "failed");
+    add(outcome.count(Verdict::Error), "could not be measured");
+    add(outcome.count(Verdict::Pass), "passed");
+    if parts.is_empty() {
+        return "no scenario was run".to_owned();
+    }
+    match outcome.scenarios.iter().filter(|scenario| scenario.warned()).count() {
+        0 => parts.join(", "),
+        1 => format!("{} (1 with a warning)", parts.join(", ")),
+        warned => format!("{} ({} with warnings)", parts.join(", "), grouped(warned as u64)),
+    }
+}
+
+/// `0.4 s`, `2 min 5 s`.
+pub(super) fn seconds(elapsed: Duration) -> String {
+    match elapsed.as_secs() {
+        0..100 => format!("{:.1} s", elapsed.as_secs_f64()),
+        long => format!("{} min {} s", long / 60, long % 60),
+    }
+}
+
+/// `1 scenario`, `5 scenarios`.
+pub(super) fn counted(count: usize, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", grouped(count as u64))
+}
+
+/// A figure as people read it; growth and counts of what an iteration adds with their sign: `+8,064 B`, `61.3 MiB`.
+pub(super) fn measured(figure: &Figure) -> String {
+    let sign = if figure.measured > 0 { "+" } else { "" };
+    match figure.unit {
+        Unit::Bytes => Unit::Bytes.show(figure.measured),
+        Unit::BytesPerIteration => format!("{sign}{} B", Unit::Count.show(figure.measured)),
+        Unit::Count => Unit::Count.show(figure.measured),
+    }
+}
+
+/// A limit as people read it; of a growth exactly, so that it can be compared with the figure.
+pub(super) fn limit(unit: Unit, limit: i64) -> String {
+    match unit {
+        Unit::BytesPerIteration => format!("{} B", Unit::Count.show(limit)),
+        unit => unit.show(limit),
+    }
+}
+
+/// `peak 61.3 MiB of 80.0 MiB`; where nothing is allowed, the figure says enough: `fds 0`.
+pub(super) fn budget(judged: &JudgedBudget) -> String {
+    let name = clean::line(&judged.figure.name, clean::NAME);
+    let of = judged
+        .figure
+        .limit
+        .filter(|max| *max != 0)
+        .map(|max| format!(" of {}", limit(judged.figure.unit, max)));
+    format!("{name} {}{}", measured(&judged.figure), of.unwrap_or_default())
+}
+
+/// The budgets that were kept, and the figures to show where a scenario has no budget at all.
+pub(super) fn kept(scenario: &ScenarioResult) -> Vec<String> {
+    if scenario.budgets.is_empty() && scenario.not_judged.is_empty() {
+        let figures = scenario.figures.iter().filter(|figure| is_headline(figure));
+        return figures
+            .map(|figure| format!("{} {}", clean::line(&figure.name, clean::NAME), measured(figure)))
+            .collect();
+    }
+    scenario.budgets.iter().filter(|judged| judged.state == BudgetState::Kept).map(budget).collect()
+}
+
+/// Figures that people want to see even without a budget.
+pub(super) fn is_headline(figure: &Figure) -> bool {
+    matches!(figure.name.as_str(), "peak" | "retained" | "growth")
+}
+
+/// The finding's share that is listed after its holders: `+3 more`.
+pub(super) fn more(count: u64) -> Option<String> {
+    (count > 0).then(|| format!("+{} more", grouped(count)))
+}
+
+/// The stack of the largest holder as a path: `app.py:3 in main → shop/quotes.py:14 in remember`; empty where it says
+/// no more than the place.
+pub(super) fn path(finding: &Finding) -> Vec<String> {
+    let Some(holder) = finding.holders.first() else { return Vec::new() };
+    let frames: Vec<String> =
+        holder.stack.iter().rev().map(|frame| clean::line(frame, clean::FRAME)).collect();
+    let only_place =
+        frames.len() == 1 && finding.place.as_ref().is_none_or(|place| place.to_string() == holder.stack[0]);
+    if only_place { Vec::new() } else { frames }
+}
+
+/// What to type to see the scenarios again: `leakgate check quote import-app`.
+pub(super) fn check_command(outcome: &Outcome, names: &[&str]) -> String {
+    let mut words = vec!["leakgate".to_owned(), "check".to_owned()];
+    // The default is found without being named.
+    if outcome.config != "leakgate.yaml" {
+        words.extend(["--config".to_owned(), argument(&outcome.config, clean::FRAME)]);
+    }
+    words.extend(names.iter().map(|name| argument(name, clean::NAME)));
+    words.join(" ")
+}
+
+/// What to type to look at a scenario's memory: `leakgate view tree quote`.
+pub(super) fn view_command(outcome: &Outcome, name: &str) -> String {
+    // The default is found by the scenario's name.
+    let capture = match outcome.results_dir.trim_end_matches('/') {
+        ".leakgate" => name.to_owned(),
+        folder => format!("{folder}/captures/{name}"),
+    };
+    format!("leakgate view tree {}", argument(&capture, clean::FRAME))
+}
+
+fn argument(text: &str, longest: usize) -> String {
+    let text = clean::line(text, longest);
+    // Quoting fails only on NUL, which is gone.
+    shlex::try_quote(&text).map(|quoted| quoted.into_owned()).unwrap_or(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_short_and_long_ones_are_in_minutes() {
+        let shown = [0, 449, 99_949, 125_000].map(|ms| seconds(Duration::from_millis(ms)));
+        assert_eq!(shown, ["0.0 s", "0.4 s", "99.9 s", "2 min 5 s"]);
+    }
+
+    #[test]
+    fn captures_of_another_folder_are_named_by_their_path_and_quoted_for_the_shell() {
+        let outcome = |folder: &str| Outcome {
+            config: "leakgate.yaml".to_owned(),
+            python: String::new(),
+            scenarios: Vec::new(),
+            started_ms: 0,
+            elapsed: Duration::ZERO,
+            results_dir: folder.to_owned(),
+        };
+        let (default, other) = (outcome(".leakgate"), outcome("my results"));
+        assert_eq!(view_command(&default, "a b; rm x"), "leakgate view tree 'a b; rm x'");
+        assert_eq!(view_command(&default, "import-app"), "leakgate view tree import-app");
+        assert_eq!(view_command(&other, "import-app"), "leakgate view tree 'my results/captures/import-app'");
+    }
+}

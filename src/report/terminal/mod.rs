@@ -1,0 +1,266 @@
+//! The report at a person's terminal: the sentence first, what failed before what passed, a screen at most a finding.
+
+mod page;
+
+use self::page::{Page, Style};
+use super::{Options, clean, excerpt, sparkline::sparkline, summary};
+use crate::finding::{Finding, Holder, Place, Severity};
+use crate::outcome::{Outcome, ScenarioResult, Verdict};
+
+/// Findings of a scenario that are shown; the first in full.
+const FINDINGS: usize = 4;
+/// Lines of an error's details that are shown: the end, where a traceback says what happened.
+const DETAILS: usize = 15;
+/// Notes of a scenario that are shown.
+const NOTES: usize = 3;
+/// Columns of the words at the margin: `  over  `.
+const MARGIN: usize = 8;
+/// Columns of the words inside a finding: `held    `.
+const LABEL: usize = 8;
+
+/// The whole report.
+pub(super) fn render(outcome: &Outcome, options: &Options) -> String {
+    let mut page = Page::new(options.width, options.color);
+    header(&mut page, outcome);
+    let names = name_width(outcome);
+    let mut in_block = true;
+    for scenario in summary::ordered(outcome) {
+        let block = scenario.verdict != Verdict::Pass || scenario.warned();
+        if block || in_block {
+            page.blank();
+        }
+        in_block = block;
+        scenario_line(&mut page, scenario, names);
+        if block {
+            details(&mut page, scenario, options);
+        } else {
+            notes(&mut page, scenario);
+        }
+    }
+    page.blank();
+    footer(&mut page, outcome);
+    page.finish()
+}
+
+fn header(page: &mut Page, outcome: &Outcome) {
+    let parts = [
+        format!("leakgate {}", env!("CARGO_PKG_VERSION")),
+        clean::line(&outcome.config, clean::FRAME),
+        format!("python {}", clean::line(&outcome.python, clean::FRAME)),
+        summary::counted(outcome.scenarios.len(), "scenario"),
+    ];
+    page.text(0, Style::Plain, &parts.join(" · "));
+}
+
+/// Columns of the longest name, within reason.
+fn name_width(outcome: &Outcome) -> usize {
+    let widths =
+        outcome.scenarios.iter().map(|scenario| page::width(&clean::line(&scenario.name, clean::NAME)));
+    widths.max().unwrap_or(0).min(30)
+}
+
+/// `FAIL  quote       4.1 s  call shop.quotes:quote, 20 iterations`; of a pass, with its figures instead.
+fn scenario_line(page: &mut Page, scenario: &ScenarioResult, names: usize) {
+    let (word, style) = match scenario.verdict {
+        Verdict::Fail => ("FAIL ", Style::Bad),
+        Verdict::Error => ("ERROR", Style::Bad),
+        Verdict::Pass if scenario.warned() => ("WARN ", Style::Warning),
+        Verdict::Pass => ("pass ", Style::Good),
+    };
+    let name = page::padded(&clean::line(&scenario.name, clean::NAME), names);
+    let time = format!("{:>8}", summary::seconds(scenario.elapsed));
+    let quiet = scenario.verdict == Verdict::Pass && !scenario.warned();
+    let rest = if quiet { passed_in_words(scenario) } else { clean::line(&scenario.what, clean::SENTENCE) };
+    page.row_cut(&[
+        (style, word),
+        (Style::Plain, " "),
+        (Style::Strong, &name),
+        (Style::Plain, &time),
+        (Style::Plain, "  "),
+        (Style::Plain, &rest),
+    ]);
+}
+
+fn passed_in_words(scenario: &ScenarioResult) -> String {
+    let kept = summary::kept(scenario);
+    match (scenario.budgets.is_empty(), kept.is_empty()) {
+        (true, true) => "no budgets".to_owned(),
+        (true, false) => format!("no budgets   {}", kept.join("   ")),
+        (false, _) => kept.join("   "),
+    }
+}
+
+fn details(page: &mut Page, scenario: &ScenarioResult, options: &Options) {
+    if let Some(error) = &scenario.error {
+        page.labelled(
+            MARGIN,
+            ("  error ", Style::Bad),
+            &clean::line(&error.title, clean::SENTENCE),
+            Style::Strong,
+        );
+        let (before, lines) = clean::last_lines(&error.details, DETAILS, clean::SENTENCE);
+        if before > 0 {
+            page.text(
+                MARGIN,
+                Style::Faint,
+                &format!("… {} before, in result.json", summary::counted(before, "line")),
+            );
+        }
+        for line in lines {
+            page.cut(MARGIN, Style::Plain, &line);
+        }
+    }
+    for (index, found) in scenario.findings.iter().take(FINDINGS).enumerate() {
+        finding_head(page, found);
+        if index == 0 {
+            found.place.iter().for_each(|place| excerpt_of(page, place, options));
+            evidence_in_full(page, found);
+        } else {
+            evidence_in_short(page, found);
+        }
+    }
+    if let Some(more) = summary::more(scenario.findings.len().saturating_sub(FINDINGS) as u64) {
+        page.text(MARGIN, Style::Faint, &format!("{more}, in result.json"));
+    }
+    let kept = summary::kept(scenario);
+    if scenario.error.is_none() && !kept.is_empty() {
+        // Without a budget nothing was kept: a figure is then no more than that.
+        let label =
+            if scenario.budgets.is_empty() { ("  also  ", Style::Faint) } else { ("  ok    ", Style::Good) };
+        page.labelled(MARGIN, label, &kept.join("   "), Style::Plain);
+    }
+    notes(page, scenario);
+}
+
+/// The sentence, the rule, and the place to look at.
+fn finding_head(page: &mut Page, finding: &Finding) {
+    let (word, style) = match (finding.severity, finding.rule.as_str()) {
+        (Severity::Warning, _) => ("  warn  ", Style::Warning),
+        (Severity::Error, "memory-limit") => ("  limit ", Style::Bad),
+        (Severity::Error, _) => ("  over  ", Style::Bad),
+    };
+    page.labelled(MARGIN, (word, style), &clean::line(&finding.title, clean::SENTENCE), Style::Strong);
+    let rule = clean::line(&finding.rule, clean::NAME);
+    match &finding.place {
+        Some(place) => page.text(MARGIN, Style::Plain, &format!("{}   {rule}", at(place))),
+        None => page.text(MARGIN, Style::Faint, &rule),
+    }
+}
+
+/// `at shop/quotes.py:14 in remember`; a native place says `in libfoo.so (symbol)` by itself.
+fn at(place: &Place) -> String {
+    let words = clean::line(&place.to_string(), clean::FRAME);
+    if place.line == 0 { words } else { format!("at {words}") }
+}
+
+fn excerpt_of(page: &mut Page, place: &Place, options: &Options) {
+    for line in excerpt::around(place, clean::FRAME, options) {
+        let style = if line.number == place.line { Style::Strong } else { Style::Faint };
+        page.cut(MARGIN, style, &excerpt::numbered(&line, place));
+    }
+}
+
+fn evidence_in_full(page: &mut Page, finding: &Finding) {
+    let mut label = if finding.series.is_empty() { "facts" } else { "growth" };
+    let spark = sparkline(&finding.series);
+    let first = finding.evidence.first().map(String::as_str).unwrap_or_default();
+    let head =
+        [spark.as_str(), first].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ");
+    for sentence in std::iter::once(head.as_str()).chain(finding.evidence.iter().skip(1).map(String::as_str))
+    {
+        if !sentence.is_empty() {
+            inside(page, label, &clean::line(sentence, clean::SENTENCE));
+            label = "";
+        }
+    }
+    holders(page, finding);
+    let path = summary::path(finding);
+    if !path.is_empty() {
+        let more = finding.holders.first().and_then(|holder| summary::more(holder.more_frames));
+        let more = more.map(|more| format!(" ({more} frames)")).unwrap_or_default();
+        inside(page, "path", &format!("{}{more}", path.join(" → ")));
+    }
+    fix(page, finding);
+}
+
+/// One line of evidence, for findings after the first.
+fn evidence_in_short(page: &mut Page, finding: &Finding) {
+    match (finding.evidence.first(), finding.holders.first()) {
+        (Some(sentence), _) => {
+            let spark = sparkline(&finding.series);
+            let label = if spark.is_empty() { "facts" } else { "growth" };
+            inside(page, label, clean::line(&format!("{spark}  {sentence}"), clean::SENTENCE).trim_start());
+        }
+        (None, Some(holder)) => inside(page, "held", &holder_in_words(holder)),
+        (None, None) => {}
+    }
+    fix(page, finding);
+}
+
+fn holders(page: &mut Page, finding: &Finding) {
+    for (index, holder) in finding.holders.iter().enumerate() {
+        inside(page, if index == 0 { "held" } else { "" }, &holder_in_words(holder));
+    }
+    if let Some(more) = summary::more(finding.more_holders) {
+        inside(page, "", &more);
+    }
+}
+
+/// `157.5 KiB in 20 blocks   shop/quotes.py:14 in remember   Python objects`.
+fn holder_in_words(holder: &Holder) -> String {
+    let blocks = summary::counted(usize::try_from(holder.blocks).unwrap_or(usize::MAX), "block");
+    let amount = format!("{:>9} in {blocks}", holder.bytes);
+    let place = holder.place.as_ref().map(Place::to_string).or_else(|| holder.stack.first().cloned());
+    let place = clean::line(place.as_deref().unwrap_or("an unknown place"), clean::FRAME);
+    format!("{amount}   {place}   {}", clean::line(&holder.domain, clean::NAME))
+}
+
+fn fix(page: &mut Page, finding: &Finding) {
+    if !finding.help.is_empty() {
+        inside(page, "fix", &clean::line(&finding.help, clean::SENTENCE));
+    }
+}
+
+/// A labelled line inside a finding; further lines align with the text.
+fn inside(page: &mut Page, label: &str, text: &str) {
+    let label = format!("{}{label:<LABEL$}", " ".repeat(MARGIN));
+    page.labelled(MARGIN + LABEL, (&label, Style::Faint), text, Style::Plain);
+}
+
+fn notes(page: &mut Page, scenario: &ScenarioResult) {
+    if !scenario.not_judged.is_empty() {
+        let keys = clean::line(&scenario.not_judged.join(", "), clean::SENTENCE);
+        page.labelled(MARGIN, ("  note  ", Style::Faint), &format!("not judged: {keys}"), Style::Plain);
+    }
+    for note in scenario.notes.iter().take(NOTES) {
+        page.labelled(MARGIN, ("  note  ", Style::Faint), &clean::line(note, clean::SENTENCE), Style::Plain);
+    }
+    if let Some(more) = summary::more(scenario.notes.len().saturating_sub(NOTES) as u64) {
+        page.text(MARGIN, Style::Faint, &format!("{more} notes, in result.json"));
+    }
+}
+
+/// Counts, where the reports are, and what to type next.
+fn footer(page: &mut Page, outcome: &Outcome) {
+    let reports = clean::line(&outcome.results_dir, clean::FRAME);
+    let counts = summary::counts(outcome);
+    let style = match outcome.verdict() {
+        Verdict::Pass => Style::Good,
+        Verdict::Fail | Verdict::Error => Style::Bad,
+    };
+    let sentence = format!("{counts} in {} · reports in {reports}", summary::seconds(outcome.elapsed));
+    page.text(0, style, &sentence);
+    let failing: Vec<&ScenarioResult> =
+        summary::ordered(outcome).into_iter().filter(|scenario| scenario.verdict != Verdict::Pass).collect();
+    // All of them where they fit; otherwise the first, so that the line can be copied.
+    const TOGETHER: usize = 4;
+    let again: Vec<&str> = failing
+        .iter()
+        .take(if failing.len() > TOGETHER { 1 } else { TOGETHER })
+        .map(|s| s.name.as_str())
+        .collect();
+    if let Some(first) = failing.first() {
+        page.whole(&format!("  again   {}", summary::check_command(outcome, &again)));
+        page.whole(&format!("  look    {}", summary::view_command(outcome, &first.name)));
+    }
+}

@@ -1,0 +1,15 @@
+//! `leakgate check` through the real binary, on small projects: verdicts, figures, reports, exit codes.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+
+#[path = "check_command/project.rs"]
+mod project;
+
+#[path = "check_command/budgets.rs"]
+mod budgets;
+#[path = "check_command/commands.rs"]
+mod commands;
+#[path = "check_command/errors.rs"]
+mod errors;
+#[path = "check_command/options.rs"]
+mod options;

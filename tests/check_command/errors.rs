@@ -1,0 +1,221 @@
+//! Scenarios that go wrong: what is said, the exit code, and that the others are still judged.
+
+use insta::assert_snapshot;
+
+use crate::project::{Project, without_other_holders};
+
+const APP: &str = "\
+import os, sys, threading
+HEALTHY = []
+
+def healthy():
+    return bytes(967)
+
+def raises():
+    return {'model': None}['no such \\x1b[31mmodel']
+
+def hungry():
+    held = []
+    while True:
+        held.append(b'x' * (1 << 20))
+
+def leaves_by_os_exit():
+    os._exit(7)
+
+def raises_system_exit():
+    sys.exit(4)
+
+def hangs():
+    print('waiting for godot', flush=True)
+    threading.Event().wait()
+
+def closes_everything():
+    os.closerange(0, 256)
+
+def goes_elsewhere():
+    os.chdir('/')
+
+def replaces_stdout():
+    sys.stdout = sys.stderr = None
+
+def forks():
+    if os.fork():
+        os.wait()
+
+def stays():
+    threading.Thread(target=threading.Event().wait).start()
+
+def kills_itself():
+    print('last words', file=sys.stderr, flush=True)
+    os.kill(os.getpid(), 9)
+";
+
+/// A scenario for each function, with a healthy one at the end.
+fn calling(functions: &[&str], more: &str) -> Project {
+    let mut config = "scenarios:\n".to_owned();
+    for function in functions {
+        config += &format!("  {function}: {{ call: \"app:{function}\"{more} }}\n");
+    }
+    config += "  healthy: { call: \"app:healthy\", budgets: { growth: 0 } }\n";
+    Project::new(&config, APP)
+}
+
+#[test]
+fn a_function_that_raises_is_exit_3_with_its_traceback_and_the_others_are_judged_and_reported() {
+    let project = calling(&["raises"], ", budgets: { peak: 80 MiB }");
+    assert_snapshot!(project.check().whole(), @r#"
+    leakgate [version] · leakgate.yaml · python python3 (CPython [version]) · 2 scenarios
+
+    ERROR raises  [time]  call app:raises, 20 iterations
+      error the function raised KeyError: 'no such \x1b[31mmodel' (iteration 1)
+            Traceback (most recent call last):
+              File "[project]/app.py", line 8, in raises
+                return {'model': None}['no such \x1b[31mmodel']
+            KeyError: 'no such \x1b[31mmodel'
+      note  not judged: peak
+
+    pass  healthy  [time]  growth 0 B
+
+    1 could not be measured, 1 passed in [time] · reports in .leakgate/
+      again   leakgate check raises
+      look    leakgate view tree raises
+    [exit 3]
+    "#);
+    assert_eq!(project.scenario("healthy")["verdict"], "pass");
+    assert!(project.read(".leakgate/report.md").contains("no such model"));
+    let junit = project.read(".leakgate/report.xml");
+    assert!(junit.contains("<error") && junit.contains("leakgate.healthy"), "{junit}");
+}
+
+#[test]
+fn what_cannot_be_imported_is_told_without_the_drivers_frames() {
+    let config = "scenarios:
+  no-module: { call: \"apq:healthy\" }
+  no-function: { call: \"app:healthyy\" }
+  syntax: { call: \"broken:work\" }
+  no-setup: { call: \"app:healthy\", setup: \"app:nothing\" }
+";
+    let project = Project::new(config, APP);
+    project.write("broken.py", "def work(:\n    pass\n");
+    let checked = project.check();
+    assert_eq!(checked.code, Some(3));
+    assert!(!checked.out.contains("driver"), "{}", checked.out);
+    let title = |name: &str| project.scenario(name)["error"]["title"].as_str().unwrap().to_owned();
+    assert_eq!(
+        title("no-module"),
+        "the function could not be imported: ModuleNotFoundError: No module named 'apq'"
+    );
+    let missing = "the function could not be imported: AttributeError: module 'app' has no attribute ";
+    assert_eq!(title("no-function"), format!("{missing}'healthyy'"));
+    assert_eq!(title("no-setup"), format!("{missing}'nothing'"));
+    assert!(title("syntax").starts_with("the function could not be imported: SyntaxError: "));
+}
+
+#[test]
+fn a_function_that_ends_the_process_is_an_error_with_the_last_output() {
+    let project = calling(&["leaves_by_os_exit", "raises_system_exit", "kills_itself"], "");
+    assert_snapshot!(project.check().whole(), @r#"
+    leakgate [version] · leakgate.yaml · python python3 (CPython [version]) · 4 scenarios
+
+    ERROR leaves_by_os_exit  [time]  call app:leaves_by_os_exit, 20 iterations
+      error the process ended with exit code 7 before the function's work was done
+            it printed nothing
+
+    ERROR raises_system_exit  [time]  call app:raises_system_exit, 20 iterations
+      error the function raised SystemExit: 4 (iteration 1)
+            Traceback (most recent call last):
+              File "[project]/app.py", line 19, in raises_system_exit
+                sys.exit(4)
+            SystemExit: 4
+
+    ERROR kills_itself  [time]  call app:kills_itself, 20 iterations
+      error the process was ended by SIGKILL before the function's work was done
+            the end of its output:
+            last words
+
+    pass  healthy  [time]  growth 0 B
+
+    3 could not be measured, 1 passed in [time] · reports in .leakgate/
+      again   leakgate check leaves_by_os_exit raises_system_exit kills_itself
+      look    leakgate view tree leaves_by_os_exit
+    [exit 3]
+    "#);
+}
+
+#[test]
+fn a_function_that_hangs_is_ended_at_its_timeout_with_the_last_output() {
+    let project = calling(&["hangs"], ", timeout: 1 s, budgets: { growth: 0 }");
+    assert_snapshot!(project.check().whole(), @r#"
+    leakgate [version] · leakgate.yaml · python python3 (CPython [version]) · 2 scenarios
+
+    ERROR hangs  [time]  call app:hangs, 20 iterations
+      error not done within its timeout of 1 s; it was ended
+            the end of its output:
+            waiting for godot
+      note  not judged: growth
+
+    pass  healthy  [time]  growth 0 B
+
+    1 could not be measured, 1 passed in [time] · reports in .leakgate/
+      again   leakgate check hangs
+      look    leakgate view tree hangs
+    [exit 3]
+    "#);
+}
+
+#[test]
+fn a_function_that_reaches_the_memory_limit_is_a_finding_that_says_who_held_it() {
+    let project =
+        calling(&["hungry"], ", memory_limit: 100 MiB, budgets: { growth: 0, peak: 50 MiB, rss: 1 TiB }");
+    let checked = project.check();
+    assert_eq!(checked.code, Some(1), "{}", checked.out);
+    let scenario = project.scenario("hungry");
+    let finding = &scenario["findings"][0];
+    assert_eq!(finding["rule"], "memory-limit");
+    assert_eq!(finding["title"], "ended when it reached its memory limit of 100.0 MiB");
+    assert_eq!((&finding["place"]["file"], &finding["place"]["line"]), (&"app.py".into(), &13.into()));
+    assert!(finding["holders"][0]["bytes"].as_u64().unwrap() > 90 << 20, "{finding}");
+    assert_eq!(scenario["findings"][1]["rule"], "budget-peak");
+    assert_eq!(scenario["not_judged"], serde_json::json!(["growth", "rss"]));
+    assert_eq!(project.scenario("healthy")["verdict"], "pass");
+}
+
+#[test]
+fn a_command_that_reaches_the_memory_limit_is_a_finding_that_says_who_held_it() {
+    let config = "scenarios:\n  hungry: { run: [python, work.py], memory_limit: 100 MiB }\n";
+    let project = Project::new(config, APP);
+    project.write("work.py", "import app\napp.hungry()\n");
+    let checked = project.check();
+    assert_eq!(checked.code, Some(1), "{}", checked.out);
+    let finding = &project.scenario("hungry")["findings"][0];
+    assert_eq!((&finding["rule"], &finding["place"]["line"]), (&"memory-limit".into(), &13.into()));
+    let path = [finding["holders"][0]["stack"][0].as_str(), finding["holders"][0]["stack"][1].as_str()];
+    assert_eq!(path, [Some("app.py:13 in hungry"), Some("work.py:2 in <module>")]);
+}
+
+#[test]
+fn what_a_function_does_to_its_process_does_not_spoil_its_figures() {
+    let functions = ["closes_everything", "goes_elsewhere", "replaces_stdout", "forks"];
+    let project = calling(&functions, ", budgets: { growth: 0, threads: 0, blocks: 0 }");
+    let checked = project.check();
+    assert_snapshot!(without_other_holders(&checked.whole()), @r#"
+    leakgate [version] · leakgate.yaml · python python3 (CPython [version]) · 5 scenarios
+
+    pass  closes_everything  [time]  growth 0 B   threads 0   blocks 0
+    pass  goes_elsewhere  [time]  growth 0 B   threads 0   blocks 0
+    pass  replaces_stdout  [time]  growth 0 B   threads 0   blocks 0
+    pass  forks  [time]  growth 0 B   threads 0   blocks 0
+    pass  healthy  [time]  growth 0 B
+
+    5 passed in [time] · reports in .leakgate/
+    [exit 0]
+    "#);
+}
+
+#[test]
+fn a_thread_that_never_ends_does_not_keep_the_check_from_its_end() {
+    let project = calling(&["stays"], ", warmup: 1, iterations: 2, budgets: { threads: 0 }");
+    assert_eq!(project.check().code, Some(1));
+    let finding = &project.scenario("stays")["findings"][0];
+    assert_eq!(finding["title"], "2 threads left running: its budget allows none");
+}
