@@ -163,8 +163,8 @@ impl Moments {
             }
             moments.checkpoints.push(checkpoint(kind, moment, &now));
         }
-        let last_window: i64 =
-            file.sites.iter().skip(1).filter(|entry| counts(entry)).map(|entry| entry.peak_bytes).sum();
+        let counted = file.sites.iter().skip(1).filter(|entry| counts(entry));
+        let last_window = counted.fold(0, |sum: i64, entry| sum.saturating_add(entry.peak_bytes));
         if last_window > file.head.best_peak {
             moments.peak = None;
         }

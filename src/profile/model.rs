@@ -92,8 +92,9 @@ pub struct Amount {
 
 impl std::ops::AddAssign for Amount {
     fn add_assign(&mut self, other: Amount) {
-        self.bytes += other.bytes;
-        self.blocks += other.blocks;
+        // A damaged capture can hold any figures.
+        self.bytes = self.bytes.saturating_add(other.bytes);
+        self.blocks = self.blocks.saturating_add(other.blocks);
     }
 }
 

@@ -48,7 +48,9 @@ impl<'a> Symbols<'a> {
 
 impl Table {
     fn read(path: &str) -> Option<Table> {
-        if fs::metadata(path).ok()?.len() > MAX_FILE {
+        let metadata = fs::metadata(path).ok()?;
+        // The path comes from the capture: a device or a pipe would never end.
+        if !metadata.is_file() || metadata.len() > MAX_FILE {
             return None;
         }
         let bytes = fs::read(path).ok()?;

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -117,7 +118,11 @@ int main(int count, char **arguments) {
         forked(_Fork());
     else if (strcmp(course, "raw") == 0)
         forked(syscall(SYS_fork));
-    else if (strcmp(course, "generations") == 0)
+    else if (strcmp(course, "limited") == 0) {
+        struct rlimit small = {4096, 4096};
+        must(setrlimit(RLIMIT_FSIZE, &small) == 0);
+        forked(fork());
+    } else if (strcmp(course, "generations") == 0)
         generations();
     else if (strcmp(course, "vfork") == 0)
         vforked(arguments[0]);

@@ -58,6 +58,27 @@ static void *remainder_stays(void *argument) {
     return NULL;
 }
 
+/* Each round ends a kilobyte a thread higher than the one before, and begins with nothing: again and again from far below
+   the peak up to a new one, which is known. */
+enum { WAVES = 20, HEIGHT = 2000 };
+static void *wave_blocks[THREADS][HEIGHT + WAVES];
+void *rise(void) { return malloc(1024); }
+
+static void *waves(void *argument) {
+    int own = (int)(intptr_t)argument;
+    name(own);
+    for (int wave = 1; wave <= WAVES; wave++) {
+        for (int i = 0; i < HEIGHT + wave; i++)
+            wave_blocks[own][i] = rise();
+        pthread_barrier_wait(&barrier);
+        int other = (own + wave) % THREADS;
+        for (int i = 0; i < HEIGHT + wave; i++)
+            free(wave_blocks[other][i]);
+        pthread_barrier_wait(&barrier);
+    }
+    return NULL;
+}
+
 /* Without any order: whoever comes takes what stands in a slot and leaves a block of its own there. */
 enum { SLOTS = 512, STEPS = 250000 };
 static _Atomic(char *) slots[SLOTS];
@@ -149,11 +170,18 @@ static void late_destructors(void) {
     }
 }
 
+void *brief_peak(void) { return malloc(1 << 30); }
+
 int main(int count, char **arguments) {
     const char *course = count > 1 ? arguments[1] : "";
     pthread_barrier_init(&barrier, NULL, THREADS);
+    /* Far below an earlier peak the threads count by themselves. */
+    if (count > 2 && strcmp(arguments[2], "after a peak") == 0)
+        free(brief_peak());
     if (strcmp(course, "exchange") == 0)
         run(exchange);
+    else if (strcmp(course, "waves") == 0)
+        run(waves);
     else if (strcmp(course, "remainder") == 0)
         run(remainder_stays);
     else if (strcmp(course, "anarchy") == 0)

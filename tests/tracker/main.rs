@@ -5,6 +5,7 @@
 
 mod allocators;
 mod code;
+mod damage;
 mod endings;
 mod harness;
 mod mappings;
@@ -16,3 +17,4 @@ mod python;
 mod signals;
 mod stacks;
 mod threads;
+mod transparent;

@@ -1,6 +1,9 @@
 //! The peak and its composition, where it is known when it is and what it is made of.
 
-use crate::harness::{Program, amount, of_function};
+use leakgate::profile::model::{Amount, CheckpointKind, Site};
+
+use crate::harness::{Program, amount, figures, of_function};
+use crate::python;
 
 const KIB: u64 = 1024;
 
@@ -43,4 +46,75 @@ fn a_peak_among_a_thousand_waves_is_found() {
 fn blocks_without_bytes_are_in_the_composition_of_their_time() {
     // `third(0)` came after the last byte: it raised no peak.
     assert_eq!(composition("empty"), [(0, 1), (KIB, 1), (0, 0)]);
+}
+
+const SPIKE: &str = "\
+kept = [bytes(1000) for _ in range(100)]
+def spike():
+    return [bytes(100000) for _ in range(50)]
+def stays():
+    return bytes(70000)
+spike()
+kept.append(stays())
+";
+
+#[test]
+fn a_peak_of_python_objects_in_the_middle_has_the_composition_of_that_moment() {
+    for python in python::all() {
+        let recording = python.run(&["-c", SPIKE]).record().ended_well();
+        let profile = recording.first();
+        let of = |function: &str| {
+            figures(profile, |site| {
+                let mut places = profile.frames_of(site.stack).map(python::place);
+                site.allocator.name == "PyObject_Calloc" && places.any(|place| place.starts_with(function))
+            })
+        };
+        assert_eq!((of("spike ").peak, of("spike ").end), (amount(50 * 100_033, 50), amount(0, 0)), "{python}");
+        assert_eq!((of("stays ").peak, of("stays ").end), (amount(0, 0), amount(70_033, 1)), "{python}");
+    }
+}
+
+/// Three windows between checkpoints, of which the second has the highest peak.
+const WINDOWS: &str = "\
+import _leakgate
+kept = []
+def lasting(): kept.append(bytes(10000))
+def spike(size): return bytes(size)
+figures = []
+for window, size in enumerate([2000000, 5000000, 3000000]):
+    lasting()
+    spike(size)
+    figures.append(_leakgate.checkpoint(1, window))
+print(*[number for each in figures for number in each])
+";
+
+#[test]
+fn the_highest_of_several_windows_is_the_peak_and_each_has_its_own() {
+    for python in python::all() {
+        let recording = python.run(&["-c", WINDOWS]).record().ended_well();
+        let profile = recording.first();
+        let of = |site: &Site, function: &str| {
+            let top = profile.frames_of(site.stack).next().map(python::place).unwrap_or_default();
+            site.allocator.name == "PyObject_Calloc" && top.starts_with(function)
+        };
+        let (spike, lasting) =
+            (figures(profile, |site| of(site, "spike ")), figures(profile, |site| of(site, "lasting ")));
+        assert_eq!((spike.peak, spike.end), (amount(5_000_033, 1), amount(0, 0)), "{python}");
+        assert_eq!((lasting.peak, lasting.end), (amount(20_066, 2), amount(30_099, 3)), "{python}");
+        let moments: Vec<_> =
+            profile.checkpoints.iter().filter(|moment| moment.kind == CheckpointKind::Iteration).collect();
+        assert_eq!(moments.len(), 3, "{python}");
+        let text = recording.stdout();
+        let told: Vec<u64> = text.split_whitespace().map(|number| number.parse().unwrap()).collect();
+        for (number, (moment, size)) in moments.iter().zip([2_000_033, 5_000_033, 3_000_033]).enumerate() {
+            assert_eq!(moment.iteration, number as u32, "{python}");
+            let live = moment.sites.iter().filter(|(site, _)| of(&profile.sites[*site as usize], "lasting "));
+            let live: Amount = live.map(|(_, amount)| *amount).sum();
+            assert_eq!(live, amount(10_033 * (number as u64 + 1), number as u64 + 1), "{python}");
+            // The peak stands that much above what was live before and after, but for a few small objects.
+            let above = moment.window_peak - moment.live.bytes;
+            assert!(above >= size && above < size + 20_000, "{python}: {above} in window {number}");
+            assert_eq!(told[number * 3..][..3], [moment.live.bytes, moment.live.blocks, moment.window_peak]);
+        }
+    }
 }

@@ -75,10 +75,12 @@ pub(crate) fn create(path: &[u8]) -> Option<()> {
     file.restricted = sys::is_restricted();
     let fd = sys::open(path, libc::O_RDWR | libc::O_CREAT | libc::O_EXCL)?;
     let grown = sys::grow(&fd, FIRST * CHUNK);
-    if grown == sys::Grown::Failed {
+    let mapped = if grown == sys::Grown::Failed { None } else { sys::map_file(&fd, 0, FIRST * CHUNK, 0) };
+    let Some(at) = mapped else {
+        // Nobody could tell it from a damaged one.
+        sys::remove(path);
         return None;
-    }
-    let at = sys::map_file(&fd, 0, FIRST * CHUNK, 0)?;
+    };
     file.segments[0] = Segment { at: at as usize, chunks: FIRST };
     file.count = 1;
     MAPPED.store(FIRST * CHUNK, Ordering::Relaxed);
@@ -167,6 +169,23 @@ impl File {
         None
     }
 
+    /// Writes all that is in use into a new file, as long as this one.
+    fn copy_to(&self, fd: &sys::Fd) -> Option<()> {
+        if sys::grow(fd, self.chunks() * CHUNK) == sys::Grown::Failed {
+            return None;
+        }
+        let used = self.used * CHUNK;
+        let mut offset = 0;
+        for segment in &self.segments[..self.count] {
+            let bytes = (segment.chunks * CHUNK).min(used.saturating_sub(offset));
+            if !sys::write_at(fd, segment.at as *const u8, bytes, offset) {
+                return None;
+            }
+            offset += segment.chunks * CHUNK;
+        }
+        Some(())
+    }
+
     /// Makes the file longer by a step. Refused when the program may not open files any more.
     fn extend(&mut self) -> Option<()> {
         if self.count == MAX_SEGMENTS || self.restricted || sys::is_restricted() {
@@ -188,23 +207,14 @@ impl File {
 }
 
 /// Makes a copy of the whole file under a new name and maps that in place of the old one: for a forked child, whose
-/// parent goes on with the old one. All addresses stay as they are.
+/// parent goes on with the old one. All addresses stay as they are. `None`: the parent's is told that this failed.
 pub(crate) fn move_to(path: &[u8]) -> Option<()> {
     FILE.release();
     let mut file = FILE.lock();
     let fd = sys::open(path, libc::O_RDWR | libc::O_CREAT | libc::O_EXCL)?;
-    let length = file.chunks() * CHUNK;
-    if sys::grow(&fd, length) == sys::Grown::Failed {
+    if file.copy_to(&fd).is_none() {
+        sys::remove(path);
         return None;
-    }
-    let used = file.used * CHUNK;
-    let mut offset = 0;
-    for segment in &file.segments[..file.count] {
-        let bytes = (segment.chunks * CHUNK).min(used.saturating_sub(offset));
-        if !sys::write_at(&fd, segment.at as *const u8, bytes, offset) {
-            return None;
-        }
-        offset += segment.chunks * CHUNK;
     }
     let mut offset = 0;
     for segment in &file.segments[..file.count] {

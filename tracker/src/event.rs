@@ -214,8 +214,7 @@ fn apply(record: *mut SiteRecord, bytes: i64, blocks: i64) {
     }
     record.live_bytes += bytes;
     record.live_blocks += blocks;
-    // A mapping that an unmapping splits has fewer bytes in more parts: nothing was allocated.
-    if blocks > 0 && bytes >= 0 {
+    if is_allocation(bytes, blocks) {
         record.total_bytes += bytes as u64;
         record.total_blocks += blocks as u64;
     }
@@ -239,7 +238,18 @@ fn apply_foreign(own: *mut SiteRecord, site: u32, bytes: i64, blocks: i64) {
     }
     record.freed_bytes -= bytes;
     record.freed_blocks -= blocks;
-    debug_assert!(!own.is_null());
+    if is_allocation(bytes, blocks) {
+        // SAFETY: a mapped record, whose own thread counts nothing now, or is none: see `under_lock`.
+        let own = unsafe { &mut *own };
+        own.total_bytes += bytes as u64;
+        own.total_blocks += blocks as u64;
+    }
+}
+
+/// Whether a change hands something out: a mapping that an unmapping splits has fewer bytes in more parts.
+#[inline(always)]
+fn is_allocation(bytes: i64, blocks: i64) -> bool {
+    blocks > 0 && bytes >= 0
 }
 
 #[inline(always)]
@@ -282,6 +292,12 @@ fn under_lock(thread: Option<&Thread>, site: u32, bytes: i64, blocks: i64) {
     if unsafe { (*record).thread } == thread.map_or(0, |thread| thread.id) {
         apply(record, bytes, blocks);
     } else {
+        // What was allocated is counted in the half of the site's own thread: a mapping that another one moved.
+        // SAFETY: as above.
+        let has_owner = unsafe { (*record).thread } != 0;
+        if has_owner && is_allocation(bytes, blocks) && MODE.load(Ordering::Relaxed) == FREE {
+            stop();
+        }
         apply_foreign(record, site, bytes, blocks);
     }
     let bytes = if counts(record) { bytes } else { 0 };

@@ -57,7 +57,10 @@ impl Interner {
 
     /// Makes the records that ids of 0 stand for. `None` when the capture has no space.
     pub(crate) fn begin(&mut self) -> Option<()> {
-        for section in [Section::Sites, Section::Nodes, Section::Frames, Section::Strings, Section::Threads] {
+        // The first sites have no stack, and stand for all that come when there is no more space: the place where
+        // threads count them must be there.
+        use Section::{Foreign, Frames, Nodes, Sites, Strings, Threads};
+        for section in [Sites, Foreign, Nodes, Frames, Strings, Threads] {
             place(section, 0)?;
         }
         self.republish();

@@ -75,12 +75,12 @@ fn learn(thread: &mut Thread, hash: u64, function: Function, leaf: usize) -> u32
         // A signal handler, which may have interrupted one who holds a lock: a stack that is new now has no name.
         return overflow(function);
     }
-    let site = event::uninterrupted(thread, |thread| {
-        let site = store(thread, function, leaf)?;
+    event::uninterrupted(thread, |thread| {
+        // Also what could not be stored is not tried again at each of its events.
+        let site = store(thread, function, leaf).unwrap_or_else(|| overflow(function));
         thread.cache.insert(hash, site);
-        Some(site)
-    });
-    site.unwrap_or_else(|| overflow(function))
+        site
+    })
 }
 
 fn store(thread: &mut Thread, function: Function, leaf: usize) -> Option<u32> {

@@ -45,6 +45,12 @@ pub(crate) fn open(path: &[u8], flags: i32) -> Option<Fd> {
     checked(raw(libc::SYS_openat, [at, path.as_ptr() as usize, flags, 0o600, 0, 0])).map(|fd| Fd(fd as i32))
 }
 
+/// Removes a file by its path, which ends in a 0 byte.
+pub(crate) fn remove(path: &[u8]) {
+    debug_assert!(path.last() == Some(&0));
+    raw(libc::SYS_unlinkat, [libc::AT_FDCWD as usize, path.as_ptr() as usize, 0, 0, 0, 0]);
+}
+
 /// Reads into `buffer`; the number of bytes, 0 at the end or on failure.
 pub(crate) fn read(fd: &Fd, buffer: &mut [u8]) -> usize {
     checked(raw(libc::SYS_read, [fd.0 as usize, buffer.as_mut_ptr() as usize, buffer.len(), 0, 0, 0]))
