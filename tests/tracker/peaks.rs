@@ -69,7 +69,11 @@ fn a_peak_of_python_objects_in_the_middle_has_the_composition_of_that_moment() {
                 site.allocator.name == "PyObject_Calloc" && places.any(|place| place.starts_with(function))
             })
         };
-        assert_eq!((of("spike ").peak, of("spike ").end), (amount(50 * 100_033, 50), amount(0, 0)), "{python}");
+        assert_eq!(
+            (of("spike ").peak, of("spike ").end),
+            (amount(50 * 100_033, 50), amount(0, 0)),
+            "{python}"
+        );
         assert_eq!((of("stays ").peak, of("stays ").end), (amount(0, 0), amount(70_033, 1)), "{python}");
     }
 }
