@@ -101,7 +101,8 @@ fn two_thousand_changed_bytes_are_read_or_refused() {
 #[test]
 fn figures_that_cannot_be_are_read_or_refused() {
     let (_recording, bytes) = sample();
-    let extremes = [0u64, 1, 0x7fff_ffff, 0xffff_ffff, i64::MAX as u64, i64::MIN as u64, u64::MAX, 1 << 24, 1 << 40];
+    let extremes =
+        [0u64, 1, 0x7fff_ffff, 0xffff_ffff, i64::MAX as u64, i64::MIN as u64, u64::MAX, 1 << 24, 1 << 40];
     for at in (8..144).step_by(4) {
         for extreme in extremes {
             let mut changed = bytes.clone();
@@ -188,6 +189,7 @@ fn a_module_that_is_no_file_is_not_read() {
 fn module_path(bytes: &[u8]) -> String {
     let file = read(bytes).unwrap();
     let native = file.frames.iter().find(|frame| frame.kind == leakgate_capture::FRAME_NATIVE).unwrap();
-    let module = file.modules.iter().find(|module| (module.start..module.end).contains(&native.address)).unwrap();
+    let module =
+        file.modules.iter().find(|module| (module.start..module.end).contains(&native.address)).unwrap();
     file.string(module.path).into_owned()
 }

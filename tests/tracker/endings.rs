@@ -81,7 +81,8 @@ fn whatever_ends_a_python_its_figures_stand() {
             let recording = python.run(&["-c", ENDINGS, way]).record();
             let status = recording.output.status;
             assert_eq!(status.code().ok_or(status.signal().unwrap_or(0)), ending, "{python}: {way}");
-            let of_python = recording.capture.processes.iter().find(|each| each.process.interpreter.is_some());
+            let of_python =
+                recording.capture.processes.iter().find(|each| each.process.interpreter.is_some());
             let profile = of_python.unwrap();
             for (function, live) in [("work", 100), ("over", 0)] {
                 let made = figures(profile, |site| {

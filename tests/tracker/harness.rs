@@ -46,11 +46,6 @@ impl Program {
         Program { folder, path }
     }
 
-    /// Where it is.
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// The folder it lies in, for what a test needs beside it.
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()

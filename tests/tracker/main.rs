@@ -3,6 +3,9 @@
 //! Programs in C stand in `tests/programs`, and are compiled without optimisation: each function of theirs is a site
 //! that can be asked for by its name. Those in Python stand beside their tests.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+#![allow(clippy::print_stderr, reason = "a version or package that is missing is told")]
+
 mod allocators;
 mod code;
 mod damage;

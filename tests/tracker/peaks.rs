@@ -69,7 +69,11 @@ fn a_peak_of_python_objects_in_the_middle_has_the_composition_of_that_moment() {
                 site.allocator.name == "PyObject_Calloc" && places.any(|place| place.starts_with(function))
             })
         };
-        assert_eq!((of("spike ").peak, of("spike ").end), (amount(50 * 100_033, 50), amount(0, 0)), "{python}");
+        assert_eq!(
+            (of("spike ").peak, of("spike ").end),
+            (amount(50 * 100_033, 50), amount(0, 0)),
+            "{python}"
+        );
         assert_eq!((of("stays ").peak, of("stays ").end), (amount(0, 0), amount(70_033, 1)), "{python}");
     }
 }
@@ -111,9 +115,9 @@ fn the_highest_of_several_windows_is_the_peak_and_each_has_its_own() {
             let live = moment.sites.iter().filter(|(site, _)| of(&profile.sites[*site as usize], "lasting "));
             let live: Amount = live.map(|(_, amount)| *amount).sum();
             assert_eq!(live, amount(10_033 * (number as u64 + 1), number as u64 + 1), "{python}");
-            // The peak stands that much above what was live before and after, but for a few small objects.
+            // The peak stands that much above what is live now, but for a few small objects.
             let above = moment.window_peak - moment.live.bytes;
-            assert!(above >= size && above < size + 20_000, "{python}: {above} in window {number}");
+            assert!(above.abs_diff(size) < 5000, "{python}: {above} in window {number}");
             assert_eq!(told[number * 3..][..3], [moment.live.bytes, moment.live.blocks, moment.window_peak]);
         }
     }

@@ -123,7 +123,11 @@ fn a_limit_of_descriptors_and_closed_ones_change_nothing() {
         let run = Run::of(["sh", "-c", &format!("{limits} exec '{path}' -S -c \"$0\""), ALLOCATES]);
         let plain = run.plain();
         let recording = run.record();
-        assert_eq!((recording.output.status, &recording.output.stdout), (plain.status, &plain.stdout), "{limits}");
+        assert_eq!(
+            (recording.output.status, &recording.output.stdout),
+            (plain.status, &plain.stdout),
+            "{limits}"
+        );
         assert_eq!(held(&recording), amount(100 * 2033, 100), "{limits}");
     }
 }
@@ -146,7 +150,8 @@ fn where_files_may_not_grow_the_program_goes_on_and_it_is_said_what_is_missing()
         };
         let recording = limited(2 << 20).record_with_losses().ended_well();
         assert_eq!(recording.stdout(), "done\n", "{python}");
-        let of_python = recording.capture.processes.iter().find(|each| each.process.interpreter.is_some()).unwrap();
+        let of_python =
+            recording.capture.processes.iter().find(|each| each.process.interpreter.is_some()).unwrap();
         assert!(of_python.notes.iter().any(|note| note.contains("could not grow")), "{:?}", of_python.notes);
         // The stacks are missing, the bytes are not. Only the moment before the interpreter's end found no space.
         let objects = figures(of_python, |site| site.allocator.name == "PyObject_Calloc");
@@ -156,7 +161,10 @@ fn where_files_may_not_grow_the_program_goes_on_and_it_is_said_what_is_missing()
         // So little that there can be no file at all: the process is not recorded, and the others are.
         let recording = limited(4096).record().ended_well();
         assert_eq!(recording.stdout(), "done\n", "{python}");
-        assert!(recording.capture.processes.iter().all(|each| each.process.interpreter.is_none()), "{python}");
+        assert!(
+            recording.capture.processes.iter().all(|each| each.process.interpreter.is_none()),
+            "{python}"
+        );
     }
 }
 
