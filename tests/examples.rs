@@ -1,5 +1,7 @@
 //! The shipped examples: every leak is caught by the budget that `examples/README.md` names, every healthy twin passes.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+
 use std::collections::BTreeMap;
 use std::path::Path;
 

@@ -1,4 +1,6 @@
 //! The format as its documentation describes it: a file made by hand, byte by byte, and what the reader makes of it.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 #![cfg(feature = "read")]
 
 use leakgate_capture::read::{ReadError, file, used_bytes};

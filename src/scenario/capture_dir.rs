@@ -45,20 +45,20 @@ pub enum CaptureDirError {
         pid: u32,
     },
     /// The system said no.
-    #[error("failed to {action} `{path}`: {source}")]
+    #[error("failed to {action} `{path}`: {error}")]
     Io {
         /// What was tried.
         action: &'static str,
         /// With what.
         path: PathBuf,
         /// Why not.
-        source: io::Error,
+        error: io::Error,
     },
 }
 
 /// Makes `folder` an empty folder for a capture and returns its absolute path.
 pub fn prepare(folder: &Path, existing: Existing) -> Result<PathBuf, CaptureDirError> {
-    let failed = |action| move |source| CaptureDirError::Io { action, path: folder.to_path_buf(), source };
+    let failed = |action| move |error| CaptureDirError::Io { action, path: folder.to_path_buf(), error };
     match fs::symlink_metadata(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             fs::create_dir_all(folder).map_err(failed("create"))?;
@@ -92,7 +92,7 @@ pub fn place_in(results: &Path, name: &str) -> Result<PathBuf, CaptureDirError> 
 pub fn prepare_results(results: &Path) -> Result<(), CaptureDirError> {
     let failed = |action, path: &Path| {
         let path = path.to_path_buf();
-        move |source| CaptureDirError::Io { action, path, source }
+        move |error| CaptureDirError::Io { action, path, error }
     };
     fs::create_dir_all(results).map_err(failed("create", results))?;
     let ignore = results.join(".gitignore");
@@ -140,7 +140,7 @@ fn safe(name: &str) -> String {
 }
 
 fn clear(folder: &Path, existing: Existing) -> Result<(), CaptureDirError> {
-    let failed = |action| move |source| CaptureDirError::Io { action, path: folder.to_path_buf(), source };
+    let failed = |action| move |error| CaptureDirError::Io { action, path: folder.to_path_buf(), error };
     let mut ours = Vec::new();
     for entry in fs::read_dir(folder).map_err(failed("read"))? {
         let entry = entry.map_err(failed("read"))?;

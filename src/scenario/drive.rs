@@ -34,20 +34,20 @@ pub enum Failure {
     #[error(transparent)]
     Tracker(#[from] TrackerError),
     /// It could not be started.
-    #[error("failed to start `{command}`: {source}")]
+    #[error("failed to start `{command}`: {error}")]
     Start {
         /// The command.
         command: String,
         /// Why.
-        source: io::Error,
+        error: io::Error,
     },
     /// A file of the capture, or the watching itself.
-    #[error("failed to record into `{folder}`: {source}")]
+    #[error("failed to record into `{folder}`: {error}")]
     Record {
         /// The capture.
         folder: PathBuf,
         /// Why.
-        source: io::Error,
+        error: io::Error,
     },
     /// The user interrupted the program.
     #[error("interrupted by {}", signals::name(*.0))]
@@ -88,14 +88,14 @@ pub struct ScenarioRun {
 /// Runs `plan` and records it into `capture`, an empty folder with an absolute path. `signals` are those of
 /// `signals::ENDING`. A run that ended badly is an `Ok` with a `failure`.
 pub fn run_scenario(plan: &Plan, capture: &Path, signals: &mut Signals) -> Result<ScenarioRun, Failure> {
-    let record = |source| Failure::Record { folder: capture.to_path_buf(), source };
+    let record = |error| Failure::Record { folder: capture.to_path_buf(), error };
     let unpacked = Unpacked::new(capture)?;
     let driver = driver_of(plan, unpacked.folder()).map_err(record)?;
     let launch = launch_of(plan, driver.as_ref(), &unpacked)?;
     let mut recording = Recording::begin(&launch, plan.title(), capture).map_err(record)?;
     let running = launch
         .isolated(capture)
-        .map_err(|source| Failure::Start { command: launch.program.display().to_string(), source })?;
+        .map_err(|error| Failure::Start { command: launch.program.display().to_string(), error })?;
     recording.started(&running).map_err(record)?;
     let limits = limits_of(plan, driver.as_ref());
     let memory = limits.memory;

@@ -52,7 +52,7 @@ fn find(word: &OsStr, path: Option<&OsStr>, cwd: &Path) -> Result<PathBuf, Execu
         return Err(ExecutableError::NotFound(String::new(), ": the command is empty"));
     }
     if word.as_bytes().contains(&b'/') {
-        let file = cwd.join(word);
+        let file = cwd.join(word).components().collect::<PathBuf>();
         return executable(&file).map(|()| file);
     }
     let mut denied = None;

@@ -30,12 +30,12 @@ pub enum TrackerError {
         tried: String,
     },
     /// Writing failed.
-    #[error("failed to write the tracker's library to `{folder}`: {source}")]
+    #[error("failed to write the tracker's library to `{folder}`: {error}")]
     Write {
         /// Where.
         folder: PathBuf,
         /// Why.
-        source: io::Error,
+        error: io::Error,
     },
 }
 
@@ -52,7 +52,7 @@ impl Unpacked {
         let unpacked = Unpacked { folder };
         unpacked
             .fill(capture)
-            .map_err(|source| TrackerError::Write { folder: unpacked.folder.path().to_path_buf(), source })?;
+            .map_err(|error| TrackerError::Write { folder: unpacked.folder.path().to_path_buf(), error })?;
         Ok(unpacked)
     }
 

@@ -105,7 +105,7 @@ fn a_command_that_leaves_by_os_exit_is_judged_at_its_death() {
     assert_snapshot!(project.check().whole(), @r#"
     leakgate [version] · leakgate.yaml · python python3 (CPython [version]) · 1 scenario
 
-    pass  work  [time]  peak 4.7 MiB of 80.0 MiB
+    pass  work  [time]  peak [size] of 80.0 MiB
       note  the process did not reach its own exit, so `retained` is what was live when it died
 
     1 passed in [time] · reports in .leakgate/
@@ -131,13 +131,11 @@ fn until_says_whether_the_program_reached_its_own_exit() {
                  if 'deaf' in sys.argv: signal.signal(signal.SIGTERM, signal.SIG_IGN)\n\
                  while True: threading.Event().wait(60)\n";
     let project = Project::new(
-        "defaults: { until: 1 s }
-scenarios:
+        "scenarios:
   exits: { run: python wait.py exit, until: 1 s }
   dies: { run: python wait.py, until: 1 s }
   deaf: { run: python wait.py deaf, until: 1 s }
-"
-        .trim_start_matches("defaults: { until: 1 s }\n"),
+",
         "",
     );
     project.write("wait.py", waits);
@@ -178,14 +176,14 @@ fn what_cannot_be_tracked_or_found_is_an_error_with_the_reason() {
     leakgate [version] · leakgate.yaml · python python3 (CPython [version]) · 3 scenarios
 
     ERROR missing  [time]  run ./nothing
-      error `[project]/./nothing` was not found
+      error `[project]/nothing` was not found
 
     ERROR script  [time]  run ./script
-      error `[project]/./script` cannot be executed: the interpreter of its `#!` line,
+      error `[project]/script` cannot be executed: the interpreter of its `#!` line,
             `/nowhere/sh`, is not there or not executable
 
     ERROR static  [time]  run ./static
-      error `[project]/./static` cannot be tracked: it is statically linked, so nothing can be
+      error `[project]/static` cannot be tracked: it is statically linked, so nothing can be
             preloaded into it: build it dynamically, or record another program
 
     3 could not be measured in [time] · reports in .leakgate/

@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use crate::project::{Project, without_other_holders};
+use crate::project::Project;
 
 const APP: &str = "\
 import os, sys, threading
@@ -82,7 +82,7 @@ fn a_function_that_raises_is_exit_3_with_its_traceback_and_the_others_are_judged
     [exit 3]
     "#);
     assert_eq!(project.scenario("healthy")["verdict"], "pass");
-    assert!(project.read(".leakgate/report.md").contains("no such model"));
+    assert!(project.read(".leakgate/report.md").contains("raised KeyError: 'no such "));
     let junit = project.read(".leakgate/report.xml");
     assert!(junit.contains("<error") && junit.contains("leakgate.healthy"), "{junit}");
 }
@@ -174,7 +174,7 @@ fn a_function_that_reaches_the_memory_limit_is_a_finding_that_says_who_held_it()
     assert_eq!(finding["rule"], "memory-limit");
     assert_eq!(finding["title"], "ended when it reached its memory limit of 100.0 MiB");
     assert_eq!((&finding["place"]["file"], &finding["place"]["line"]), (&"app.py".into(), &13.into()));
-    assert!(finding["holders"][0]["bytes"].as_u64().unwrap() > 90 << 20, "{finding}");
+    assert!(finding["holders"][0]["bytes"].as_u64().unwrap() > 70 << 20, "{finding}");
     assert_eq!(scenario["findings"][1]["rule"], "budget-peak");
     assert_eq!(scenario["not_judged"], serde_json::json!(["growth", "rss"]));
     assert_eq!(project.scenario("healthy")["verdict"], "pass");
@@ -197,8 +197,7 @@ fn a_command_that_reaches_the_memory_limit_is_a_finding_that_says_who_held_it() 
 fn what_a_function_does_to_its_process_does_not_spoil_its_figures() {
     let functions = ["closes_everything", "goes_elsewhere", "replaces_stdout", "forks"];
     let project = calling(&functions, ", budgets: { growth: 0, threads: 0, blocks: 0 }");
-    let checked = project.check();
-    assert_snapshot!(without_other_holders(&checked.whole()), @r#"
+    assert_snapshot!(project.check().whole(), @r#"
     leakgate [version] · leakgate.yaml · python python3 (CPython [version]) · 5 scenarios
 
     pass  closes_everything  [time]  growth 0 B   threads 0   blocks 0

@@ -46,7 +46,7 @@ fn named_scenarios_alone_are_run_and_the_captures_of_the_others_stay() {
     assert_snapshot!(project.run(&["check", "other"]).whole(), @r#"
     leakgate [version] · leakgate.yaml · python python3 (CPython [version]) · 1 scenario
 
-    pass  other  [time]  no budgets   growth 0 B   retained 4.7 MiB   peak 4.7 MiB
+    pass  other  [time]  no budgets   growth 0 B   retained [size]   peak [size]
 
     1 passed in [time] · reports in .leakgate/
     [exit 0]
@@ -124,7 +124,7 @@ fn a_place_that_cannot_take_results_is_exit_2_before_anything_is_run() {
     let project = Project::new("scenarios:\n  work: { run: [touch, ran] }\n", "");
     let checked = project.run(&["check", "--output-dir", "app.py"]);
     assert_snapshot!(checked.whole(), @r#"
-    leakgate: error: failed to create `app.py`: File exists (os error 17): File exists (os error 17)
+    leakgate: error: failed to create `app.py`: File exists (os error 17)
     [exit 2]
     "#);
     assert!(!project.has("ran"));

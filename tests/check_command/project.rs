@@ -8,38 +8,38 @@ use regex::Regex;
 use tempfile::TempDir;
 
 /// A project with a configuration and a module `app`.
-pub struct Project {
+pub(crate) struct Project {
     folder: TempDir,
 }
 
 impl Project {
-    pub fn new(config: &str, app: &str) -> Project {
+    pub(crate) fn new(config: &str, app: &str) -> Project {
         let project = Project { folder: tempfile::tempdir().unwrap() };
         project.write("leakgate.yaml", &format!("version: 1\n{config}"));
         project.write("app.py", app);
         project
     }
 
-    pub fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.folder.path().canonicalize().unwrap()
     }
 
-    pub fn write(&self, name: &str, text: &str) {
+    pub(crate) fn write(&self, name: &str, text: &str) {
         let path = self.folder.path().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
 
-    pub fn read(&self, name: &str) -> String {
+    pub(crate) fn read(&self, name: &str) -> String {
         fs::read_to_string(self.folder.path().join(name)).unwrap()
     }
 
-    pub fn has(&self, name: &str) -> bool {
+    pub(crate) fn has(&self, name: &str) -> bool {
         self.folder.path().join(name).exists()
     }
 
     /// `leakgate WORDS` in the project, in an environment that does not depend on who runs the test.
-    pub fn command(&self, words: &[&str]) -> Command {
+    pub(crate) fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_leakgate"));
         command.args(words).current_dir(self.path());
         for name in ["VIRTUAL_ENV", "CONDA_PREFIX", "COLUMNS", "NO_COLOR", "PYTHONMALLOC", "PYTHONDEVMODE"] {
@@ -49,21 +49,21 @@ impl Project {
         command
     }
 
-    pub fn run(&self, words: &[&str]) -> Checked {
+    pub(crate) fn run(&self, words: &[&str]) -> Checked {
         Checked::of(self.command(words).output().unwrap(), self)
     }
 
-    pub fn check(&self) -> Checked {
+    pub(crate) fn check(&self) -> Checked {
         self.run(&["check"])
     }
 
     /// The figures of `result.json`.
-    pub fn result(&self) -> serde_json::Value {
+    pub(crate) fn result(&self) -> serde_json::Value {
         serde_json::from_str(&self.read(".leakgate/result.json")).unwrap()
     }
 
     /// A scenario in `result.json`.
-    pub fn scenario(&self, name: &str) -> serde_json::Value {
+    pub(crate) fn scenario(&self, name: &str) -> serde_json::Value {
         let result = self.result();
         let scenarios = result["scenarios"].as_array().unwrap();
         scenarios.iter().find(|scenario| scenario["name"] == name).unwrap().clone()
@@ -72,10 +72,10 @@ impl Project {
 
 /// What `leakgate` printed, without times, paths of this machine, and versions.
 #[derive(Debug)]
-pub struct Checked {
-    pub code: Option<i32>,
-    pub out: String,
-    pub errors: String,
+pub(crate) struct Checked {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) errors: String,
 }
 
 impl Checked {
@@ -85,7 +85,7 @@ impl Checked {
     }
 
     /// Everything, for a snapshot.
-    pub fn whole(&self) -> String {
+    pub(crate) fn whole(&self) -> String {
         let code = self.code.map_or("by a signal".to_owned(), |code| format!("exit {code}"));
         format!("{}{}[{code}]", self.out, self.errors)
     }
@@ -100,30 +100,12 @@ fn scrub(text: &str, project: &Project) -> String {
         (r"in \d+\.\d s ·", "in [time] ·"),
         (r"(?m)^(pass  \S+) +\d+\.\d s  ", "$1  [time]  "),
         (r"\(pid \d+\)", "(pid [pid])"),
+        // What the interpreter itself needs differs between its versions.
+        (r"(peak|retained) \d\.\d MiB", "$1 [size]"),
         // Carets below a line of a traceback: CPython 3.11 and later.
         (r"(?m)^ +[~^]+\n", ""),
     ];
     rules.iter().fold(text, |text, (pattern, with)| {
         Regex::new(pattern).unwrap().replace_all(&text, *with).into_owned()
     })
-}
-
-/// What stands for memory of the interpreter, which is not exact: the rest of a finding's holders after the first.
-pub fn without_other_holders(text: &str) -> String {
-    let mut kept = Vec::new();
-    let mut holders = false;
-    for line in text.lines() {
-        let is_label = line.trim_start().split(' ').next().is_some_and(|word| {
-            matches!(
-                word,
-                "held" | "path" | "fix" | "facts" | "growth" | "over" | "note" | "ok" | "also" | "limit"
-            )
-        });
-        if holders && !is_label && line.starts_with(&" ".repeat(16)) {
-            continue;
-        }
-        holders = line.trim_start().starts_with("held");
-        kept.push(line);
-    }
-    kept.join("\n") + "\n"
 }

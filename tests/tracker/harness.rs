@@ -2,13 +2,16 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use leakgate::profile::load;
 use leakgate::profile::model::{Amount, Capture, Domain, Frame, Profile, Site};
 use leakgate_capture::read;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use tempfile::TempDir;
 
 /// A folder of its own for a test.
@@ -128,6 +131,19 @@ impl Run {
         let recording = Recording { output, capture, folder };
         recording.verify();
         recording
+    }
+
+    /// Records it until it has printed `lines` lines, of which the last is its process: that one is killed then.
+    pub(crate) fn record_and_kill(&self, lines: usize) -> Capture {
+        let folder = folder();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_leakgate"));
+        command.args(["run", "-q", "-o"]).arg(folder.path()).arg("--").args(&self.words);
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut printed = BufReader::new(child.stdout.take().unwrap()).lines();
+        let pid = printed.nth(lines - 1).unwrap().unwrap().parse().unwrap();
+        kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+        assert_eq!(child.wait().unwrap().signal(), Some(Signal::SIGKILL as i32));
+        load::capture(folder.path()).unwrap()
     }
 
     /// Runs it under the tracker, and looks at nothing. The capture is `capture` in the folder.

@@ -4,7 +4,7 @@
 //! that can be asked for by its name. Those in Python stand beside their tests.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
-#![allow(clippy::print_stderr, reason = "a version or package that is missing is told")]
+#![allow(clippy::print_stderr, reason = "what is skipped is told")]
 
 mod allocators;
 mod code;

@@ -41,7 +41,8 @@ fn write_files(outcome: &Outcome, check: &Check, options: &Options) -> anyhow::R
     Ok(())
 }
 
-fn width() -> usize {
+/// Columns of the terminal.
+pub(super) fn width() -> usize {
     let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
     let terminal = || terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
     columns.or_else(terminal).unwrap_or(PLAIN_WIDTH)

@@ -137,6 +137,8 @@ impl Check {
         if !self.is_watched {
             return Ok(());
         }
+        // A line that wraps could not be taken away.
+        let text: String = text.chars().take(deliver::width().saturating_sub(1)).collect();
         write!(messages, "\r\x1b[K{text}")?;
         messages.flush()
     }
