@@ -143,7 +143,14 @@ impl Run {
         let pid = printed.nth(lines - 1).unwrap().unwrap().parse().unwrap();
         kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
         assert_eq!(child.wait().unwrap().signal(), Some(Signal::SIGKILL as i32));
-        load::capture(folder.path()).unwrap()
+        let capture = load::capture(folder.path()).unwrap();
+        let bytes = fs::read(folder.path().join(format!("process-{pid}-0.lgp"))).unwrap();
+        verify(folder.path(), &read::file(&bytes).unwrap());
+        // The event that was under way may be in the one figure and not yet in the other.
+        let (sum, peak) =
+            (capture.processes[0].totals.peak.bytes, leakgate_capture::live(&bytes).unwrap().peak_bytes);
+        assert!(sum.abs_diff(peak) <= 4096, "sites add up to {sum}; the peak is {peak}");
+        capture
     }
 
     /// Runs it under the tracker, and looks at nothing. The capture is `capture` in the folder.
