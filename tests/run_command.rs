@@ -21,6 +21,17 @@ fn leakgate(folder: &TempDir, arguments: &[&str]) -> Command {
     command
 }
 
+/// As `leakgate`, with no signal ignored: a test that runs in the background or under `nohup` inherits such.
+fn leakgate_with_default_signals(folder: &TempDir, arguments: &[&str]) -> Command {
+    const DEFAULTS: &str = "import os, signal, sys\n\
+        for number in range(1, 32):\n\
+        \x20   if number not in (signal.SIGKILL, signal.SIGSTOP): signal.signal(number, signal.SIG_DFL)\n\
+        os.execv(sys.argv[1], sys.argv[1:])\n";
+    let mut command = Command::new("python3");
+    command.args(["-c", DEFAULTS, PROGRAM]).args(arguments).current_dir(folder.path());
+    command
+}
+
 fn run(folder: &TempDir, arguments: &[&str]) -> Output {
     leakgate(folder, arguments).output().unwrap()
 }
@@ -131,17 +142,16 @@ fn only_one_variable_and_no_descriptor_is_added() {
 
 #[test]
 fn signals_reach_the_command() {
-    // A job in the background, or under `nohup`, inherits signals that are ignored.
     const WAITS: &str = "import signal, sys\n\
         numbers = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGQUIT]\n\
         signal.pthread_sigmask(signal.SIG_BLOCK, numbers)\n\
-        for number in numbers: signal.signal(number, signal.SIG_DFL)\n\
         print('ready', flush=True)\n\
         sys.exit(100 + signal.sigwait(numbers))\n";
     use Signal::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
     for signal in [SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGQUIT] {
         let folder = folder();
-        let mut command = leakgate(&folder, &["run", "-q", "--", "python3", "-c", WAITS]);
+        let command = ["run", "-q", "--", "python3", "-c", WAITS];
+        let mut command = leakgate_with_default_signals(&folder, &command);
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let _lines = await_line(&mut child);
         kill(Pid::from_raw(child.id() as i32), signal).unwrap();
@@ -155,7 +165,6 @@ fn a_signal_from_the_terminal_reaches_the_command_once() {
     const COUNTS: &str = "import signal, sys, os\n\
         numbers = [signal.SIGINT, signal.SIGUSR1]\n\
         signal.pthread_sigmask(signal.SIG_BLOCK, numbers)\n\
-        for number in numbers: signal.signal(number, signal.SIG_DFL)\n\
         print('ready', flush=True)\n\
         count = 0\n\
         while signal.sigwait(numbers) == signal.SIGINT:\n\
@@ -164,7 +173,9 @@ fn a_signal_from_the_terminal_reaches_the_command_once() {
         sys.exit(100 + count)\n";
     const TERMINAL: &str = "import os, pty, signal, sys\n\
         pid, terminal = pty.fork()\n\
-        if pid == 0: os.execv(sys.argv[1], sys.argv[1:])\n\
+        if pid == 0:\n\
+        \x20   for number in (signal.SIGINT, signal.SIGUSR1): signal.signal(number, signal.SIG_DFL)\n\
+        \x20   os.execv(sys.argv[1], sys.argv[1:])\n\
         def until(word):\n\
         \x20   text = b''\n\
         \x20   while word not in text: text += os.read(terminal, 1000)\n\

@@ -190,9 +190,10 @@ def waits():
     // Opening it waits for the function, which then writes and closes it.
     std::fs::File::open(project.path().join("started")).unwrap().read_to_string(&mut started).unwrap();
     assert_eq!(started, "x");
-    kill(Pid::from_raw(check.id() as i32), Signal::SIGINT).unwrap();
+    // Not SIGINT: a test run in the background inherits that one ignored.
+    kill(Pid::from_raw(check.id() as i32), Signal::SIGTERM).unwrap();
     let status = check.wait().unwrap();
-    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(Signal::SIGINT as i32));
+    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(Signal::SIGTERM as i32));
     let mut printed = String::new();
     check.stdout.take().unwrap().read_to_string(&mut printed).unwrap();
     check.stderr.take().unwrap().read_to_string(&mut printed).unwrap();

@@ -31,8 +31,9 @@ static void status(void) {
     char line[256];
     FILE *file = fopen("/proc/self/status", "r");
     while (fgets(line, sizeof line, file) != NULL)
-        if (strncmp(line, "Sig", 3) == 0 || strncmp(line, "Threads", 7) == 0 || strncmp(line, "Name", 4) == 0 ||
-            strncmp(line, "Seccomp:", 8) == 0 || strncmp(line, "NoNewPrivs", 10) == 0)
+        // Not SigQ: it counts the signals of all processes of the user.
+        if ((strncmp(line, "Sig", 3) == 0 && line[3] != 'Q') || strncmp(line, "Threads", 7) == 0 ||
+            strncmp(line, "Name", 4) == 0 || strncmp(line, "Seccomp:", 8) == 0 || strncmp(line, "NoNewPrivs", 10) == 0)
             fputs(line, stdout);
     fclose(file);
 }
