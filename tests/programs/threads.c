@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { THREADS = 4, ROUNDS = 100, BATCH = 250 };
 
@@ -109,6 +110,20 @@ static void *anarchy(void *argument) {
     return NULL;
 }
 
+/* As before, without end: the first line is the process, each further one 2,000 steps of the first thread. */
+static void *endless(void *argument) {
+    int own = (int)(intptr_t)argument;
+    uint64_t random = 88172645463325252ull + own;
+    for (unsigned long step = 0;; step++) {
+        random ^= random << 13, random ^= random >> 7, random ^= random << 17;
+        free(atomic_exchange(&slots[random % SLOTS], put(4 + random % 1000)));
+        if (own == 0 && step % 2000 == 0) {
+            printf("%d\n", getpid());
+            fflush(stdout);
+        }
+    }
+}
+
 static void run(void *(*course)(void *)) {
     pthread_t threads[THREADS];
     for (intptr_t i = 0; i < THREADS; i++)
@@ -182,6 +197,10 @@ int main(int count, char **arguments) {
         run(exchange);
     else if (strcmp(course, "waves") == 0)
         run(waves);
+    else if (strcmp(course, "endless") == 0)
+        run(endless);
+    else if (strcmp(course, "alone") == 0)
+        endless(NULL);
     else if (strcmp(course, "remainder") == 0)
         run(remainder_stays);
     else if (strcmp(course, "anarchy") == 0)

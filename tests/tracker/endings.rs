@@ -39,6 +39,26 @@ fn libc_signal(name: &str) -> i32 {
     name.parse::<nix::sys::signal::Signal>().unwrap() as i32
 }
 
+#[test]
+fn a_capture_is_complete_at_whatever_moment_its_process_is_killed() {
+    let program = Program::of("threads");
+    for course in ["alone", "endless"] {
+        for lines in 1..=20 {
+            let capture = program.run(&[course]).record_and_kill(lines);
+            let profile = &capture.processes[0];
+            let put = of_function(profile, "put");
+            assert!(put.total.blocks >= 2000 * (lines as u64 - 1), "{course}: {put:?}");
+            // All slots but those that were not met yet hold a block; a thread has one more in its hands.
+            assert!(put.end.blocks <= 512 + 4 && put.end.bytes <= (512 + 4) * 1003, "{course}: {put:?}");
+            assert!(
+                put.peak.bytes <= (512 + 4) * 1003 && put.total.bytes >= put.end.bytes,
+                "{course}: {put:?}"
+            );
+            assert_eq!(profile.process.lost, 0, "{course}");
+        }
+    }
+}
+
 const ENDINGS: &str = r#"
 import ctypes, gc, os, resource, signal, sys
 resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -2,13 +2,16 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use leakgate::profile::load;
 use leakgate::profile::model::{Amount, Capture, Domain, Frame, Profile, Site};
 use leakgate_capture::read;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use tempfile::TempDir;
 
 /// A folder of its own for a test.
@@ -44,11 +47,6 @@ impl Program {
         let rpath = OsStr::new("-Wl,-rpath,$ORIGIN");
         compile(name, &path, &[beside.as_os_str(), rpath]);
         Program { folder, path }
-    }
-
-    /// Where it is.
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
     }
 
     /// The folder it lies in, for what a test needs beside it.
@@ -133,6 +131,26 @@ impl Run {
         let recording = Recording { output, capture, folder };
         recording.verify();
         recording
+    }
+
+    /// Records it until it has printed `lines` lines, of which the last is its process: that one is killed then.
+    pub(crate) fn record_and_kill(&self, lines: usize) -> Capture {
+        let folder = folder();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_leakgate"));
+        command.args(["run", "-q", "-o"]).arg(folder.path()).arg("--").args(&self.words);
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut printed = BufReader::new(child.stdout.take().unwrap()).lines();
+        let pid = printed.nth(lines - 1).unwrap().unwrap().parse().unwrap();
+        kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+        assert_eq!(child.wait().unwrap().signal(), Some(Signal::SIGKILL as i32));
+        let capture = load::capture(folder.path()).unwrap();
+        let bytes = fs::read(folder.path().join(format!("process-{pid}-0.lgp"))).unwrap();
+        verify(folder.path(), &read::file(&bytes).unwrap());
+        // The event that was under way may be in the one figure and not yet in the other.
+        let (sum, peak) =
+            (capture.processes[0].totals.peak.bytes, leakgate_capture::live(&bytes).unwrap().peak_bytes);
+        assert!(sum.abs_diff(peak) <= 4096, "sites add up to {sum}; the peak is {peak}");
+        capture
     }
 
     /// Runs it under the tracker, and looks at nothing. The capture is `capture` in the folder.

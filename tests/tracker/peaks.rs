@@ -115,7 +115,7 @@ fn the_highest_of_several_windows_is_the_peak_and_each_has_its_own() {
             let live = moment.sites.iter().filter(|(site, _)| of(&profile.sites[*site as usize], "lasting "));
             let live: Amount = live.map(|(_, amount)| *amount).sum();
             assert_eq!(live, amount(10_033 * (number as u64 + 1), number as u64 + 1), "{python}");
-            // The peak stands that much above what was live before and after, but for a few small objects.
+            // The peak stands that much above what is live now, but for a few small objects.
             let above = moment.window_peak - moment.live.bytes;
             assert!(above + 2_000 >= size && above < size + 20_000, "{python}: {above} in window {number}");
             assert_eq!(told[number * 3..][..3], [moment.live.bytes, moment.live.blocks, moment.window_peak]);

@@ -11,7 +11,7 @@ use leakgate_capture::{
 
 use crate::capture::{self, header, header_word, place, present};
 use crate::intern::INTERNER;
-use crate::{event, shadow, sys, thread};
+use crate::{event, shadow, sys, thread, world};
 
 const SITES_A_CHUNK: usize = 1024;
 type Chunk = [(i64, i64); SITES_A_CHUNK];
@@ -33,7 +33,7 @@ pub(crate) fn take(kind: u32, iteration: u32) -> Frozen {
         return Frozen::default();
     };
     measure_self();
-    event::with_world_stopped_by(thread, || {
+    world::with_world_stopped_by(thread, || {
         // Not from the interner: a fork takes its lock before it stops the world.
         let sites = header_word(offset_of!(Header, sites)).load(Ordering::Acquire);
         // SAFETY: the header is mapped, and the world is stopped.
@@ -57,7 +57,7 @@ pub(crate) fn measure_self() {
     let Some(thread) = thread::current() else {
         return;
     };
-    let tables = event::uninterrupted(thread, |_| INTERNER.lock().bytes()) + thread::cache_bytes();
+    let tables = world::uninterrupted(thread, |_| INTERNER.lock().bytes()) + thread::cache_bytes();
     let used =
         header_word(offset_of!(Header, chunks)).load(Ordering::Relaxed) as usize * leakgate_capture::CHUNK;
     let sum = tables + used.min(capture::mapped()) + shadow::resident();

@@ -1,55 +1,20 @@
-//! An allocation or a free: the counters, the peak, and the protocol between threads.
-//!
-//! The peak must be exact, and so must its composition, without a lock on the ordinary event. Three modes:
-//!
-//! ```text
-//!            a second thread comes                 near the peak
-//!   SINGLE ─────────────────────────► EXACT ◄──────────────────────────► FREE
-//!     ▲                                 │          far below the peak
-//!     └─────────────────────────────────┘
-//!            one thread is left (that thread itself goes back)
-//! ```
-//!
-//! - SINGLE: one thread; it counts and raises the peak with plain stores.
-//! - EXACT: every event is counted under the lock, and the peak is raised there.
-//! - FREE: published live bytes plus `SLACK` for each thread stay below the peak, so no new peak can come: each thread
-//!   counts on its own sites and keeps up to `SLACK` bytes unpublished. Frees of other threads' blocks take the lock.
-//!
-//! Leaving SINGLE or FREE, the lock's holder sets the mode, has the kernel fence all threads (`membarrier`), and
-//! waits until no thread is in an event that began under the old mode; then it takes in what they kept. A thread that
-//! begins later sees the new mode: it marks itself before it reads the mode.
+//! An allocation or a free: the counters and the peak. `world` tells when a thread may count by itself.
 //!
 //! A site's composition of the peak is brought up to date only when the site changes: if its `epoch` is not the
 //! present peak's, its value has not changed since that peak and is copied first.
 
 use core::mem::offset_of;
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, compiler_fence, fence};
+use core::sync::atomic::{AtomicU64, Ordering, compiler_fence, fence};
 
-use leakgate_capture::{ForeignRecord, Function, Header, NOTE_FORKED, NOTE_STUCK, Section, SiteRecord};
+use leakgate_capture::{ForeignRecord, Function, Header, NOTE_FORKED, Section, SiteRecord};
 
-use crate::capture::{header, header_word, note, place, present};
-use crate::lock::Lock;
+use crate::capture::{header, header_word, place, present};
 use crate::thread::{self, FAST, OUTSIDE, PENDING, SLOW, Thread};
-use crate::{python, shadow, stack, sys};
+use crate::world::{self, EXACT, FREE, SINGLE, SLACK};
+use crate::{python, shadow, stack};
 
-const SINGLE: u32 = 0;
-const EXACT: u32 = 1;
-const FREE: u32 = 2;
-const SLACK: i64 = 64 * 1024;
 /// Functions from this number on do not count as memory (file mappings, reserved space).
 const FIRST_UNCOUNTED: u8 = 40;
-
-static MODE: AtomicU32 = AtomicU32::new(EXACT);
-static WORLD: Lock<()> = Lock::new(());
-/// Kernel id of the thread that stopped the world: a signal handler on it must not wait for itself.
-static STOPPER: AtomicU32 = AtomicU32::new(0);
-/// Without `membarrier` each event carries its own fence.
-static FENCED: AtomicBool = AtomicBool::new(false);
-
-/// Finds out how threads can be fenced. Called once, before there are events.
-pub(crate) fn begin() {
-    FENCED.store(!sys::register_barrier(), Ordering::Relaxed);
-}
 
 /// Counts a block that was just handed out.
 #[inline(always)]
@@ -130,15 +95,15 @@ pub(crate) fn lost() {
 
 #[inline(always)]
 fn count(thread: &mut Thread, site: u32, bytes: i64, blocks: i64) {
-    if is_in_event(thread) {
+    if world::is_in_event(thread) {
         return defer(thread, site, bytes, blocks);
     }
     thread.in_event.store(FAST, Ordering::Relaxed);
     compiler_fence(Ordering::SeqCst);
-    if FENCED.load(Ordering::Relaxed) {
+    if world::is_fenced() {
         fence(Ordering::SeqCst);
     }
-    let mode = MODE.load(Ordering::Relaxed);
+    let mode = world::mode();
     let record = site_record(site);
     if mode == SINGLE {
         single(thread, record, site, (bytes, blocks));
@@ -277,15 +242,13 @@ fn slow(thread: Option<&mut Thread>, site: u32, bytes: i64, blocks: i64) {
     if let Some(thread) = thread.as_deref() {
         thread.in_event.store(SLOW, Ordering::Release);
     }
-    let _guard = WORLD.lock();
-    STOPPER.store(if thread.is_some() { 0 } else { sys::gettid() }, Ordering::Relaxed);
+    let _locked = world::lock(thread.is_some());
     under_lock(thread.as_deref(), site, bytes, blocks);
-    STOPPER.store(0, Ordering::Relaxed);
 }
 
 fn under_lock(thread: Option<&Thread>, site: u32, bytes: i64, blocks: i64) {
-    if MODE.load(Ordering::Relaxed) == SINGLE {
-        stop();
+    if world::mode() == SINGLE {
+        world::stop();
     }
     let record = site_record(site);
     // SAFETY: a mapped record; its thread never changes.
@@ -295,109 +258,25 @@ fn under_lock(thread: Option<&Thread>, site: u32, bytes: i64, blocks: i64) {
         // What was allocated is counted in the half of the site's own thread: a mapping that another one moved.
         // SAFETY: as above.
         let has_owner = unsafe { (*record).thread } != 0;
-        if has_owner && is_allocation(bytes, blocks) && MODE.load(Ordering::Relaxed) == FREE {
-            stop();
+        if has_owner && is_allocation(bytes, blocks) && world::mode() == FREE {
+            world::stop();
         }
         apply_foreign(record, site, bytes, blocks);
     }
     let bytes = if counts(record) { bytes } else { 0 };
-    if MODE.load(Ordering::Relaxed) == EXACT {
+    if world::mode() == EXACT {
         publish(bytes);
-        relax(thread.is_some());
+        world::relax(thread.is_some());
         return;
     }
     let delta = thread.map_or(0, |thread| thread.delta.swap(0, Ordering::Relaxed));
     // SAFETY: the header is mapped; the lock is held.
     let header = unsafe { &mut *header() };
     header.live_bytes += delta;
-    if header.live_bytes + bytes + reach() >= header.peak_bytes {
-        stop();
+    if header.live_bytes + bytes + world::reach() >= header.peak_bytes {
+        world::stop();
     }
     publish(bytes);
-}
-
-/// How far all threads together may be ahead of what is published.
-fn reach() -> i64 {
-    thread::active() as i64 * SLACK
-}
-
-/// From EXACT back to a mode without the lock, when that is right. `known`: the caller has a record.
-fn relax(known: bool) {
-    // SAFETY: the header is mapped; the lock is held.
-    let header = unsafe { &*header() };
-    if known && thread::active() == 1 {
-        MODE.store(SINGLE, Ordering::Relaxed);
-    } else if header.live_bytes + 2 * reach() < header.peak_bytes {
-        MODE.store(FREE, Ordering::Relaxed);
-    }
-}
-
-/// Goes to EXACT: no thread is in an event of its own any more, and all that they kept is published. Under the lock.
-fn stop() {
-    MODE.store(EXACT, Ordering::SeqCst);
-    if !sys::barrier() {
-        // Every thread fences by itself where the kernel could not do it at the start; a filter that came later
-        // leaves the time that stores take to become visible.
-        fence(Ordering::SeqCst);
-        for _ in 0..64 {
-            sys::yield_now();
-        }
-    }
-    for thread in thread::all() {
-        wait_for(&thread.in_event);
-        let delta = thread.delta.swap(0, Ordering::Relaxed);
-        // SAFETY: the header is mapped; the lock is held.
-        unsafe { (*header()).live_bytes += delta };
-    }
-}
-
-fn wait_for(in_event: &AtomicU32) {
-    let start = sys::now_ms();
-    let mut tries = 0u32;
-    while in_event.load(Ordering::Acquire) == FAST {
-        tries += 1;
-        if tries.is_multiple_of(256) {
-            sys::yield_now();
-            // A signal handler that left with longjmp in the middle of an event never comes back.
-            if sys::now_ms() > start + 1000 {
-                note(NOTE_STUCK);
-                return;
-            }
-        }
-        core::hint::spin_loop();
-    }
-}
-
-/// Runs `f` while no thread counts anything; the figures in the header are exact then.
-pub(crate) fn with_world_stopped<T>(f: impl FnOnce() -> T) -> T {
-    let _guard = WORLD.lock();
-    STOPPER.store(sys::gettid(), Ordering::Relaxed);
-    if MODE.load(Ordering::Relaxed) != EXACT {
-        stop();
-    }
-    let result = f();
-    STOPPER.store(0, Ordering::Relaxed);
-    result
-}
-
-/// As `with_world_stopped`, for a thread with a record: its signal handlers' events wait until afterwards.
-pub(crate) fn with_world_stopped_by<T>(thread: &mut Thread, f: impl FnOnce() -> T) -> T {
-    uninterrupted(thread, |_| with_world_stopped(f))
-}
-
-/// Runs `f`, which takes locks: the events of the thread's signal handlers wait for its next ordinary one, and take none.
-pub(crate) fn uninterrupted<T>(thread: &mut Thread, f: impl FnOnce(&mut Thread) -> T) -> T {
-    let before = thread.in_event.swap(SLOW, Ordering::Relaxed);
-    compiler_fence(Ordering::SeqCst);
-    let result = f(thread);
-    compiler_fence(Ordering::SeqCst);
-    thread.in_event.store(before, Ordering::Release);
-    result
-}
-
-/// Whether a signal handler has interrupted an event of this thread, or something that takes locks.
-pub(crate) fn is_in_event(thread: &Thread) -> bool {
-    thread.in_event.load(Ordering::Relaxed) != OUTSIDE
 }
 
 #[cold]
@@ -422,7 +301,7 @@ fn by_nobody(site: u32, bytes: i64, blocks: i64) {
     if !thread::is_ready() {
         return;
     }
-    if STOPPER.load(Ordering::Relaxed) == sys::gettid() {
+    if world::is_stopped_by_this_thread() {
         return lost();
     }
     slow(None, site, bytes, blocks);
@@ -463,50 +342,9 @@ fn drain(thread: &mut Thread) {
     thread.draining = false;
 }
 
-/// A fork begins on this thread, which is about to take all locks: events of its signal handlers wait. False for a
-/// signal handler that forks, and may have interrupted one who holds them: it must do without.
-pub(crate) fn leave_to_fork() -> bool {
-    let Some(thread) = thread::current() else {
-        return true;
-    };
-    if is_in_event(thread) || thread.in_step {
-        return false;
-    }
-    thread.forks = true;
-    thread.in_event.store(SLOW, Ordering::Relaxed);
-    compiler_fence(Ordering::SeqCst);
-    true
-}
-
-/// The fork is about to be over, and this is the parent. Whether it took the locks.
-pub(crate) fn took_locks() -> bool {
-    thread::current().is_none_or(|thread| thread.forks)
-}
-
-/// The fork is over, and this is the parent.
-pub(crate) fn return_from_fork() {
-    if let Some(thread) = thread::current() {
-        compiler_fence(Ordering::SeqCst);
-        thread.in_event.store(OUTSIDE, Ordering::Release);
-        thread.forks = false;
-    }
-}
-
-/// Before a fork: the child must find no lock taken and no record half written.
-pub(crate) fn before_fork() {
-    WORLD.acquire();
-}
-
-/// After a fork, in the parent.
-pub(crate) fn after_fork() {
-    WORLD.release();
-}
-
 /// In a forked child, alone: sets live figures to what the shadow table and the mappings hold.
 pub(crate) fn restart(live_bytes: i64) {
-    WORLD.release();
-    STOPPER.store(0, Ordering::Relaxed);
-    MODE.store(EXACT, Ordering::Relaxed);
+    world::restart();
     // SAFETY: the header is mapped, and this is the only thread.
     let header = unsafe { &mut *header() };
     header.live_bytes = live_bytes;

@@ -8,7 +8,7 @@ use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 use leakgate_capture::{MAX_SITES, NOTE_CHILD, Section, SiteRecord};
 
 use crate::intern::INTERNER;
-use crate::{capture, checkpoint, event, mapping, modules, python, shadow, start, sys};
+use crate::{capture, checkpoint, event, mapping, modules, python, shadow, start, sys, world};
 
 static WORD: AtomicPtr<AtomicU32> = AtomicPtr::new(core::ptr::null_mut());
 static LOST: AtomicBool = AtomicBool::new(false);
@@ -53,26 +53,26 @@ pub(crate) fn is_lost() -> bool {
 
 /// So that the child finds every lock free and every table whole. In the order in which they are nested.
 extern "C" fn before() {
-    if is_lost() || !event::leave_to_fork() {
+    if is_lost() || !world::leave_to_fork() {
         return;
     }
     mapping::before_fork();
     modules::before_fork();
     INTERNER.acquire();
-    event::before_fork();
+    world::before_fork();
     capture::before_fork();
 }
 
 extern "C" fn after() {
-    if is_lost() || !event::took_locks() {
+    if is_lost() || !world::took_locks() {
         return;
     }
     capture::after_fork();
-    event::after_fork();
+    world::after_fork();
     INTERNER.release();
     modules::after_fork();
     mapping::after_fork();
-    event::return_from_fork();
+    world::return_from_fork();
 }
 
 /// Gives a fresh child its own file, with the blocks it inherited as live. Runs on the child's only thread.

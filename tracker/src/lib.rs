@@ -7,7 +7,8 @@
 //! |---|---|
 //! | `hooks` | the exported functions: forward, then tell |
 //! | `real` | the functions that the hooks forward to |
-//! | `event` | an allocation or a free: counters, peak, the protocol between threads |
+//! | `event` | an allocation or a free: counters and peak |
+//! | `world` | when a thread may count by itself, and how all are stopped |
 //! | `shadow` | size and site of every live block, by address |
 //! | `stack` | the site of the present call stack |
 //! | `intern` | strings, frames, stacks and sites, each stored once |
@@ -42,6 +43,7 @@ mod start;
 mod sys;
 mod table;
 mod thread;
+mod world;
 
 /// Ends the process: a bug in here must not go on with wrong figures. Never reached by design.
 #[panic_handler]

@@ -11,7 +11,7 @@ use crate::intern::{INTERNER, Interner, SiteKey};
 use crate::python::{self, RawFrame};
 use crate::table::mix;
 use crate::thread::Thread;
-use crate::{event, modules, shadow, sys};
+use crate::{modules, shadow, sys, world};
 
 /// Deepest stack that is stored whole; of deeper ones the outermost frames are left out.
 pub(crate) const MAX_DEPTH: usize = 65_536;
@@ -71,11 +71,11 @@ pub(crate) fn site(thread: &mut Thread, function: Function, caller: usize) -> u3
 #[cold]
 #[inline(never)]
 fn learn(thread: &mut Thread, hash: u64, function: Function, leaf: usize) -> u32 {
-    if event::is_in_event(thread) {
+    if world::is_in_event(thread) {
         // A signal handler, which may have interrupted one who holds a lock: a stack that is new now has no name.
         return overflow(function);
     }
-    event::uninterrupted(thread, |thread| {
+    world::uninterrupted(thread, |thread| {
         // Also what could not be stored is not tried again at each of its events.
         let site = store(thread, function, leaf).unwrap_or_else(|| overflow(function));
         thread.cache.insert(hash, site);

@@ -9,7 +9,7 @@ use leakgate_capture::{Header, STATE_ENDED, STATE_RECORDING};
 use crate::capture::{header, header_word};
 use crate::intern::INTERNER;
 use crate::lock::Lock;
-use crate::{capture, checkpoint, event, fork, python, real, stack, sys, thread};
+use crate::{capture, checkpoint, fork, python, real, stack, sys, thread, world};
 
 #[used]
 #[unsafe(link_section = ".init_array")]
@@ -41,7 +41,7 @@ extern "C" fn construct(count: c_int, arguments: *const *const c_char, environme
 fn begin() -> Option<()> {
     read_settings()?;
     child_path(capture::create)?;
-    event::begin();
+    world::begin();
     fork::begin()?;
     {
         let mut interner = INTERNER.lock();

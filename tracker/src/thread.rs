@@ -13,7 +13,7 @@ use leakgate_capture::{Header, NOTE_THREADS, Section, ThreadRecord};
 
 use crate::capture::{header_word, note, place};
 use crate::stack::Cache;
-use crate::{event, fork, sys};
+use crate::{fork, sys, world};
 
 // One word of initial-exec TLS: `__tls_get_addr` would cost 5–8 ns on every event (traps 9).
 global_asm!(
@@ -207,7 +207,7 @@ fn enter(thread: *mut Thread) -> Option<&'static mut Thread> {
         fork::begin_child()?;
         after_fork(survivor)?
     } else {
-        let Some(index) = event::with_world_stopped(claim) else {
+        let Some(index) = world::with_world_stopped(claim) else {
             note(NOTE_THREADS);
             return None;
         };
@@ -319,7 +319,7 @@ extern "C" fn leave(value: *mut libc::c_void) {
     }
     // SAFETY: as above.
     unsafe { tls().write(LEAVING) };
-    event::with_world_stopped(|| {
+    world::with_world_stopped(|| {
         record.in_use.store(0, Ordering::Release);
         ACTIVE.fetch_sub(1, Ordering::Relaxed);
     });
