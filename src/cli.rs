@@ -2,8 +2,10 @@
 
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
+use signal_hook::consts::SIGXFSZ;
 
 use crate::commands::{call, check, run, view};
 use crate::exit::Exit;
@@ -36,6 +38,9 @@ pub fn main() -> ExitCode {
         Err(error) => return usage(&error),
     };
     let (mut out, mut messages) = (io::stdout(), io::stderr());
+    // A file size limit is then an error that can be told, and not the end of this program. Programs that it starts
+    // have the signal as it was.
+    let _ = signal_hook::flag::register(SIGXFSZ, Arc::default());
     let result = cli.command.run(&mut out, &mut messages).and_then(|exit| {
         out.flush()?;
         Ok(exit)

@@ -13,3 +13,5 @@ mod commands;
 mod errors;
 #[path = "check_command/options.rs"]
 mod options;
+#[path = "check_command/untracked.rs"]
+mod untracked;

@@ -324,3 +324,17 @@ fn the_version_is_printed() {
     assert_eq!(output.stdout, format!("leakgate {}\n", env!("CARGO_PKG_VERSION")).as_bytes());
     assert!(output.status.success());
 }
+
+#[test]
+fn a_recording_inside_a_recording_works() {
+    let folder = folder();
+    let inner =
+        [PROGRAM, "run", "-q", "-o", "inner", "--", "python3", "-c", "print(len([{} for n in range(1000)]))"];
+    let outer = ["run", "-q", "-o", "outer", "--"];
+    let output = run(&folder, &[&outer[..], &inner[..]].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", errors(&output));
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "1000\n");
+    for name in ["inner", "outer"] {
+        assert!(!leakgate::profile::load::capture(&folder.path().join(name)).unwrap().processes.is_empty());
+    }
+}

@@ -63,10 +63,10 @@ pub fn run(args: &Args, messages: &mut dyn Write) -> anyhow::Result<Exit> {
     if !args.quiet {
         let capture =
             load::capture(&folder).with_context(|| format!("failed to load the capture `{shown}`"))?;
-        for note in notes.iter().chain(&capture.notes) {
-            writeln!(messages, "leakgate: note: {note}")?;
-        }
         summary::write(messages, &capture, &shown)?;
+        for note in notes.into_iter().chain(watched.untracked_note()) {
+            writeln!(messages, "leakgate: note       {note}")?;
+        }
     }
     Ok(exit_of(watched.status))
 }

@@ -56,8 +56,7 @@ pub fn capture(path: &Path) -> Result<Capture, LoadError> {
         }
     }
     files.sort();
-    seal::check(path)?;
-    let mut notes = Vec::new();
+    let mut notes = Vec::from_iter(seal::check(path)?);
     let mut processes = Vec::new();
     for file in &files {
         match process(file)? {

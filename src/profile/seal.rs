@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -54,25 +54,45 @@ fn seal(bytes: &[u8]) -> Sealed {
     Sealed { length: bytes.len() as u64, crc32: crc32fast::hash(bytes) }
 }
 
-/// Compares the files with the seal. A capture without one (still running, or its recorder was killed) is taken as it is.
-pub(super) fn check(folder: &Path) -> Result<(), LoadError> {
+/// Compares the files with the seal. A capture without one is taken as it is: the note tells what that means.
+pub(super) fn check(folder: &Path) -> Result<Option<String>, LoadError> {
     let path = folder.join(NAME);
-    let Ok(text) = fs::read_to_string(&path) else {
-        return Ok(());
+    let damaged = |what: String| LoadError::Damaged { path: path.clone(), what };
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Some(UNSEALED.to_owned())),
+        Err(error) => return Err(damaged(error.to_string())),
     };
-    let files: BTreeMap<String, Sealed> = serde_json::from_str(&text)
-        .map_err(|error| LoadError::Damaged { path: path.clone(), what: error.to_string() })?;
-    for (name, sealed) in files {
-        let path = folder.join(&name);
-        let bytes = fs::read(&path).map_err(|error| LoadError::Folder { path: path.clone(), error })?;
-        let found = seal(&bytes);
-        if found.length != sealed.length {
-            let what = format!("it has {} bytes instead of {}", found.length, sealed.length);
-            return Err(LoadError::Damaged { path, what });
-        }
-        if found != sealed {
-            return Err(LoadError::Damaged { path, what: "its checksum differs".to_owned() });
-        }
+    let files: BTreeMap<String, Sealed> =
+        serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))?;
+    for (name, sealed) in &files {
+        compare(folder.join(name), sealed)?;
+    }
+    let added = names(folder).into_iter().find(|name| name.ends_with(".lgp") && !files.contains_key(name));
+    match added {
+        Some(name) => Err(damaged(format!("it does not list {name}"))),
+        None => Ok(None),
+    }
+}
+
+const UNSEALED: &str =
+    "this capture is not sealed (still recording, or its recorder was killed): damage cannot be noticed";
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries =
+        fs::read_dir(folder).map(|entries| entries.flatten().collect::<Vec<_>>()).unwrap_or_default();
+    entries.iter().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+}
+
+fn compare(path: PathBuf, sealed: &Sealed) -> Result<(), LoadError> {
+    let bytes = fs::read(&path).map_err(|error| LoadError::Folder { path: path.clone(), error })?;
+    let found = seal(&bytes);
+    if found.length != sealed.length {
+        let what = format!("it has {} bytes instead of {}", found.length, sealed.length);
+        return Err(LoadError::Damaged { path, what });
+    }
+    if found != *sealed {
+        return Err(LoadError::Damaged { path, what: "its checksum differs".to_owned() });
     }
     Ok(())
 }

@@ -13,6 +13,7 @@ use super::environment;
 use super::executable::{self, ExecutableError};
 use super::failure;
 use super::launch::{Launch, Running};
+use super::memory_limit::MemoryLimit;
 use super::output::{self, PATIENCE};
 use super::plan::{Plan, Work};
 use super::recording::Recording;
@@ -79,6 +80,8 @@ pub struct ScenarioRun {
     pub max_rss: u64,
     /// The limit in bytes, when it was reached.
     pub memory_limit_reached: Option<u64>,
+    /// Whether the command itself was seen without the tracker: it executed a program that has none.
+    pub escaped: bool,
     /// Facts worth telling.
     pub notes: Vec<String>,
     /// Why there is nothing to judge.
@@ -104,13 +107,15 @@ pub fn run_scenario(plan: &Plan, capture: &Path, signals: &mut Signals) -> Resul
     let output_tail = finish_output(&running).map_err(record)?;
     let report = driver.as_ref().map_or(Ok(None), Driver::read_result).map_err(record)?;
     let mut notes = std::mem::take(&mut running.notes);
+    notes.extend(watched.untracked_note());
     notes.extend(recording.finish(&watched, unpacked).map_err(record)?);
     if let End::Interrupted(number) = watched.end {
         return Err(Failure::Interrupted(number));
     }
+    let root_pid = running.child.id();
     let mut run = ScenarioRun {
         capture: capture.to_path_buf(),
-        root_pid: running.child.id(),
+        root_pid,
         end: watched.end,
         status: watched.status,
         elapsed: watched.elapsed,
@@ -120,6 +125,7 @@ pub fn run_scenario(plan: &Plan, capture: &Path, signals: &mut Signals) -> Resul
         output_tail,
         max_rss: watched.max_rss,
         memory_limit_reached: memory.filter(|_| watched.end == End::MemoryLimit),
+        escaped: watched.untracked.iter().any(|(pid, _)| *pid == root_pid),
         notes,
         failure: None,
     };
@@ -155,6 +161,7 @@ fn limits_of(plan: &Plan, driver: Option<&Driver>) -> Limits {
         timeout: plan.timeout,
         until,
         memory: plan.memory_limit.bytes(),
+        resident_only: matches!(plan.memory_limit, MemoryLimit::Auto),
         finished: driver.map(|driver| driver.result.clone()),
     }
 }

@@ -22,6 +22,11 @@ pub(super) fn of(plan: &Plan, run: &ScenarioRun) -> Option<ScenarioError> {
     if !run.recorded {
         return Some(silent(run));
     }
+    if run.escaped {
+        let reason = "the command executed a program without the tracker (a static one, or with an environment that lacks \
+                      LD_PRELOAD), so what it did was not measured";
+        return Some(with_output(run, reason.to_owned()));
+    }
     match &plan.work {
         Work::Run(command) => match run.end {
             End::TimedOut => Some(timed_out(plan, run)),

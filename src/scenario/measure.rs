@@ -153,6 +153,7 @@ mod tests {
             output_tail: String::new(),
             max_rss: 4096,
             memory_limit_reached: None,
+            escaped: false,
             notes: Vec::new(),
             failure: None,
         }

@@ -23,6 +23,7 @@ pub mod run_file;
 pub mod signals;
 pub mod timeline;
 pub mod tracker;
+mod untracked;
 pub mod watch;
 
 pub use drive::{Failure, ScenarioRun, run_scenario};

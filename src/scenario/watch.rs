@@ -10,9 +10,11 @@ use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
 use super::launch::Running;
+use super::output::plain;
 use super::processes::{Processes, Reading, has_tracker};
 use super::signals::{Origin, Received, Signals};
 use super::timeline::Timeline;
+use super::untracked::Descendants;
 
 /// Time between two samples.
 const INTERVAL: Duration = Duration::from_millis(10);
@@ -42,6 +44,8 @@ pub struct Limits {
     pub until: Option<Duration>,
     /// Kill it when a process holds this much.
     pub memory: Option<u64>,
+    /// Whether only resident memory counts for that: the automatic limit protects the machine.
+    pub resident_only: bool,
     /// End it some time after this file is there: it says that the work is done.
     pub finished: Option<std::path::PathBuf>,
 }
@@ -80,6 +84,8 @@ pub struct Watched {
     pub processes: usize,
     /// Whether the command itself was recorded.
     pub recorded: bool,
+    /// Processes that were seen without the tracker in them: number and name.
+    pub untracked: Vec<(u32, String)>,
 }
 
 /// One sample, for a progress line.
@@ -101,6 +107,7 @@ pub struct Watcher<'a> {
     signals: &'a mut Signals,
     processes: Processes,
     timeline: Timeline,
+    descendants: Descendants,
     max_rss: u64,
     ending: Option<Ending>,
     done_since: Option<Instant>,
@@ -114,6 +121,20 @@ struct Ending {
     kill_at: Option<Instant>,
 }
 
+impl Watched {
+    /// What the reader must know of processes that are in no figure.
+    pub fn untracked_note(&self) -> Option<String> {
+        let names: Vec<String> =
+            self.untracked.iter().map(|(pid, name)| format!("{} ({pid})", plain(name))).collect();
+        (!names.is_empty()).then(|| {
+            format!(
+                "ran without the tracker (a static program, or an environment without LD_PRELOAD), in no figure: {}",
+                names.join(", ")
+            )
+        })
+    }
+}
+
 impl<'a> Watcher<'a> {
     /// Watches `running`, which writes into the capture in `folder`.
     pub fn new(
@@ -123,6 +144,7 @@ impl<'a> Watcher<'a> {
         signals: &'a mut Signals,
     ) -> io::Result<Self> {
         Ok(Watcher {
+            descendants: Descendants::of(running.child.id()),
             running,
             ownership,
             limits: Limits::default(),
@@ -170,12 +192,14 @@ impl<'a> Watcher<'a> {
             max_rss: self.max_rss,
             processes: self.processes.count(),
             recorded: self.processes.has(self.running.child.id()),
+            untracked: self.descendants.untracked(),
         };
         Ok((watched, self.running))
     }
 
     fn sample(&mut self, on_tick: &mut dyn FnMut(&Tick)) -> io::Result<Vec<Reading>> {
         let elapsed = self.running.started.elapsed();
+        self.descendants.look();
         let readings = self.processes.read()?;
         self.timeline.add(elapsed.as_millis() as u64, &readings)?;
         let own_rss =
@@ -233,7 +257,9 @@ impl<'a> Watcher<'a> {
 
     fn reaches_memory_limit(&self, reading: &Reading) -> bool {
         let resident = reading.rss.unwrap_or(0).saturating_sub(reading.live.tracker_bytes);
-        self.limits.memory.is_some_and(|limit| resident.max(reading.live.live_bytes) >= limit)
+        // What is mapped and never touched takes nothing from the machine.
+        let held = if self.limits.resident_only { resident } else { resident.max(reading.live.live_bytes) };
+        self.limits.memory.is_some_and(|limit| held >= limit)
     }
 
     /// A slow start is no silence: a program that has the library in its memory is given more time.

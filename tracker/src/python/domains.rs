@@ -6,6 +6,7 @@ use leakgate_capture::Function;
 
 use super::api;
 use crate::hooks::call;
+use crate::modules;
 
 const MEM: i32 = 1;
 const OBJ: i32 = 2;
@@ -49,14 +50,18 @@ const HOOKS: [Allocator; 2] = [
     },
 ];
 
-/// Puts the hooks before both domains, unless they are there.
+/// Puts the hooks before both domains, unless they are there. A domain that somebody else hooked since then is left
+/// alone: their hook calls ours, and ours must not call theirs.
 pub(super) fn hook() {
     for (index, domain) in [MEM, OBJ].into_iter().enumerate() {
         let mut present = NONE;
         api::get_allocator(domain, &mut present);
-        if present.malloc.map(|f| f as usize) == HOOKS[index].malloc.map(|f| f as usize)
-            || present.free.is_none()
-        {
+        let at = address(present.malloc);
+        let is_first = original(index).malloc.is_none();
+        if at == address(HOOKS[index].malloc) || present.free.is_none() {
+            continue;
+        }
+        if !is_first && !modules::is_interpreter(at) {
             continue;
         }
         // SAFETY: see `Originals`.
@@ -64,6 +69,10 @@ pub(super) fn hook() {
         let mut hook = HOOKS[index];
         api::set_allocator(domain, &mut hook);
     }
+}
+
+fn address(malloc: Option<extern "C" fn(*mut u8, usize) -> usize>) -> usize {
+    malloc.map_or(0, |malloc| malloc as usize)
 }
 
 #[inline(always)]

@@ -1,0 +1,101 @@
+//! Finds processes of a scenario that run without the tracker: static programs, scrubbed environments. Their memory is in
+//! no figure, so the report must name them. Seen from outside: one that comes and goes between two samples is missed.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+/// Most processes that are named.
+const NAMED: usize = 10;
+
+/// What was seen of one process.
+struct Seen {
+    program: PathBuf,
+    is_settled: bool,
+}
+
+/// The processes below one that was started.
+pub(super) struct Descendants {
+    root: u32,
+    /// This program, which a child still is until it executes the command.
+    own: Option<PathBuf>,
+    seen: BTreeMap<u32, Seen>,
+    untracked: Vec<(u32, String)>,
+}
+
+impl Descendants {
+    /// Of process `root`, itself included.
+    pub(super) fn of(root: u32) -> Descendants {
+        let own = std::env::current_exe().ok();
+        Descendants { root, own, seen: BTreeMap::new(), untracked: Vec::new() }
+    }
+
+    /// Looks at all that are there now.
+    pub(super) fn look(&mut self) {
+        let mut left = vec![self.root];
+        while let Some(pid) = left.pop() {
+            left.extend(children(pid));
+            self.look_at(pid);
+        }
+    }
+
+    /// What ran without the tracker: process id and name of the program, in the order in which they were seen.
+    pub(super) fn untracked(self) -> Vec<(u32, String)> {
+        self.untracked
+    }
+
+    fn look_at(&mut self, pid: u32) {
+        // A process that is gone, or not ours to see, has no link.
+        let Ok(program) = fs::read_link(format!("/proc/{pid}/exe")) else { return };
+        let is_known = self.seen.get(&pid).is_some_and(|seen| seen.is_settled && seen.program == program);
+        if is_known || Some(&program) == self.own.as_ref() {
+            return;
+        }
+        let tracked = fs::read(format!("/proc/{pid}/maps")).ok().and_then(|maps| is_tracked(&maps));
+        if tracked == Some(false) && self.untracked.len() < NAMED {
+            let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            self.untracked.push((pid, name));
+        }
+        self.seen.insert(pid, Seen { program, is_settled: tracked.is_some() });
+    }
+}
+
+/// Whether the tracker is in a process with these mappings; `None` while its loader is still at work, or when it has no
+/// memory any more. The loader maps preloaded libraries before the C library; a static program has no loader.
+fn is_tracked(maps: &[u8]) -> Option<bool> {
+    let has = |name: &str| maps.windows(name.len()).any(|window| window == name.as_bytes());
+    if has(super::tracker::LIBRARY_NAME) {
+        return Some(true);
+    }
+    let is_loaded = has("/libc.so.6") || has("/libc-2.") || has("/ld-musl-") || !has("/ld-");
+    (!maps.is_empty() && is_loaded).then_some(false)
+}
+
+fn children(pid: u32) -> Vec<u32> {
+    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
+    let lists =
+        threads.flatten().filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
+    lists
+        .flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<u32>>())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_judged_by_its_mappings_once_its_loader_is_done() {
+        let line = |path: &str| format!("7f0000000000-7f0000001000 r-xp 00000000 08:01 7 {path}\n");
+        let (loader, libc) = (line("/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2"), line("/lib/libc.so.6"));
+        let (program, tracker) = (line("/usr/bin/app"), line("/tmp/leakgate-1/libleakgate.so"));
+        let judged = |parts: &[&String]| {
+            is_tracked(parts.iter().map(|part| part.as_str()).collect::<String>().as_bytes())
+        };
+        assert_eq!(judged(&[&program, &loader, &libc, &tracker]), Some(true));
+        assert_eq!(judged(&[&program, &loader]), None, "still loading");
+        assert_eq!(judged(&[&program, &loader, &libc]), Some(false), "a scrubbed environment");
+        assert_eq!(judged(&[&program]), Some(false), "static");
+        assert_eq!(judged(&[]), None, "gone");
+    }
+}
