@@ -79,6 +79,15 @@ pub fn obstacle(path: &Path, metadata: &Metadata) -> Option<String> {
     }
 }
 
+/// Whether a program file asks for a loader, so that it is not static; `None` when it cannot be read.
+pub fn has_loader(path: &Path) -> Option<bool> {
+    let cache = ReadCache::new(File::open(path).ok()?);
+    let header = FileHeader64::<Endianness>::parse(&cache).ok()?;
+    let endian = header.endian().ok()?;
+    let segments = header.program_headers(endian, &cache).ok()?;
+    Some(segments.iter().any(|segment| matches!(segment.interpreter(endian, &cache), Ok(Some(_)))))
+}
+
 #[cfg(target_arch = "x86_64")]
 const MACHINE: elf::Machine = elf::EM_X86_64;
 #[cfg(target_arch = "aarch64")]

@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use super::elf;
 
 /// Most processes that are named.
 const NAMED: usize = 10;
@@ -51,7 +53,7 @@ impl Descendants {
         if is_known || Some(&program) == self.own.as_ref() {
             return;
         }
-        let tracked = fs::read(format!("/proc/{pid}/maps")).ok().and_then(|maps| is_tracked(&maps));
+        let tracked = tracked(pid);
         if tracked == Some(false) && self.untracked.len() < NAMED {
             let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
             self.untracked.push((pid, name));
@@ -60,15 +62,33 @@ impl Descendants {
     }
 }
 
+/// Whether the tracker is in process `pid`; `None` while that cannot be told: a later look tells. Mappings are read in
+/// several steps while the process goes on, so that it is not in there must be seen twice.
+fn tracked(pid: u32) -> Option<bool> {
+    let mappings = || fs::read(format!("/proc/{pid}/maps")).unwrap_or_default();
+    let has_loader = || elf::has_loader(Path::new(&format!("/proc/{pid}/exe")));
+    let first = is_tracked(&mappings(), has_loader)?;
+    if first { Some(true) } else { is_tracked(&mappings(), has_loader) }
+}
+
 /// Whether the tracker is in a process with these mappings; `None` while its loader is still at work, or when it has no
 /// memory any more. The loader maps preloaded libraries before the C library; a static program has no loader.
-fn is_tracked(maps: &[u8]) -> Option<bool> {
+/// `has_loader`: what the program's file says, `None` when it cannot be read.
+fn is_tracked(maps: &[u8], has_loader: impl FnOnce() -> Option<bool>) -> Option<bool> {
     let has = |name: &str| maps.windows(name.len()).any(|window| window == name.as_bytes());
     if has(super::tracker::LIBRARY_NAME) {
         return Some(true);
     }
-    let is_loaded = has("/libc.so.6") || has("/libc-2.") || has("/ld-musl-") || !has("/ld-");
-    (!maps.is_empty() && is_loaded).then_some(false)
+    // The stack is there from the beginning of a program and among the last lines: without it the list was cut off,
+    // as it is when the process executes another program or ends while it is read.
+    if !has("[stack]") {
+        return None;
+    }
+    if has("/libc.so.6") || has("/libc-2.") || has("/ld-musl-") {
+        return Some(false);
+    }
+    // The kernel maps a program before its loader: that no loader is there yet makes it no static one.
+    (!has("/ld-") && has_loader() == Some(false)).then_some(false)
 }
 
 fn children(pid: u32) -> Vec<u32> {
@@ -89,13 +109,22 @@ mod tests {
         let line = |path: &str| format!("7f0000000000-7f0000001000 r-xp 00000000 08:01 7 {path}\n");
         let (loader, libc) = (line("/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2"), line("/lib/libc.so.6"));
         let (program, tracker) = (line("/usr/bin/app"), line("/tmp/leakgate-1/libleakgate.so"));
-        let judged = |parts: &[&String]| {
-            is_tracked(parts.iter().map(|part| part.as_str()).collect::<String>().as_bytes())
+        let stack = line("[stack]");
+        let judged = |parts: &[&String], has_loader: Option<bool>| {
+            let maps = parts.iter().map(|part| part.as_str()).collect::<String>();
+            is_tracked(maps.as_bytes(), || has_loader)
         };
-        assert_eq!(judged(&[&program, &loader, &libc, &tracker]), Some(true));
-        assert_eq!(judged(&[&program, &loader]), None, "still loading");
-        assert_eq!(judged(&[&program, &loader, &libc]), Some(false), "a scrubbed environment");
-        assert_eq!(judged(&[&program]), Some(false), "static");
-        assert_eq!(judged(&[]), None, "gone");
+        assert_eq!(judged(&[&program, &loader, &libc, &tracker, &stack], Some(true)), Some(true));
+        assert_eq!(judged(&[&program, &loader, &stack], Some(true)), None, "still loading");
+        assert_eq!(
+            judged(&[&program, &loader, &libc, &stack], Some(true)),
+            Some(false),
+            "a scrubbed environment"
+        );
+        assert_eq!(judged(&[&program, &stack], Some(false)), Some(false), "static");
+        assert_eq!(judged(&[&program, &stack], Some(true)), None, "its loader is not mapped yet");
+        assert_eq!(judged(&[&program, &stack], None), None, "its file cannot be read");
+        assert_eq!(judged(&[&program, &loader, &libc], Some(true)), None, "cut off");
+        assert_eq!(judged(&[], Some(true)), None, "gone");
     }
 }
