@@ -17,6 +17,7 @@ mod peaks;
 mod processes;
 mod programs;
 mod python;
+mod reused;
 mod signals;
 mod stacks;
 mod threads;

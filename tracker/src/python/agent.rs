@@ -208,7 +208,7 @@ unsafe fn freeze_with(arguments: Object) -> Option<Object> {
 
 /// The interpreter's end: garbage is collected, so that what is left is retained, and all sites are frozen.
 unsafe extern "C" fn exit(_: Object, _: Object) -> Object {
-    references::check();
+    references::end();
     if collect().is_none() {
         api::clear_error();
     }

@@ -1,4 +1,4 @@
-//! CPython 3.8 to 3.12: dead lists, dictionaries and tuples are really freed, instead of being kept for the next one.
+//! Dead lists, dictionaries and tuples are really freed, instead of being kept for the next one.
 //!
 //! CPython keeps the blocks of exact lists, dictionaries and tuples and hands them to the next such object without a
 //! call of an allocator: the object would carry the line that made the one before. It keeps a block only if the type
@@ -6,7 +6,7 @@
 //! type: the same in all bytes but its address. Nobody can see it: the object is referred to by nothing any more, and
 //! leaves the collector's lists before anything else of it is taken apart.
 //!
-//! Later versions tell when a block is handed out again: see `references`.
+//! For other kinds of objects CPython does not ask: see `references`.
 
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicUsize, Ordering};
@@ -14,7 +14,7 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use super::objects::{TYPE, TYPE_DEALLOC, TYPE_FREE};
 use super::{api, dictionaries};
 
-/// Bytes of `PyTypeObject` that every one of these versions has: all that a deallocation reads is in them.
+/// Bytes of `PyTypeObject` that every version has: all that a deallocation reads is in them.
 const TYPE_BYTES: usize = 408;
 
 /// A builtin type whose objects CPython would keep.
@@ -57,7 +57,7 @@ pub(super) fn begin() {
 
 fn wrap(kind: &Kind, real: usize, wrapper: usize) {
     let slot = (real + TYPE_DEALLOC) as *mut usize;
-    // SAFETY: a builtin type, which is static data of the interpreter: laid out so in each of these versions.
+    // SAFETY: a builtin type, which is static data of the interpreter, laid out as said in `objects`.
     let (original, free) = unsafe { (slot.read(), ((real + TYPE_FREE) as *const usize).read()) };
     if original == 0 || free == 0 || original == wrapper {
         return;

@@ -2,8 +2,8 @@
 //! would carry the line of this one.
 //!
 //! CPython keeps a table when its size is the smallest one, and asks for nothing else of the size by then: its entries
-//! are found and counted by other fields. So the table of a dying dictionary is called one size larger. Before 3.11 its
-//! entries are found by the size.
+//! are found and counted by other fields. So the table of a dying dictionary is called one size larger. Before 3.11 the
+//! entries are found by the size, which stands elsewhere: such a table does not pass for one of these.
 
 use core::sync::atomic::{AtomicBool, Ordering};
 
@@ -11,20 +11,42 @@ use super::frames::word;
 
 const WATCHERS: usize = 24;
 const WATCHER_BITS: usize = 0xff;
-const KEYS: usize = 32;
+const TABLE: usize = 32;
 const VALUES: usize = 40;
-const KEYS_LOG_SIZE: usize = 8;
-const KEYS_KIND: usize = 10;
-const SMALLEST_LOG_SIZE: u8 = 3;
-/// Of tables all of whose keys are strings.
-const KIND_STRINGS: u8 = 1;
 
-static TABLES_ARE_KNOWN: AtomicBool = AtomicBool::new(false);
+/// Since 3.12 a dictionary has bits for those who want to be told of its end.
 static CAN_BE_WATCHED: AtomicBool = AtomicBool::new(false);
 
-/// Tells what dictionaries of CPython 3.`minor` look like.
+/// A table of keys, as far as it matters. Behind it, 2 to the power of `log_index_bytes` bytes further, its entries.
+#[repr(C)]
+struct Table {
+    references: usize,
+    log_size: u8,
+    log_index_bytes: u8,
+    kind: u8,
+    _version: [u8; 5],
+    usable: usize,
+    entries: usize,
+}
+
+const SMALLEST_LOG_SIZE: u8 = 3;
+/// Entries that a table of the smallest size has room for.
+const SMALLEST_ROOM: usize = 5;
+/// The kind of tables all of whose keys are strings.
+const STRINGS: u8 = 1;
+
+impl Table {
+    fn would_be_kept(&self) -> bool {
+        self.references == 1
+            && self.log_size == SMALLEST_LOG_SIZE
+            && self.log_index_bytes == SMALLEST_LOG_SIZE
+            && self.kind == STRINGS
+            && self.usable.wrapping_add(self.entries) == SMALLEST_ROOM
+    }
+}
+
+/// Tells which version's dictionaries they are: CPython 3.`minor`.
 pub(super) fn begin(minor: u8) {
-    TABLES_ARE_KNOWN.store(minor >= 11, Ordering::Relaxed);
     CAN_BE_WATCHED.store(minor >= 12, Ordering::Relaxed);
 }
 
@@ -44,18 +66,16 @@ pub(super) unsafe fn is_watched(object: usize) -> bool {
 /// `object` must be a dictionary that nothing refers to any more, and that is not watched.
 #[inline(always)]
 pub(super) unsafe fn free_table(object: usize) {
-    if !TABLES_ARE_KNOWN.load(Ordering::Relaxed) {
+    // SAFETY: the caller's promise; both fields are there in all versions.
+    let (table, values) = unsafe { (word(object + TABLE) as *mut Table, word(object + VALUES)) };
+    if table.is_null() || values != 0 {
         return;
     }
-    // SAFETY: the caller's promise: nobody else looks at the dictionary, nor at a table that is only its own.
+    // SAFETY: a table with at least that many bytes. It is changed only if the dictionary is the only one to have it:
+    // then nobody else looks at it.
     unsafe {
-        let (keys, values) = (word(object + KEYS), word(object + VALUES));
-        if keys == 0 || values != 0 || word(keys) != 1 {
-            return;
-        }
-        let log_size = (keys + KEYS_LOG_SIZE) as *mut u8;
-        if log_size.read() == SMALLEST_LOG_SIZE && ((keys + KEYS_KIND) as *const u8).read() == KIND_STRINGS {
-            log_size.write(SMALLEST_LOG_SIZE + 1);
+        if (*table).would_be_kept() {
+            (*table).log_size = SMALLEST_LOG_SIZE + 1;
         }
     }
 }

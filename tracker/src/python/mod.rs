@@ -31,9 +31,6 @@ static ARMED: AtomicBool = AtomicBool::new(false);
 /// Set when there is an interpreter whose frames are not walked yet, or at all.
 static PRESENT: AtomicBool = AtomicBool::new(false);
 
-/// The last minor version that cannot tell when it makes an object in a block that it had kept.
-const LAST_WITHOUT_TRACER: u8 = 12;
-
 const GENERATIONS: usize = 1024;
 /// Counts the code objects that died, by address: part of every stack's hash, so that a code object at the address of
 /// a dead one never passes for it.
@@ -61,9 +58,7 @@ pub(crate) fn begin() {
     }
     domains::hook();
     dictionaries::begin(version.minor);
-    if version.minor <= LAST_WITHOUT_TRACER {
-        deallocation::begin();
-    }
+    deallocation::begin();
     agent::begin();
 }
 

@@ -5,11 +5,6 @@ use super::frames::word;
 
 /// In an object: its type.
 pub(super) const TYPE: usize = 8;
-/// In an object of variable size: the number of its items.
-const SIZE: usize = 16;
-/// In a type: bytes of an object, and of each item.
-const TYPE_BASIC_SIZE: usize = 32;
-const TYPE_ITEM_SIZE: usize = 40;
 /// In a type: its deallocator.
 pub(super) const TYPE_DEALLOC: usize = 48;
 const TYPE_FLAGS: usize = 168;
@@ -22,6 +17,10 @@ const TYPE_FINALIZE: usize = 392;
 const HAS_GC: usize = 1 << 14;
 /// Objects with two more words before that: their dictionary and their weak references (3.12 and later).
 const HAS_PRE_HEADER: usize = 1 << 3 | 1 << 4;
+
+/// Most bytes of a block before the object. Of the objects whose blocks CPython keeps, only numbers are so small that
+/// another one could begin that close behind.
+pub(super) const LONGEST_HEADER: usize = 32;
 
 /// A type of a live object.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -39,7 +38,6 @@ impl Type {
     }
 
     /// Bytes of the block before the object itself, as CPython puts them there when it allocates one of this type.
-    #[inline(always)]
     pub(super) fn header(self) -> usize {
         let flags = self.field(TYPE_FLAGS);
         (if flags & HAS_GC != 0 { 16 } else { 0 }) + (if flags & HAS_PRE_HEADER != 0 { 16 } else { 0 })
@@ -48,17 +46,6 @@ impl Type {
     /// Whether objects can come back to life while they are deallocated.
     pub(super) fn has_finalizer(self) -> bool {
         self.field(TYPE_FINALIZE) != 0 || self.field(TYPE_DEL) != 0
-    }
-
-    /// Bytes that CPython asks for when it makes an object of this type that has as many items as this one.
-    ///
-    /// # Safety
-    /// `object` must be one of this type.
-    pub(super) unsafe fn block_size(self, object: usize) -> usize {
-        let item = self.field(TYPE_ITEM_SIZE);
-        // SAFETY: the caller's promise; types with items have their number there.
-        let items = if item == 0 { 0 } else { unsafe { word(object + SIZE) } };
-        self.header() + (self.field(TYPE_BASIC_SIZE) + items * item).next_multiple_of(8)
     }
 
     #[inline(always)]
