@@ -170,7 +170,7 @@ for make in (lambda inner: [inner], lambda inner: {"a": inner}, lambda inner: (i
              lambda inner: collections.OrderedDict(a=inner), lambda inner: collections.defaultdict(list, a=inner)):
     nest = None
     # Those of `collections` are taken apart one in another: that deep CPython itself crashes.
-    for _ in range(1000 if type(make(None)).__module__ == "collections" else 300_000): nest = make(nest)
+    for _ in range(1000 if type(make(None)).__module__ == "collections" else 100_000): nest = make(nest)
     del nest
 class Own(dict): pass
 class Items(list): pass
