@@ -11,7 +11,7 @@
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use super::objects::{TYPE, TYPE_DEALLOC, TYPE_FREE};
+use super::objects::{TYPE, TYPE_DEALLOC, TYPE_FREE, Type};
 use super::{api, dictionaries};
 
 /// Bytes of `PyTypeObject` that every version has: all that a deallocation reads is in them.
@@ -46,10 +46,12 @@ static KINDS: [Kind; 3] = [const {
 /// Puts the wrappers before the deallocators. The types are static data of the interpreter: this may come before it is
 /// set up, and does, so that nothing is ever kept.
 pub(super) fn begin() {
-    let types = [c"PyList_Type", c"PyDict_Type", c"PyTuple_Type"].map(api::data);
+    let types = [(c"PyList_Type", c"list"), (c"PyDict_Type", c"dict"), (c"PyTuple_Type", c"tuple")];
     let wrappers = [deallocate::<0>, deallocate::<1>, deallocate::<2>];
-    for ((kind, real), wrapper) in KINDS.iter().zip(types).zip(wrappers) {
-        if real != 0 {
+    for ((kind, (symbol, name)), wrapper) in KINDS.iter().zip(types).zip(wrappers) {
+        let real = api::data(symbol);
+        // A build whose objects are laid out in another way has something else in the place of the name.
+        if real != 0 && Type(real).name() == Some(name) {
             wrap(kind, real, wrapper as *const () as usize);
         }
     }

@@ -58,9 +58,14 @@ pub(crate) fn begin() {
         return;
     }
     domains::hook();
-    dictionaries::begin(version.minor);
-    deallocation::begin();
+    see_reuse(version.minor);
     agent::begin();
+}
+
+/// Sees to it that blocks which the interpreter keeps for later objects are not taken for those of the earlier ones.
+fn see_reuse(minor: u8) {
+    dictionaries::begin(minor);
+    deallocation::begin();
 }
 
 /// The user's code starts: stacks are walked from now on. With the GIL.

@@ -1,10 +1,14 @@
 //! The header of an object and the fields of its type that the tracker looks at. The same in CPython 3.8 to 3.15,
 //! 64-bit, standard (GIL) builds.
 
+use core::ffi::{CStr, c_char};
+
 use super::frames::word;
 
 /// In an object: its type.
 pub(super) const TYPE: usize = 8;
+/// In a type: its name.
+const TYPE_NAME: usize = 24;
 /// In a type: its deallocator.
 pub(super) const TYPE_DEALLOC: usize = 48;
 const TYPE_FLAGS: usize = 168;
@@ -46,6 +50,14 @@ impl Type {
     /// Whether objects can come back to life while they are deallocated.
     pub(super) fn has_finalizer(self) -> bool {
         self.field(TYPE_FINALIZE) != 0 || self.field(TYPE_DEL) != 0
+    }
+
+    /// Its name, with that of the module where C code gave it.
+    pub(super) fn name(self) -> Option<&'static CStr> {
+        let name = self.field(TYPE_NAME) as *const c_char;
+        // SAFETY: a C string that lives as long as the type. In other layouts a header or a pointer to one: it has a 0
+        // byte, too.
+        (!name.is_null()).then(|| unsafe { CStr::from_ptr(name) })
     }
 
     #[inline(always)]
