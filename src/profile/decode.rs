@@ -123,7 +123,7 @@ fn site(id: usize, entry: &SiteEntry, moments: &Moments) -> Option<Site> {
         thread: ThreadId(record.thread.into()),
         peak,
         end: moments.exit.as_ref().map_or(now, |frozen| frozen.get(id).copied().unwrap_or_default()),
-        total: Amount { bytes: record.total_bytes, blocks: record.total_blocks },
+        total: Amount { bytes: entry.total_bytes, blocks: entry.total_blocks },
     })
 }
 
