@@ -6,7 +6,8 @@ use core::sync::atomic::{AtomicU64, Ordering, compiler_fence};
 use leakgate_capture::{Function, Header, NOTE_FORKED, Section, SiteRecord, TemporaryRecord};
 
 use crate::capture::{header, header_word, place, present};
-use crate::protocol::{Change, Counts, SLOW};
+use crate::cells::Cells;
+use crate::protocol::{Change, Counts, Shared};
 use crate::thread::{self, PENDING, Thread};
 use crate::world::{self, WORLD};
 use crate::{python, shadow, stack};
@@ -135,7 +136,7 @@ fn count(thread: &mut Thread, event: Event) {
     }
     let mode = WORLD.begin(&thread.member);
     let record = site_record(event.site);
-    let is_own = is_own(thread, record);
+    let is_own = is_of(thread.id, record);
     let counts = if is_own { Some(own_counts(record)) } else { thread.cells.find(event.site) };
     let change = event.change(record);
     if !counts.is_some_and(|counts| WORLD.try_count(&thread.member, mode, counts, change)) {
@@ -166,9 +167,9 @@ fn site_record(site: u32) -> *const SiteRecord {
 }
 
 #[inline(always)]
-fn is_own(thread: &Thread, record: *const SiteRecord) -> bool {
+fn is_of(thread: u16, record: *const SiteRecord) -> bool {
     // SAFETY: a mapped record; its thread never changes.
-    unsafe { (*record).thread == thread.id }
+    unsafe { (*record).thread == thread }
 }
 
 #[inline(always)]
@@ -194,21 +195,23 @@ fn temporary(event: Event) {
 #[cold]
 #[inline(never)]
 fn slow(thread: &mut Thread, site: u32, change: Change) {
-    thread.member.in_event.store(SLOW, Ordering::Release);
-    let _locked = world::lock(true);
-    match counts_of(thread, site).or_else(|| counts_of(thread::nobody(), site)) {
-        Some(counts) => WORLD.count_locked(Some(&thread.member), counts, change),
-        None => lost(),
-    }
+    let (id, cells) = (thread.id, &mut thread.cells);
+    let counts = || counts_of(cells, id, site).or_else(|| counts_of_nobody(site));
+    WORLD.count_slowly(&thread.member, change, counts).unwrap_or_else(lost);
 }
 
 /// What a thread counts of a site: the site's own record, or another one, which is made. Under the lock.
-fn counts_of(thread: &mut Thread, site: u32) -> Option<&'static Counts> {
+fn counts_of(cells: &mut Cells, thread: u16, site: u32) -> Option<&'static Counts> {
     let record = site_record(site);
-    if is_own(thread, record) {
+    if is_of(thread, record) {
         return Some(own_counts(record));
     }
-    thread.cells.make(site, thread.id)
+    cells.make(site, thread)
+}
+
+/// What threads that are not told apart count of a site. Under the lock.
+fn counts_of_nobody(site: u32) -> Option<&'static Counts> {
+    counts_of(&mut thread::nobody().cells, 0, site)
 }
 
 #[cold]
@@ -236,8 +239,8 @@ fn by_nobody(event: Event) {
     if world::is_stopped_by_this_thread() {
         return lost();
     }
-    let _locked = world::lock(false);
-    match counts_of(thread::nobody(), event.site) {
+    let _locked = WORLD.shared.lock(false);
+    match counts_of_nobody(event.site) {
         Some(counts) => WORLD.count_locked(None, counts, event.change(site_record(event.site))),
         None => lost(),
     }

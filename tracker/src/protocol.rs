@@ -28,7 +28,7 @@
 //!
 //! This file is also compiled into `tests/protocol`, where its interleavings are tried out. It uses nothing but `sync`.
 
-use crate::sync::{AtomicI64, AtomicU32, AtomicU64, Ordering, compiler_fence, light_fence};
+use crate::sync::{AtomicU32, Number, Ordering, Word, compiler_fence, light_fence};
 
 /// One thread counts.
 pub(crate) const SINGLE: u32 = 0;
@@ -46,22 +46,21 @@ pub(crate) const SLOW: u32 = 2;
 
 /// Most bytes of room that a thread may have; so much can the published live bytes be behind, for each thread.
 pub(crate) const SLACK: i64 = 64 * 1024;
-/// Fewest and most events in EXACT before FREE is tried again.
-pub(crate) const SHORTEST: u32 = 16;
-const LONGEST: u32 = 1 << 14;
+/// Most events in EXACT before FREE is tried again.
+const LONGEST: i64 = 1 << 14;
 /// Nanoseconds that FREE must last to have been worth the way there and back.
-const WORTH: u64 = 100_000;
+const WORTH: i64 = 100_000;
 
 /// What one thread counts of one site: the first fields of the capture's records, in their order.
 #[repr(C)]
 pub(crate) struct Counts {
-    pub live_bytes: AtomicI64,
-    pub live_blocks: AtomicI64,
-    pub total_bytes: AtomicI64,
-    pub total_blocks: AtomicI64,
-    pub peak_bytes: AtomicI64,
-    pub peak_blocks: AtomicI64,
-    pub epoch: AtomicU32,
+    pub live_bytes: Word,
+    pub live_blocks: Word,
+    pub total_bytes: Word,
+    pub total_blocks: Word,
+    pub peak_bytes: Word,
+    pub peak_blocks: Word,
+    pub epoch: Number,
 }
 
 /// What the protocol keeps of a thread.
@@ -69,9 +68,9 @@ pub(crate) struct Member {
     /// `OUTSIDE`, `FAST` or `SLOW`.
     pub in_event: AtomicU32,
     /// Bytes that it may still add by itself. What it has not published yet is `granted` less this.
-    pub room: AtomicI64,
+    pub room: Word,
     /// Room that it was given when it published last. Changed under the lock.
-    pub granted: AtomicI64,
+    pub granted: Word,
 }
 
 /// A change of a site's figures.
@@ -100,12 +99,19 @@ pub(crate) enum Step {
 
 /// What the threads share, beside the modes.
 pub(crate) trait Shared {
+    /// Fewest events in EXACT before FREE is tried again.
+    const SHORTEST: i64 = 16;
+    /// The lock while it is held.
+    type Locked;
+
+    /// Takes the lock. `known`: for an event of a thread with a record, whose signal handlers' events wait.
+    fn lock(&self, known: bool) -> Self::Locked;
     /// Published live bytes.
-    fn live(&self) -> &AtomicI64;
+    fn live(&self) -> &Word;
     /// The peak.
-    fn peak(&self) -> &AtomicI64;
+    fn peak(&self) -> &Word;
     /// The peak's number.
-    fn epoch(&self) -> &AtomicU32;
+    fn epoch(&self) -> &Number;
     /// How many threads have a record.
     fn active(&self) -> i64;
     /// All records of threads.
@@ -115,7 +121,7 @@ pub(crate) trait Shared {
     /// Waits until a thread is not in a `FAST` event any more.
     fn wait_for(&self, member: &Member);
     /// Nanoseconds of a clock.
-    fn now(&self) -> u64;
+    fn now(&self) -> i64;
     /// Whether the model leaves out a step.
     #[inline(always)]
     fn omits(&self, _: Step) -> bool {
@@ -128,19 +134,13 @@ pub(crate) struct Protocol<S> {
     pub shared: S,
     pub mode: AtomicU32,
     /// All that is granted to members. From here on under the lock.
-    pub granted: AtomicI64,
+    pub granted: Word,
     /// Events that are still to be in EXACT before FREE is tried.
-    pub patience: AtomicU32,
+    pub patience: Word,
     /// Their number at the next time.
-    pub dwell: AtomicU32,
+    pub dwell: Word,
     /// When FREE began.
-    pub free_since: AtomicU64,
-}
-
-/// Adds to a word that has one writer.
-#[inline(always)]
-fn add(word: &AtomicI64, amount: i64) {
-    word.store(word.load(Ordering::Relaxed).wrapping_add(amount), Ordering::Relaxed);
+    pub free_since: Word,
 }
 
 impl Member {
@@ -148,11 +148,11 @@ impl Member {
     /// be given back.
     #[inline(always)]
     fn spend(&self, bytes: i64) -> bool {
-        let room = self.room.load(Ordering::Relaxed) - bytes;
+        let room = self.room.get() - bytes;
         if room as u64 > SLACK as u64 {
             return false;
         }
-        self.room.store(room, Ordering::Relaxed);
+        self.room.set(room);
         true
     }
 }
@@ -191,6 +191,29 @@ impl<S: Shared> Protocol<S> {
         true
     }
 
+    /// The event's other way: under the lock. `counts` gives the thread's own record, which it may make. `None`: there is none.
+    #[cold]
+    pub(crate) fn count_slowly<'c>(
+        &self,
+        member: &Member,
+        change: Change,
+        counts: impl FnOnce() -> Option<&'c Counts>,
+    ) -> Option<()> {
+        member.in_event.store(SLOW, Ordering::Release);
+        let _locked = self.shared.lock(true);
+        self.count_locked(Some(member), counts()?, change);
+        Some(())
+    }
+
+    /// Runs `f` while no thread counts anything; the figures are exact then.
+    pub(crate) fn stopped<T>(&self, f: impl FnOnce() -> T) -> T {
+        let _locked = self.shared.lock(false);
+        if self.mode() != EXACT {
+            self.stop();
+        }
+        f()
+    }
+
     /// Counts a change under the lock. `member` is `SLOW`; `None` is a thread without a record.
     pub(crate) fn count_locked(&self, member: Option<&Member>, counts: &Counts, change: Change) {
         if self.mode() == SINGLE {
@@ -219,7 +242,7 @@ impl<S: Shared> Protocol<S> {
     }
 
     /// Goes to EXACT: no thread is in an event of its own any more, and all that they kept is published. Under the lock.
-    pub(crate) fn stop(&self) {
+    fn stop(&self) {
         self.mode.store(EXACT, Ordering::SeqCst);
         if !self.shared.omits(Step::Fence) {
             self.shared.fence_all();
@@ -230,18 +253,18 @@ impl<S: Shared> Protocol<S> {
             }
             self.collect(member);
         }
-        self.patience.store(0, Ordering::Relaxed);
+        self.patience.set(0);
     }
 
     /// Stops because there is no room left. FREE is tried again the later the shorter it was.
     #[cold]
     fn leave_free(&self) {
         self.stop();
-        let lasted = self.shared.now().saturating_sub(self.free_since.load(Ordering::Relaxed));
-        let dwell = self.dwell.load(Ordering::Relaxed);
-        let dwell = if lasted < WORTH { dwell * 2 } else { dwell / 2 }.clamp(SHORTEST, LONGEST);
-        self.dwell.store(dwell, Ordering::Relaxed);
-        self.patience.store(dwell, Ordering::Relaxed);
+        let lasted = self.shared.now().saturating_sub(self.free_since.get());
+        let dwell = self.dwell.get();
+        let dwell = if lasted < WORTH { dwell * 2 } else { dwell / 2 }.clamp(S::SHORTEST, LONGEST);
+        self.dwell.set(dwell);
+        self.patience.set(dwell);
     }
 
     /// From EXACT back to a mode without the lock, when that is right. `known`: the caller has a record.
@@ -249,13 +272,13 @@ impl<S: Shared> Protocol<S> {
         if self.mode() != EXACT {
             return;
         }
-        let patience = self.patience.load(Ordering::Relaxed);
+        let patience = self.patience.get();
         if known && self.shared.active() == 1 {
             self.mode.store(SINGLE, Ordering::Release);
         } else if patience > 0 {
-            self.patience.store(patience - 1, Ordering::Relaxed);
+            self.patience.set(patience - 1);
         } else if self.room() > 0 {
-            self.free_since.store(self.shared.now(), Ordering::Relaxed);
+            self.free_since.set(self.shared.now());
             self.mode.store(FREE, Ordering::Release);
         }
     }
@@ -263,54 +286,54 @@ impl<S: Shared> Protocol<S> {
     /// Bytes below the peak that nobody may use by itself.
     fn room(&self) -> i64 {
         let (live, peak) = (self.shared.live(), self.shared.peak());
-        peak.load(Ordering::Relaxed) - live.load(Ordering::Relaxed) - self.granted.load(Ordering::Relaxed)
+        peak.get() - live.get() - self.granted.get()
     }
 
     /// Takes in what a thread kept, and the room that it has left. It is this thread, or is not in an event.
     fn collect(&self, member: &Member) {
-        let granted = member.granted.load(Ordering::Relaxed);
-        let kept = granted - member.room.load(Ordering::Relaxed);
-        member.granted.store(0, Ordering::Relaxed);
-        member.room.store(0, Ordering::Relaxed);
-        add(&self.granted, -granted);
+        let granted = member.granted.get();
+        let kept = granted - member.room.get();
+        member.granted.set(0);
+        member.room.set(0);
+        self.granted.add(-granted);
         if !self.shared.omits(Step::Collect) {
-            add(self.shared.live(), kept);
+            self.shared.live().add(kept);
         }
     }
 
     /// Gives a thread room: a part of what there is, so that others find some too.
     fn grant(&self, member: &Member) {
         let part = (self.room() / (2 * self.shared.active()).max(1)).clamp(0, SLACK / 2);
-        member.granted.store(part, Ordering::Relaxed);
-        member.room.store(part, Ordering::Relaxed);
-        add(&self.granted, part);
+        member.granted.set(part);
+        member.room.set(part);
+        self.granted.add(part);
     }
 
     /// Changes a record. The order of the stores keeps it right if the process is killed between them.
     #[inline(always)]
     fn apply(&self, counts: &Counts, change: Change) {
-        let epoch = self.shared.epoch().load(Ordering::Relaxed);
-        if counts.epoch.load(Ordering::Relaxed) != epoch && !self.shared.omits(Step::Copy) {
-            counts.peak_bytes.store(counts.live_bytes.load(Ordering::Relaxed), Ordering::Relaxed);
-            counts.peak_blocks.store(counts.live_blocks.load(Ordering::Relaxed), Ordering::Relaxed);
+        let epoch = self.shared.epoch().get();
+        if counts.epoch.get() != epoch && !self.shared.omits(Step::Copy) {
+            counts.peak_bytes.set(counts.live_bytes.get());
+            counts.peak_blocks.set(counts.live_blocks.get());
             compiler_fence(Ordering::SeqCst);
-            counts.epoch.store(epoch, Ordering::Relaxed);
+            counts.epoch.set(epoch);
             compiler_fence(Ordering::SeqCst);
         }
-        add(&counts.live_bytes, change.bytes);
-        add(&counts.live_blocks, change.blocks);
+        counts.live_bytes.add(change.bytes);
+        counts.live_blocks.add(change.blocks);
         if change.hands_out() {
-            add(&counts.total_bytes, change.bytes);
-            add(&counts.total_blocks, change.blocks);
+            counts.total_bytes.add(change.bytes);
+            counts.total_blocks.add(change.blocks);
         }
     }
 
     /// Adds to the published live bytes, and raises the peak. In SINGLE or under the lock.
     #[inline(always)]
     fn publish(&self, bytes: i64) {
-        let live = self.shared.live().load(Ordering::Relaxed).wrapping_add(bytes);
-        self.shared.live().store(live, Ordering::Relaxed);
-        if live > self.shared.peak().load(Ordering::Relaxed) {
+        let live = self.shared.live().get().wrapping_add(bytes);
+        self.shared.live().set(live);
+        if live > self.shared.peak().get() {
             self.begin_window(live);
         }
     }
@@ -318,9 +341,9 @@ impl<S: Shared> Protocol<S> {
     /// The peak is so high now, and everything that is live is its composition. As `publish`.
     #[inline(always)]
     pub(crate) fn begin_window(&self, live: i64) {
-        self.shared.peak().store(live, Ordering::Relaxed);
-        let epoch = self.shared.epoch().load(Ordering::Relaxed);
-        self.shared.epoch().store(epoch.wrapping_add(1), Ordering::Relaxed);
+        self.shared.peak().set(live);
+        let epoch = self.shared.epoch().get();
+        self.shared.epoch().set(epoch.wrapping_add(1));
     }
 }
 
@@ -335,14 +358,14 @@ impl Change {
 impl Counts {
     /// Live bytes and blocks now.
     pub(crate) fn now(&self) -> (i64, i64) {
-        (self.live_bytes.load(Ordering::Relaxed), self.live_blocks.load(Ordering::Relaxed))
+        (self.live_bytes.get(), self.live_blocks.get())
     }
 
     /// Live bytes and blocks at the peak of this number.
     pub(crate) fn at_peak(&self, epoch: u32) -> (i64, i64) {
-        if self.epoch.load(Ordering::Relaxed) != epoch {
+        if self.epoch.get() != epoch {
             return self.now();
         }
-        (self.peak_bytes.load(Ordering::Relaxed), self.peak_blocks.load(Ordering::Relaxed))
+        (self.peak_bytes.get(), self.peak_blocks.get())
     }
 }

@@ -16,7 +16,8 @@ use crate::cells::Cells;
 use crate::event::Event;
 use crate::protocol::Member;
 use crate::stack::Cache;
-use crate::{fork, sys, world};
+use crate::world::WORLD;
+use crate::{fork, sys};
 
 // One word of initial-exec TLS: `__tls_get_addr` would cost 5–8 ns on every event (traps 9).
 global_asm!(
@@ -211,7 +212,7 @@ fn enter(thread: *mut Thread) -> Option<&'static mut Thread> {
         fork::begin_child()?;
         after_fork(survivor)?
     } else {
-        let Some(index) = world::with_world_stopped(claim) else {
+        let Some(index) = WORLD.stopped(claim) else {
             note(NOTE_THREADS);
             return None;
         };
@@ -324,7 +325,7 @@ extern "C" fn leave(value: *mut libc::c_void) {
     }
     // SAFETY: as above.
     unsafe { tls().write(LEAVING) };
-    world::with_world_stopped(|| {
+    WORLD.stopped(|| {
         record.in_use.store(0, Ordering::Release);
         ACTIVE.fetch_sub(1, Ordering::Relaxed);
     });

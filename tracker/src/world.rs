@@ -5,10 +5,10 @@ use core::sync::atomic::{AtomicU32, Ordering, compiler_fence, fence};
 
 use leakgate_capture::NOTE_STUCK;
 
-use crate::capture::{header, header_word, note};
+use crate::capture::{header, note};
 use crate::lock::{Guard, Lock};
-use crate::protocol::{EXACT, FAST, Member, OUTSIDE, Protocol, SHORTEST, SLOW, Shared};
-use crate::sync::{self, AtomicI64, AtomicU64};
+use crate::protocol::{EXACT, FAST, Member, OUTSIDE, Protocol, SLOW, Shared};
+use crate::sync::{self, Number, Word};
 use crate::sys;
 use crate::thread::{self, Thread};
 
@@ -18,10 +18,10 @@ pub(crate) struct Process;
 pub(crate) static WORLD: Protocol<Process> = Protocol {
     shared: Process,
     mode: AtomicU32::new(EXACT),
-    granted: AtomicI64::new(0),
-    patience: AtomicU32::new(0),
-    dwell: AtomicU32::new(SHORTEST),
-    free_since: AtomicU64::new(0),
+    granted: Word::new(0),
+    patience: Word::new(0),
+    dwell: Word::new(Process::SHORTEST),
+    free_since: Word::new(0),
 };
 static LOCK: Lock<()> = Lock::new(());
 /// Kernel id of the thread that stopped the world: a signal handler on it must not wait for itself.
@@ -33,21 +33,30 @@ pub(crate) fn begin() {
 }
 
 impl Shared for Process {
+    type Locked = Locked;
+
+    fn lock(&self, known: bool) -> Locked {
+        let guard = LOCK.lock();
+        STOPPER.store(if known { 0 } else { sys::gettid() }, Ordering::Relaxed);
+        Locked { _guard: guard }
+    }
+
     #[inline(always)]
-    fn live(&self) -> &AtomicI64 {
+    fn live(&self) -> &Word {
         // SAFETY: the header is mapped for the process's life; an aligned word.
-        unsafe { AtomicI64::from_ptr(&raw mut (*header()).live_bytes) }
+        unsafe { &*(&raw const (*header()).live_bytes).cast() }
     }
 
     #[inline(always)]
-    fn peak(&self) -> &AtomicI64 {
+    fn peak(&self) -> &Word {
         // SAFETY: as above.
-        unsafe { AtomicI64::from_ptr(&raw mut (*header()).peak_bytes) }
+        unsafe { &*(&raw const (*header()).peak_bytes).cast() }
     }
 
     #[inline(always)]
-    fn epoch(&self) -> &AtomicU32 {
-        header_word(core::mem::offset_of!(leakgate_capture::Header, epoch))
+    fn epoch(&self) -> &Number {
+        // SAFETY: as above.
+        unsafe { &*(&raw const (*header()).epoch).cast() }
     }
 
     fn active(&self) -> i64 {
@@ -76,8 +85,8 @@ impl Shared for Process {
         }
     }
 
-    fn now(&self) -> u64 {
-        sys::now_ns()
+    fn now(&self) -> i64 {
+        sys::now_ns() as i64
     }
 }
 
@@ -99,13 +108,6 @@ fn wait_long(in_event: &AtomicU32) {
     }
 }
 
-/// The lock of `EXACT`, for one event of this thread. `known`: the thread has a record.
-pub(crate) fn lock(known: bool) -> Locked {
-    let guard = LOCK.lock();
-    STOPPER.store(if known { 0 } else { sys::gettid() }, Ordering::Relaxed);
-    Locked { _guard: guard }
-}
-
 /// Holds the lock until dropped.
 pub(crate) struct Locked {
     _guard: Guard<'static, ()>,
@@ -122,21 +124,9 @@ pub(crate) fn is_stopped_by_this_thread() -> bool {
     STOPPER.load(Ordering::Relaxed) == sys::gettid()
 }
 
-/// Runs `f` while no thread counts anything; the figures in the header are exact then.
-pub(crate) fn with_world_stopped<T>(f: impl FnOnce() -> T) -> T {
-    let _guard = LOCK.lock();
-    STOPPER.store(sys::gettid(), Ordering::Relaxed);
-    if WORLD.mode() != EXACT {
-        WORLD.stop();
-    }
-    let result = f();
-    STOPPER.store(0, Ordering::Relaxed);
-    result
-}
-
-/// As `with_world_stopped`, for a thread with a record: its signal handlers' events wait until afterwards.
+/// Runs `f` while no thread counts anything; the events of this thread's signal handlers wait until afterwards.
 pub(crate) fn with_world_stopped_by<T>(thread: &mut Thread, f: impl FnOnce() -> T) -> T {
-    uninterrupted(thread, |_| with_world_stopped(f))
+    uninterrupted(thread, |_| WORLD.stopped(f))
 }
 
 /// Runs `f`, which takes locks: the events of the thread's signal handlers wait for its next ordinary one, and take none.
@@ -198,6 +188,6 @@ pub(crate) fn restart() {
     LOCK.release();
     STOPPER.store(0, Ordering::Relaxed);
     WORLD.mode.store(EXACT, Ordering::Relaxed);
-    WORLD.granted.store(0, Ordering::Relaxed);
-    WORLD.patience.store(0, Ordering::Relaxed);
+    WORLD.granted.set(0);
+    WORLD.patience.set(0);
 }
