@@ -91,6 +91,7 @@ mod tests {
             peak,
             end: Amount::default(),
             total: peak,
+            temporary: Amount::default(),
         }
     }
 

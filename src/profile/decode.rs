@@ -124,6 +124,7 @@ fn site(id: usize, entry: &SiteEntry, moments: &Moments) -> Option<Site> {
         peak,
         end: moments.exit.as_ref().map_or(now, |frozen| frozen.get(id).copied().unwrap_or_default()),
         total: Amount { bytes: entry.total_bytes, blocks: entry.total_blocks },
+        temporary: Amount { bytes: entry.temporary.bytes, blocks: entry.temporary.blocks },
     })
 }
 
@@ -133,6 +134,7 @@ fn totals(sites: &[Site]) -> Totals {
         peak: counted().map(|site| site.peak).sum(),
         end: counted().map(|site| site.end).sum(),
         total: counted().map(|site| site.total).sum(),
+        temporary: counted().map(|site| site.temporary).sum(),
     }
 }
 
