@@ -114,7 +114,7 @@ impl Section {
 /// The figures that change all the time, for a sampler outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Live {
-    /// Live bytes now; up to 64 KiB a thread behind.
+    /// Live bytes now; up to 64 KiB a thread off.
     pub live_bytes: u64,
     /// Most live bytes so far.
     pub peak_bytes: u64,

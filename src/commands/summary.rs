@@ -116,6 +116,7 @@ mod tests {
                 peak: Amount { bytes: 7000, blocks: 3 },
                 end: Amount { bytes: 512, blocks: 1 },
                 total: Amount { bytes: 1 << 20, blocks: 12_345 },
+                temporary: Amount::default(),
             },
             ..Profile::default()
         };

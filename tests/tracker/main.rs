@@ -19,5 +19,6 @@ mod programs;
 mod python;
 mod signals;
 mod stacks;
+mod temporary;
 mod threads;
 mod transparent;

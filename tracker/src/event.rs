@@ -101,6 +101,15 @@ pub(crate) fn unmapped(site: u32, start: usize, length: usize) {
     told(Event { site, is_temporary, bytes: -(length as i64), blocks: -1 });
 }
 
+/// A mapping has lost a part: what is left of it is not what was allocated last.
+pub(crate) fn forget_last(start: usize) {
+    if let Some(thread) = thread::current()
+        && thread.last == start
+    {
+        thread.last = 0;
+    }
+}
+
 /// Counts a change of a site that has no slot (a mapping).
 pub(crate) fn changed(site: u32, bytes: i64, blocks: i64) {
     told(Event { site, is_temporary: false, bytes, blocks });

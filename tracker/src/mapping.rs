@@ -156,6 +156,7 @@ impl Ranges {
             if (from, to) == (range.start, range.end) {
                 event::unmapped(range.site, from, to - from);
             } else {
+                event::forget_last(range.start);
                 event::changed(range.site, -((to - from) as i64), pieces - 1);
             }
         }
