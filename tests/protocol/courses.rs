@@ -11,7 +11,7 @@ use crate::world::World;
 /// Its name, what it does, and the most preemptions that are tried: all orders of three threads are too many.
 pub(crate) type Course = (&'static str, fn(), Option<usize>);
 
-pub(crate) const ALL: [Course; 10] = [
+pub(crate) const ALL: [Course; 11] = [
     ("pairs at the peak", pairs, None),
     ("room is used up", room_is_used_up, None),
     ("a block is passed on", passed_on, None),
@@ -19,6 +19,7 @@ pub(crate) const ALL: [Course; 10] = [
     ("a checkpoint", checkpoint, None),
     ("two climb", two_climb, None),
     ("an unknown thread", unknown_thread, None),
+    ("a block is handed out again", handed_out_again, None),
     ("up and down", up_and_down, None),
     ("three", three, Some(3)),
     ("a record is used again", record_used_again, Some(3)),
@@ -197,6 +198,19 @@ fn unknown_thread() {
     let (live, peak) = world.end();
     assert_eq!(live, 0);
     assert!(peak == 10 || peak == 20, "{peak}");
+}
+
+/// A block goes from one site to another while the other thread comes above the peak: that peak has it once.
+fn handed_out_again() {
+    let world = World::new(10, 2);
+    two(
+        move || {
+            world.count(0, 1, 10);
+            world.pass_on(0, 1, 3, 10);
+        },
+        move || world.count(1, 2, 10),
+    );
+    assert_eq!(world.end(), (20, 20));
 }
 
 /// To the peak, above it, far below it, and up again.

@@ -132,6 +132,17 @@ impl World {
         self.protocol.end(member);
     }
 
+    /// A thread hands a block out again, at another site.
+    pub(crate) fn pass_on(&self, thread: usize, from: usize, to: usize, bytes: i64) {
+        let member = &self.protocol.shared.members[thread];
+        let mode = self.protocol.begin(member);
+        let (from, to) = (&self.counts[from], &self.counts[to]);
+        if !self.protocol.try_pass_on(mode, from, to, bytes) {
+            self.protocol.pass_on_slowly(member, bytes, || Some((from, to)));
+        }
+        self.protocol.end(member);
+    }
+
     /// An event of a thread without a record.
     pub(crate) fn count_unknown(&self, record: usize, bytes: i64) {
         let change = Change { bytes, blocks: bytes.signum(), is_memory: true };

@@ -160,6 +160,27 @@ fn count(thread: &mut Thread, event: Event) {
     }
 }
 
+/// Counts a block that has a new object in it, and a new site: no event of another thread sees it missing.
+pub(crate) fn passed_on(thread: &mut Thread, block: shadow::Block, site: u32) {
+    let mode = WORLD.begin(&thread.member);
+    let bytes = block.size as i64;
+    let known = |site| {
+        let record = site_record(site);
+        if is_of(thread.id, record) { Some(own_counts(record)) } else { thread.cells.find(site) }
+    };
+    let records = known(block.site).zip(known(site));
+    if !records.is_some_and(|(from, to)| WORLD.try_pass_on(mode, from, to, bytes)) {
+        let (id, cells) = (thread.id, &mut thread.cells);
+        let mut made = |site| counts_of(cells, id, site).or_else(|| counts_of_nobody(site));
+        let records = || Some((made(block.site)?, made(site)?));
+        WORLD.pass_on_slowly(&thread.member, bytes, records).unwrap_or_else(lost);
+    }
+    WORLD.end(&thread.member);
+    if thread.pending_count.load(Ordering::Relaxed) != 0 {
+        drain(thread);
+    }
+}
+
 impl Event {
     #[inline(always)]
     fn change(&self, record: *const SiteRecord) -> Change {

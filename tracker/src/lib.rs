@@ -8,6 +8,7 @@
 //! | `hooks` | the exported functions: forward, then tell |
 //! | `real` | the functions that the hooks forward to |
 //! | `event` | an allocation or a free: which site changes, and how |
+//! | `reuse` | a block that the interpreter hands out again by itself |
 //! | `protocol` | counters and peak: when a thread may count by itself, and how all are stopped |
 //! | `sync` | what the protocol is written with |
 //! | `world` | the protocol in this process |
@@ -42,6 +43,7 @@ mod modules;
 mod protocol;
 mod python;
 mod real;
+mod reuse;
 mod shadow;
 mod stack;
 mod start;

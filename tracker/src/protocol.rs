@@ -191,6 +191,43 @@ impl<S: Shared> Protocol<S> {
         true
     }
 
+    /// Counts a block that goes from one of the thread's records to another, without the lock, where that is exact. It
+    /// is one event, in which live bytes stay what they are.
+    #[inline(always)]
+    pub(crate) fn try_pass_on(&self, mode: u32, from: &Counts, to: &Counts, bytes: i64) -> bool {
+        if mode == EXACT {
+            return false;
+        }
+        self.pass_on(from, to, bytes);
+        true
+    }
+
+    /// As `try_pass_on`, under the lock. `None`: there are no such records.
+    #[cold]
+    pub(crate) fn pass_on_slowly<'c>(
+        &self,
+        member: &Member,
+        bytes: i64,
+        records: impl FnOnce() -> Option<(&'c Counts, &'c Counts)>,
+    ) -> Option<()> {
+        member.in_event.store(SLOW, Ordering::Release);
+        let _locked = self.shared.lock(true);
+        let (from, to) = records()?;
+        self.pass_on(from, to, bytes);
+        Some(())
+    }
+
+    #[inline(always)]
+    fn pass_on(&self, from: &Counts, to: &Counts, bytes: i64) {
+        if core::ptr::eq(from, to) {
+            to.total_bytes.add(bytes);
+            to.total_blocks.add(1);
+            return;
+        }
+        self.apply(from, Change { bytes: -bytes, blocks: -1, is_memory: true });
+        self.apply(to, Change { bytes, blocks: 1, is_memory: true });
+    }
+
     /// The event's other way: under the lock. `counts` gives the thread's own record, which it may make. `None`: there is none.
     #[cold]
     pub(crate) fn count_slowly<'c>(

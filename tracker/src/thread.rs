@@ -61,6 +61,8 @@ pub(crate) struct Thread {
     pub last: usize,
     /// What it counts of sites that others own.
     pub cells: Cells,
+    /// Block of CPython's object domain that was handed out last, until an object is made in it; 0: none.
+    pub fresh: usize,
     /// Sites by hash of the stack.
     pub cache: Cache,
     /// The thread's record in the capture.
@@ -275,6 +277,7 @@ pub(crate) fn register(index: usize) -> Option<*mut Thread> {
         (*thread).suppressed = 0;
         (*thread).floor = 0;
         (*thread).last = 0;
+        (*thread).fresh = 0;
         (*thread).pending_count = AtomicUsize::new(0);
         (*thread).draining = false;
         (*thread).mark = MARK;

@@ -158,7 +158,7 @@ impl Stats {
         }
         writeln!(out, "\n{}", screen.strong("top sites by temporary allocations, since the start"))?;
         let share = format!("{percent_of_allocations:.1} % of all allocations");
-        writeln!(out, "  {}, {share}: freed before the thread's next one", size_text(*size))?;
+        writeln!(out, "  {}, {share}", size_text(*size))?;
         let rows: Vec<Vec<String>> = sites.iter().map(|row| temporary_cells(row, screen)).collect();
         let [bytes, times, rest @ ..] = site_columns("temporary", "times");
         let columns: Vec<Column> =
