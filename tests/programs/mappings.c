@@ -110,7 +110,7 @@ static void over_again(void) {
 /* The old place stays mapped, and empty; what is unmapped of the new one is half of it. */
 static void left_behind(void) {
     char *at = map(PAGES(20));
-    char *to = checked(mremap(at, PAGES(20), PAGES(20), MREMAP_MAYMOVE | MREMAP_DONTUNMAP));
+    char *to = checked(mremap(at, PAGES(20), PAGES(20), MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL));
     unmap(to, PAGES(10));
 }
 
