@@ -62,6 +62,7 @@ impl Recorded {
             peak: held,
             end: held,
             total: held,
+            temporary: Amount::default(),
         });
         self.profile.sites.len() as u32 - 1
     }

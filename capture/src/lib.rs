@@ -14,20 +14,25 @@
 //! | section | number | record | indexed by |
 //! |---|---|---|---|
 //! | sites | 1 | [`SiteRecord`], 64 bytes | site id; 0 is not used |
-//! | foreign | 2 | [`ForeignRecord`], 64 bytes; chunks may be missing (zeros) | site id |
+//! | foreign | 2 | [`ForeignRecord`], 64 bytes; not in use where its site is 0 | order |
 //! | nodes | 3 | [`NodeRecord`], 8 bytes: the stack tree | stack id; 0 is the empty stack |
 //! | frames | 4 | [`FrameRecord`], 32 bytes | frame id; 0 is not used |
 //! | strings | 5 | u32 length, the bytes (UTF-8), padded to 4; never across a chunk's end | offset / 4; 0 is the empty string |
 //! | threads | 6 | [`ThreadRecord`], 1,024 bytes | thread id; 0 stands for threads that could not be told apart |
 //! | checkpoints | 7 | a stream of [`CheckpointRecord`] (64 bytes), each followed by its [`CheckpointEntry`] (24 bytes) | order |
 //! | modules | 8 | [`ModuleRecord`], 32 bytes: executable mappings | order |
+//! | temporary | 9 | [`TemporaryRecord`], 16 bytes; chunks may be missing (zeros) | site id |
 //!
-//! **Live figures of a site** are `site.live - foreign.freed`: the thread that owns the site writes the one, all other
-//! threads the other (under the tracker's lock). **At the peak**: each half has an `epoch`; if it equals
-//! `Header::epoch` the half's `peak_*` fields hold its value at the peak, else it has not changed since and its
-//! present value is the value at the peak. The sum over sites that count is then the peak of the present window. When a
-//! checkpoint ends a window whose peak is the highest so far, the composition goes into the checkpoint stream as a
-//! record of kind [`KIND_PEAK`]; the peak of the process is the larger of `Header::best_peak` and the present window's.
+//! **The figures of a site** are sums: the thread that owns the site counts in the [`SiteRecord`], each other thread that
+//! changes the site (frees its blocks) in a [`ForeignRecord`] of its own, where live figures are mostly below zero. So each
+//! record has one writer. Threads without a record of their own count as thread 0, under the tracker's lock.
+//! **At the peak**: each of these records has an `epoch`; if it equals `Header::epoch` the record's `peak_*` fields hold its
+//! value at the peak, else it has not changed since and its present value is the value at the peak. The sum over sites
+//! that count is then the peak of the present window. When a checkpoint ends a window whose peak is the highest so far, the
+//! composition goes into the checkpoint stream as a record of kind [`KIND_PEAK`]; the peak of the process is the larger of
+//! `Header::best_peak` and the present window's.
+//!
+//! **Temporary** blocks of a site are those that the thread which allocated them freed before it allocated anything else.
 //!
 //! **Checkpoints** of kinds 0–4 hold only the sites that changed since the previous checkpoint, with their new values.
 
@@ -68,7 +73,7 @@ pub const CHECKPOINT_MARK: u32 = 0x5450_4b43;
 pub enum Section {
     /// Counters and identity of sites.
     Sites = 1,
-    /// Blocks freed by threads other than the site's own.
+    /// What threads count of sites that others own.
     Foreign = 2,
     /// The stack tree.
     Nodes = 3,
@@ -82,11 +87,13 @@ pub enum Section {
     Checkpoints = 7,
     /// Executable mappings.
     Modules = 8,
+    /// Temporary blocks of sites.
+    Temporary = 9,
 }
 
 impl Section {
     /// All sections.
-    pub const ALL: [Section; 8] = [
+    pub const ALL: [Section; 9] = [
         Section::Sites,
         Section::Foreign,
         Section::Nodes,
@@ -95,6 +102,7 @@ impl Section {
         Section::Threads,
         Section::Checkpoints,
         Section::Modules,
+        Section::Temporary,
     ];
 
     /// The directory's entry for this section's chunk number `ordinal`.
@@ -106,7 +114,7 @@ impl Section {
 /// The figures that change all the time, for a sampler outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Live {
-    /// Live bytes now; up to 64 KiB a thread behind.
+    /// Live bytes now; up to 64 KiB a thread off.
     pub live_bytes: u64,
     /// Most live bytes so far.
     pub peak_bytes: u64,

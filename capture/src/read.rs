@@ -1,5 +1,7 @@
 //! Reading a file: everything is checked against the file's length, nothing panics on any bytes.
 
+mod sites;
+
 use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec;
@@ -7,9 +9,12 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use crate::{
-    CHECKPOINT_MARK, CHUNK, CheckpointEntry, CheckpointRecord, FrameRecord, HEADER_LEN, MAGIC, MAX_CHUNKS,
-    MAX_SITES, ModuleRecord, NodeRecord, Section, SiteRecord, VERSION,
+    CHECKPOINT_MARK, CHUNK, CheckpointEntry, CheckpointRecord, ForeignRecord, FrameRecord, HEADER_LEN, MAGIC,
+    MAX_CHUNKS, MAX_SITES, ModuleRecord, NodeRecord, Section, VERSION,
 };
+
+pub use sites::SiteEntry;
+use sites::site;
 
 /// Why a file cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,21 +74,6 @@ pub struct ThreadEntry {
     pub name: String,
     /// Requests by size class.
     pub histogram: Vec<u64>,
-}
-
-/// A site with its figures worked out.
-#[derive(Debug, Clone, Copy)]
-pub struct SiteEntry {
-    /// The record.
-    pub record: SiteRecord,
-    /// Live bytes now.
-    pub live_bytes: i64,
-    /// Live blocks now.
-    pub live_blocks: i64,
-    /// Live bytes at the peak of the present window.
-    pub peak_bytes: i64,
-    /// Live blocks at the peak of the present window.
-    pub peak_blocks: i64,
 }
 
 /// The header's fields that a reader uses.
@@ -327,9 +317,31 @@ impl Reader<'_> {
             return Err(ReadError::Corrupt("more sites than there can be"));
         }
         let own = self.records(Section::Sites, count, 64)?;
-        let foreign = self.records(Section::Foreign, count, 64)?;
-        let entries = own.chunks_exact(64).zip(foreign.chunks_exact(64)).enumerate();
-        entries.map(|(id, (own, foreign))| site(id, own, foreign, epoch, file)).collect()
+        let temporary = self.records(Section::Temporary, count, 16)?;
+        let entries = own.chunks_exact(64).zip(temporary.chunks_exact(16)).enumerate();
+        let mut sites = entries
+            .map(|(id, (own, temporary))| site(id, own, temporary, epoch, file))
+            .collect::<Result<Vec<SiteEntry>, ReadError>>()?;
+        self.add_foreign(&mut sites, epoch);
+        Ok(sites)
+    }
+
+    /// Adds what threads counted of sites that others own. A record of a site that the header does not count yet was
+    /// written after the header was read.
+    fn add_foreign(&self, sites: &mut [SiteEntry], epoch: u32) {
+        for chunk in 2..self.chunks {
+            if self.u32(CHUNK + chunk * 4) >> 24 != Section::Foreign as u32 {
+                continue;
+            }
+            for record in
+                self.bytes[chunk * CHUNK..(chunk + 1) * CHUNK].chunks_exact(size_of::<ForeignRecord>())
+            {
+                let id = u32_at(record, 52).unwrap_or(0) as usize;
+                if let Some(site) = sites.get_mut(id).filter(|_| id != 0) {
+                    site.add(record, epoch);
+                }
+            }
+        }
     }
 
     fn moments(&self, sites: usize) -> Result<Vec<Moment>, ReadError> {
@@ -350,39 +362,6 @@ impl Reader<'_> {
         }
         Ok(moments)
     }
-}
-
-fn site(id: usize, own: &[u8], foreign: &[u8], epoch: u32, file: &File) -> Result<SiteEntry, ReadError> {
-    let signed = |bytes: &[u8], offset: usize| u64_at(bytes, offset).unwrap_or(0) as i64;
-    let record = SiteRecord {
-        live_bytes: signed(own, 0),
-        live_blocks: signed(own, 8),
-        total_bytes: signed(own, 16) as u64,
-        total_blocks: signed(own, 24) as u64,
-        peak_bytes: signed(own, 32),
-        peak_blocks: signed(own, 40),
-        epoch: u32_at(own, 48).unwrap_or(0),
-        stack: u32_at(own, 52).unwrap_or(0),
-        thread: u16::from_le_bytes([own[56], own[57]]),
-        function: own[58],
-        unused: [0; 5],
-    };
-    let broken = record.stack as usize >= file.nodes.len()
-        || record.thread as usize >= file.threads.len()
-        || crate::Function::from_number(record.function).is_none();
-    if id > 0 && broken {
-        return Err(ReadError::Corrupt("a site refers to a stack, thread or function that is not there"));
-    }
-    let at_peak = |bytes: &[u8], now: usize, peak: usize, mark: usize| {
-        if u32_at(bytes, mark) == Some(epoch) { signed(bytes, peak) } else { signed(bytes, now) }
-    };
-    Ok(SiteEntry {
-        record,
-        live_bytes: record.live_bytes.wrapping_sub(signed(foreign, 0)),
-        live_blocks: record.live_blocks.wrapping_sub(signed(foreign, 8)),
-        peak_bytes: at_peak(own, 0, 32, 48).wrapping_sub(at_peak(foreign, 0, 16, 32)),
-        peak_blocks: at_peak(own, 8, 40, 48).wrapping_sub(at_peak(foreign, 8, 24, 32)),
-    })
 }
 
 fn checkpoint_head(bytes: &[u8]) -> Option<CheckpointRecord> {

@@ -89,7 +89,8 @@ pub const NOTE_TRACER: u32 = 512;
 /// The process is a forked child: sites seen before the fork belong to its parent.
 pub const NOTE_FORKED: u32 = 256;
 
-/// A distinct allocating stack, function and thread. The `live_*` fields count what the owning thread allocated minus what it freed.
+/// A distinct allocating stack, function and thread, and what the owning thread counted of it: what it allocated minus what
+/// it freed.
 #[derive(Debug, Clone, Copy, Default)]
 #[repr(C)]
 pub struct SiteRecord {
@@ -114,25 +115,47 @@ pub struct SiteRecord {
     /// 58: [`crate::Function`].
     pub function: u8,
     /// 59: unused.
-    pub unused: [u8; 5],
+    pub unused: u8,
+    /// 60: the foreign record of the site that was made last; 0 if there is none.
+    pub foreign: u32,
 }
 
-/// What other threads freed of a site.
+/// What a thread counted of a site that another one owns. The first seven fields are as in [`SiteRecord`].
 #[derive(Debug, Clone, Copy, Default)]
 #[repr(C)]
 pub struct ForeignRecord {
-    /// 0: bytes freed.
-    pub freed_bytes: i64,
-    /// 8: blocks freed.
-    pub freed_blocks: i64,
-    /// 16: `freed_bytes` at the peak, if `epoch` is the header's.
+    /// 0: bytes allocated minus bytes freed.
+    pub live_bytes: i64,
+    /// 8: blocks allocated minus blocks freed.
+    pub live_blocks: i64,
+    /// 16: all bytes ever allocated.
+    pub total_bytes: u64,
+    /// 24: all blocks ever allocated.
+    pub total_blocks: u64,
+    /// 32: `live_bytes` at the peak, if `epoch` is the header's.
     pub peak_bytes: i64,
-    /// 24: `freed_blocks` at the peak, likewise.
+    /// 40: `live_blocks` at the peak, likewise.
     pub peak_blocks: i64,
-    /// 32: the peak that `peak_*` belong to.
+    /// 48: the peak that `peak_*` belong to.
     pub epoch: u32,
-    /// 36: unused.
-    pub unused: [u32; 7],
+    /// 52: site id; 0 where the record is not in use. Written last.
+    pub site: u32,
+    /// 56: the foreign record of the same site that was made before; 0 at the end. Record 0 is not used.
+    pub next: u32,
+    /// 60: the thread that counts here.
+    pub thread: u16,
+    /// 62: unused.
+    pub unused: u16,
+}
+
+/// Temporary blocks of a site: freed by the thread that allocated them, before its next allocation.
+#[derive(Debug, Clone, Copy, Default)]
+#[repr(C)]
+pub struct TemporaryRecord {
+    /// 0: bytes.
+    pub bytes: u64,
+    /// 8: blocks.
+    pub blocks: u64,
 }
 
 /// A node of the stack tree.
@@ -241,6 +264,7 @@ pub struct ModuleRecord {
 const _: () = assert!(size_of::<Header>() == 144);
 const _: () = assert!(size_of::<SiteRecord>() == 64);
 const _: () = assert!(size_of::<ForeignRecord>() == 64);
+const _: () = assert!(size_of::<TemporaryRecord>() == 16);
 const _: () = assert!(size_of::<NodeRecord>() == 8);
 const _: () = assert!(size_of::<FrameRecord>() == 32);
 const _: () = assert!(size_of::<ThreadRecord>() == 1024);

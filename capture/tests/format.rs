@@ -6,15 +6,15 @@
 use leakgate_capture::read::{ReadError, file, used_bytes};
 use leakgate_capture::{CHECKPOINT_MARK, CHUNK, FRAME_PYTHON, Function, KIND_PEAK, Section, live};
 
-/// A file with one site: 3 blocks of 10 bytes allocated, 1 freed by another thread, 30 bytes at the peak.
+/// A file with one site: 3 blocks of 30 bytes allocated, 2 of 7 freed by two other threads, 30 bytes at the peak.
 struct Made(Vec<u8>);
 
 impl Made {
     fn new() -> Made {
-        let mut made = Made(vec![0; 10 * CHUNK]);
+        let mut made = Made(vec![0; 11 * CHUNK]);
         made.0[..8].copy_from_slice(b"LEAKGATE");
         for (offset, value) in
-            [(8, 1), (12, 1), (16, 77), (20, 7), (72, 5), (80, 9), (84, 2), (88, 2), (92, 2)]
+            [(8, 1), (12, 1), (16, 77), (20, 7), (72, 5), (80, 10), (84, 2), (88, 2), (92, 2)]
         {
             made.u32(offset, value);
         }
@@ -27,8 +27,10 @@ impl Made {
         }
         made.0[4096..4103].copy_from_slice(b"app\0-x\0");
         let sections = [Section::Sites, Section::Foreign, Section::Nodes, Section::Frames, Section::Strings];
-        for (index, section) in
-            sections.into_iter().chain([Section::Threads, Section::Checkpoints]).enumerate()
+        for (index, section) in sections
+            .into_iter()
+            .chain([Section::Threads, Section::Checkpoints, Section::Temporary])
+            .enumerate()
         {
             made.u32(CHUNK + (2 + index) * 4, section.entry(0));
         }
@@ -51,16 +53,26 @@ impl Made {
         for (offset, value) in [(0, 30), (8, 3), (16, 30), (24, 3), (32, 30), (40, 3)] {
             self.u64(own + offset, value);
         }
-        // The own half was brought up to date at the present peak, 5; the foreign half changed after it.
+        // The own record was brought up to date at the present peak, 5; the first foreign one changed after it, the second
+        // came after it, and the third is not in use.
         self.u32(own + 48, 5);
         self.u32(own + 52, 1);
         self.0[own + 56] = 1;
         self.0[own + 58] = Function::Malloc as u8;
-        let foreign = 3 * CHUNK + 64;
-        for (offset, value) in [(0, 10), (8, 1), (16, 0), (24, 0)] {
-            self.u64(foreign + offset, value);
+        for (id, thread) in [(1, 1), (2, 0)] {
+            let foreign = 3 * CHUNK + id * 64;
+            for (offset, value) in [(0, -7i64), (8, -1)] {
+                self.u64(foreign + offset, value as u64);
+            }
+            self.u32(foreign + 48, 5);
+            self.u32(foreign + 52, 1);
+            self.u32(foreign + 56, id as u32 - 1);
+            self.0[foreign + 60] = thread;
         }
-        self.u32(foreign + 32, 5);
+        self.u64(3 * CHUNK + 3 * 64, 1000);
+        self.u32(own + 60, 2);
+        self.u64(9 * CHUNK + 16, 7);
+        self.u64(9 * CHUNK + 24, 1);
     }
 
     fn names(&mut self) {
@@ -96,9 +108,10 @@ fn a_file_made_by_hand_reads_as_documented() {
     assert_eq!((file.head.pid, file.head.parent, file.head.python), (77, 7, 0x030b_0700));
     assert_eq!(file.head.command, ["app", "-x"]);
     let site = file.sites[1];
-    assert_eq!((site.live_bytes, site.live_blocks), (20, 2));
+    assert_eq!((site.live_bytes, site.live_blocks), (16, 1));
     assert_eq!((site.peak_bytes, site.peak_blocks), (30, 3));
-    assert_eq!((site.record.total_bytes, site.record.total_blocks), (30, 3));
+    assert_eq!((site.total_bytes, site.total_blocks), (30, 3));
+    assert_eq!((site.temporary.bytes, site.temporary.blocks), (7, 1));
     let frame = file.frames[file.nodes[site.record.stack as usize].frame as usize];
     assert_eq!(
         (file.string(frame.name).as_ref(), file.string(frame.file).as_ref(), frame.line),
@@ -117,7 +130,7 @@ fn the_live_figures_are_in_the_first_bytes() {
     assert_eq!((figures.live_bytes, figures.peak_bytes, figures.tracker_bytes), (20, 30, 4096));
     assert_eq!(live(&made.0[..60]), None);
     assert_eq!(live(b"something else altogether"), None);
-    assert_eq!(used_bytes(&made.0), Some(9 * CHUNK));
+    assert_eq!(used_bytes(&made.0), Some(10 * CHUNK));
 }
 
 #[test]
@@ -125,7 +138,7 @@ fn what_is_not_a_whole_capture_of_this_version_is_told_apart() {
     let made = Made::new();
     assert_eq!(file(b"PK\x03\x04 not ours").err(), Some(ReadError::NotACapture));
     assert_eq!(file(&[]).err(), Some(ReadError::NotStarted));
-    let needed = (9 * CHUNK) as u64;
+    let needed = (10 * CHUNK) as u64;
     let cut = file(&made.0[..needed as usize - 1]).err();
     assert_eq!(cut, Some(ReadError::Truncated { needed, found: needed - 1 }));
     let mut newer = Made::new();

@@ -92,6 +92,7 @@ mod tests {
             peak,
             end: Amount::default(),
             total: peak,
+            temporary: Amount::default(),
         }
     }
 
@@ -116,6 +117,7 @@ mod tests {
                 peak: Amount { bytes: 7000, blocks: 3 },
                 end: Amount { bytes: 512, blocks: 1 },
                 total: Amount { bytes: 1 << 20, blocks: 12_345 },
+                temporary: Amount::default(),
             },
             ..Profile::default()
         };

@@ -74,6 +74,9 @@ pub struct Flamegraph {
     /// What all views take.
     #[command(flatten)]
     pub common: Common,
+    /// Draw what was temporary since the start: blocks freed before their thread's next allocation
+    #[arg(long, conflicts_with = "at")]
+    pub temporary: bool,
     /// The file to write [default: NAME.svg in the current folder]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -141,7 +144,7 @@ pub fn run(args: &ViewArgs, out: &mut dyn Write) -> anyhow::Result<Exit> {
 pub fn show(capture: &Capture, kind: &Kind, screen: &Screen, out: &mut dyn Write) -> anyhow::Result<()> {
     let common = kind.common();
     let profile = process(capture, common.process)?;
-    let options = common.options();
+    let options = kind.options();
     let printed = Printed { capture, profile, common, screen };
     match kind {
         Kind::Summary(_) => printed.print(summary::of(profile, &options), out),
@@ -254,6 +257,16 @@ impl Kind {
         match self {
             Kind::Summary(common) | Kind::Table(common) | Kind::Tree(common) | Kind::Stats(common) => common,
             Kind::Flamegraph(flamegraph) => &flamegraph.common,
+        }
+    }
+}
+
+impl Kind {
+    fn options(&self) -> Options {
+        let options = self.common().options();
+        match self {
+            Kind::Flamegraph(flamegraph) if flamegraph.temporary => Options { at: At::Temporary, ..options },
+            _ => options,
         }
     }
 }

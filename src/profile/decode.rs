@@ -124,7 +124,8 @@ fn site(id: usize, entry: &SiteEntry, moments: &Moments) -> Option<Site> {
         thread: ThreadId(record.thread.into()),
         peak,
         end: moments.exit.as_ref().map_or(now, |frozen| frozen.get(id).copied().unwrap_or_default()),
-        total: Amount { bytes: record.total_bytes, blocks: record.total_blocks },
+        total: Amount { bytes: entry.total_bytes, blocks: entry.total_blocks },
+        temporary: Amount { bytes: entry.temporary.bytes, blocks: entry.temporary.blocks },
     })
 }
 
@@ -134,6 +135,7 @@ fn totals(sites: &[Site]) -> Totals {
         peak: counted().map(|site| site.peak).sum(),
         end: counted().map(|site| site.end).sum(),
         total: counted().map(|site| site.total).sum(),
+        temporary: counted().map(|site| site.temporary).sum(),
     }
 }
 

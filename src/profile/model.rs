@@ -116,6 +116,8 @@ pub struct Totals {
     pub end: Amount,
     /// All that was ever allocated.
     pub total: Amount,
+    /// Of that, what the thread that allocated it freed before it allocated anything else.
+    pub temporary: Amount,
 }
 
 /// Index into `Profile::frames`.
@@ -184,6 +186,8 @@ pub struct Site {
     pub end: Amount,
     /// All that was ever allocated.
     pub total: Amount,
+    /// Of that, what the thread freed before it allocated anything else.
+    pub temporary: Amount,
 }
 
 /// A thread of the process.

@@ -69,7 +69,18 @@ impl Builder {
             self.profile.totals.end += end;
             self.profile.totals.total += total;
         }
-        self.profile.sites.push(Site { stack, allocator, thread: ThreadId(thread), peak, end, total });
+        let thread = ThreadId(thread);
+        let temporary = Amount::default();
+        self.profile.sites.push(Site { stack, allocator, thread, peak, end, total, temporary });
+    }
+
+    /// Of the site made last, how many bytes and blocks were temporary.
+    pub(crate) fn temporary(&mut self, bytes: u64, blocks: u64) {
+        let site = self.profile.sites.last_mut().expect("there is a site");
+        site.temporary = Amount { bytes, blocks };
+        if site.allocator.domain.counts() {
+            self.profile.totals.temporary += site.temporary;
+        }
     }
 
     /// The profile.
@@ -136,6 +147,7 @@ fn add_shop(builder: &mut Builder) {
     let list = below_main(&[quote.clone(), remember(13)]);
     builder.site(&list, MEMORY, MAIN, [(725_760, 90), (725_760, 90), (725_760, 90)]);
     builder.site(&list, MEMORY, WORKER, [(80_640, 10), (0, 0), (806_400, 100)]);
+    builder.temporary(40_320, 5);
     builder.site(&list, OBJECT, MAIN, [(5_040, 90), (5_040, 90), (5_040, 90)]);
     let append = below_main(&[quote, remember(14)]);
     builder.site(&append, MEMORY, MAIN, [(920, 1), (920, 1), (8_192, 12)]);
@@ -156,6 +168,10 @@ fn add_shop(builder: &mut Builder) {
         python("raw_decode", "/usr/lib/python3.11/json/decoder.py", 353),
     ]);
     builder.site(&json, OBJECT, WORKER, [(64, 1), (64, 1), (9_600_000, 150_000)]);
+    builder.temporary(9_599_936, 149_999);
+    let split = below_main(&[python("split", "/srv/app/shop/text.py", 3)]);
+    builder.site(&split, OBJECT, MAIN, [(0, 0), (0, 0), (24_000, 400)]);
+    builder.temporary(24_000, 400);
 }
 
 fn add_native(builder: &mut Builder) {
@@ -167,6 +183,7 @@ fn add_native(builder: &mut Builder) {
     builder.site(&unnamed, CALLOC, MAIN, [(65_536, 16), (65_536, 16), (65_536, 16)]);
     builder.site(&unnamed, MMAP, MAIN, [(2_097_152, 2), (1_048_576, 1), (2_097_152, 2)]);
     builder.site(&below_main(&[load]), FILE, MAIN, [(314_572_800, 1), (314_572_800, 1), (314_572_800, 1)]);
+    builder.temporary(314_572_800, 1);
     builder.site(&[], RESERVED, MAIN, [(1_073_741_824, 1), (1_073_741_824, 1), (1_073_741_824, 1)]);
     let start = [Frame::Note("interpreter start-up".into())];
     builder.site(&start, OBJECT, MAIN, [(512_000, 6_400), (512_000, 6_400), (512_000, 6_400)]);

@@ -173,6 +173,7 @@ mod tests {
                 peak: Amount { bytes: 9000, blocks: 90 },
                 end: Amount { bytes: 500, blocks: 5 },
                 total: Amount::default(),
+                temporary: Amount::default(),
             },
             checkpoints: vec![
                 checkpoint(Start, 0, 1000, 10, 9000),

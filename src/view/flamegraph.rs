@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::calls::{CallTree, Kind, What};
 use super::head::{Head, size_text};
-use super::moment::{Options, cut};
+use super::moment::{At, Options, cut};
 use super::place::Place;
 use super::screen::Screen;
 use super::text::{shorten_end, shorten_middle};
@@ -52,6 +52,9 @@ pub enum FlameError {
     /// Nothing was live at that moment.
     #[error("no memory was live {0}: there is nothing to draw; the other moment is `--at {1}`")]
     Empty(&'static str, &'static str),
+    /// No block was temporary.
+    #[error("no block with bytes was temporary: there is nothing to draw")]
+    NoneTemporary,
     /// More bytes than there are: the capture is damaged.
     #[error("the sites of this capture add up to more than 16 EiB: it is damaged")]
     Damaged,
@@ -74,8 +77,11 @@ pub fn draw(
     let tree = CallTree::of(profile, options.at, options.threads, Kind::Counted);
     let whole = tree.total().bytes;
     if whole == 0 {
-        let other = if options.at == super::moment::At::Peak { "end" } else { "peak" };
-        return Err(FlameError::Empty(options.at.phrase(), other));
+        return Err(match options.at {
+            At::Peak => FlameError::Empty(options.at.phrase(), "end"),
+            At::End => FlameError::Empty(options.at.phrase(), "peak"),
+            At::Temporary => FlameError::NoneTemporary,
+        });
     }
     if whole == u64::MAX {
         return Err(FlameError::Damaged);
@@ -103,7 +109,7 @@ fn style<'o>(drawn: &Drawn, folder: &Path) -> flamegraph::Options<'o> {
     let mut options = flamegraph::Options::default();
     let title = process.title(&Screen::pipe(folder.to_path_buf()));
     options.title = shorten_middle(&title, TITLE, "…").into_owned();
-    let mut facts = vec![format!("{} live {}", size_text(*live), at.phrase())];
+    let mut facts = vec![format!("{} {}", size_text(*live), at.state())];
     let apart: Vec<String> =
         not_counted.iter().map(|part| format!("{} {}", part.domain, Bytes(part.size.bytes))).collect();
     if !apart.is_empty() {

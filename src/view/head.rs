@@ -25,7 +25,7 @@ pub struct Head {
     pub at: At,
     /// Whose memory it is.
     pub process: ProcessHead,
-    /// Live at that moment, sites that count only: what all shares are shares of.
+    /// Live at that moment (temporary, where that is shown), sites that count only: what all shares are shares of.
     pub live: Size,
     /// Live at that moment in domains that do not count.
     pub not_counted: Vec<DomainSize>,

@@ -17,6 +17,9 @@ pub enum At {
     Peak,
     /// The end of the process.
     End,
+    /// No moment: what was temporary since the start. For the views that offer it by an option of their own.
+    #[value(skip)]
+    Temporary,
 }
 
 impl At {
@@ -25,6 +28,7 @@ impl At {
         match self {
             At::Peak => site.peak.into(),
             At::End => site.end.into(),
+            At::Temporary => site.temporary.into(),
         }
     }
 
@@ -33,6 +37,7 @@ impl At {
         match self {
             At::Peak => totals.peak.into(),
             At::End => totals.end.into(),
+            At::Temporary => totals.temporary.into(),
         }
     }
 
@@ -41,6 +46,17 @@ impl At {
         match self {
             At::Peak => "at the peak",
             At::End => "at the end",
+            At::Temporary => "temporary, since the start",
+        }
+    }
+}
+
+impl At {
+    /// For headings, with what it was: `live at the peak`.
+    pub fn state(self) -> String {
+        match self {
+            At::Peak | At::End => format!("live {}", self.phrase()),
+            At::Temporary => self.phrase().into(),
         }
     }
 }

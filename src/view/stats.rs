@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::calls::{CallTree, Kind};
 use super::head::Head;
-use super::moment::{Options, Size, cut, percent};
+use super::moment::{At, Options, Size, cut, percent};
 use super::place::ThreadName;
 use super::table::{self, Group, Row, biggest};
 use crate::profile::{Domain, Profile};
@@ -39,6 +39,8 @@ pub struct Stats {
     pub top_by_size: Vec<Row>,
     /// The sites with most allocations since the start, of those that still hold something.
     pub top_by_count: Vec<Row>,
+    /// Blocks that were freed by the thread that allocated them, before its next allocation.
+    pub temporary: Temporary,
     /// Live by the module of the innermost place.
     pub modules: List<ModuleRow>,
     /// Live by thread.
@@ -54,6 +56,18 @@ pub struct Totals {
     pub end: Size,
     /// Ever allocated.
     pub allocated: Size,
+}
+
+/// Temporary blocks.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Temporary {
+    /// All of them since the start, of domains that count.
+    #[serde(flatten)]
+    pub size: Size,
+    /// How many of all allocations that is, in percent.
+    pub percent_of_allocations: f64,
+    /// The sites with most of them; a row's `percent` is that of all temporary bytes.
+    pub sites: Vec<Row>,
 }
 
 /// Allocations whose size is from `from` to `to`, both included.
@@ -139,9 +153,26 @@ pub fn of(profile: &Profile, options: &Options, folder: &Path) -> Stats {
         allocators: allocators(&tree, limit),
         top_by_size: biggest(&tree, groups.clone(), limit, table::by_size).0,
         top_by_count: biggest(&tree, groups, limit, by_count).0,
+        temporary: temporary(profile, options, limit),
         modules: modules(&tree, folder, limit),
         threads: threads(&tree, limit),
     }
+}
+
+fn temporary(profile: &Profile, options: &Options, limit: usize) -> Temporary {
+    let tree = CallTree::of(profile, At::Temporary, options.threads, Kind::Counted);
+    let sorted = table::sorted(&tree);
+    let size = tree.total();
+    Temporary {
+        size,
+        percent_of_allocations: percent(size.blocks, profile.totals.total.blocks),
+        sites: biggest(&tree, table::groups(&sorted, options.threads), limit, by_blocks).0,
+    }
+}
+
+fn by_blocks(one: &Group<'_, '_>, other: &Group<'_, '_>) -> Ordering {
+    let figures = |group: &Group<'_, '_>| (group.size.blocks, group.size.bytes);
+    figures(other).cmp(&figures(one))
 }
 
 fn by_count(one: &Group<'_, '_>, other: &Group<'_, '_>) -> Ordering {

@@ -23,6 +23,7 @@ static void must(int is_true) {
 }
 
 char *map(size_t length) { return checked(mmap(NULL, length, READ_WRITE, PRIVATE, -1, 0)); }
+char *map_more(size_t length) { return checked(mmap(NULL, length, READ_WRITE, PRIVATE, -1, 0)); }
 char *map_again(char *at, size_t length) {
     return checked(mmap(at, length, READ_WRITE, PRIVATE | MAP_FIXED, -1, 0));
 }
@@ -95,6 +96,49 @@ static void moving(void) {
     unmap(at, PAGES(12)); /* its first pages */
 }
 
+static void growing(void) {
+    char *at = remap(map((size_t)1 << 20), (size_t)1 << 20, (size_t)64 << 20);
+    unmap(at, (size_t)64 << 20);
+}
+
+static void over_again(void) {
+    char *at = map((size_t)32 << 20);
+    for (int i = 0; i < 5; i++)
+        map_again(at, (size_t)32 << 20);
+}
+
+/* The old place stays mapped, and empty; what is unmapped of the new one is half of it. */
+static void left_behind(void) {
+    char *at = map(PAGES(20));
+    char *to = checked(mremap(at, PAGES(20), PAGES(20), MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL));
+    unmap(to, PAGES(10));
+}
+
+/* From the middle of one mapping over the middle of another one; a part that moves by itself; and one that grows so. */
+static void onto(void) {
+    char *at = map(PAGES(30)), *to = map_more(PAGES(40));
+    must(mremap(at + PAGES(10), PAGES(10), PAGES(10), MREMAP_MAYMOVE | MREMAP_FIXED, to + PAGES(5)) == to + PAGES(5));
+    char *free = reserve(PAGES(64));
+    unmap(free, PAGES(64));
+    must(mremap(at, PAGES(5), PAGES(12), MREMAP_MAYMOVE | MREMAP_FIXED, free) == free);
+}
+
+/* A second mapping of the same shared pages: an old length of nothing. */
+static void doubled(void) {
+    char *at = checked(mmap(NULL, PAGES(6), READ_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+    remap(at, 0, PAGES(6));
+}
+
+/* Given back to the system, or locked away, but not unmapped: it is still there to be written to. */
+static void given_back(void) {
+    char *at = map(PAGES(50));
+    memset(at, 1, PAGES(50));
+    must(madvise(at, PAGES(50), MADV_DONTNEED) == 0 && at[0] == 0);
+    must(mprotect(at, PAGES(50), PROT_NONE) == 0);
+    make_writable(at, PAGES(20));
+    unmap(at + PAGES(40), PAGES(10));
+}
+
 static void failing(void) {
     char *at = map(PAGES(10));
     must(munmap(at + 1, PAGES(1)) == -1 && errno == EINVAL);
@@ -136,6 +180,18 @@ int main(int count, char **arguments) {
         files(arguments[2]);
     else if (strcmp(course, "moving") == 0)
         moving();
+    else if (strcmp(course, "growing") == 0)
+        growing();
+    else if (strcmp(course, "over again") == 0)
+        over_again();
+    else if (strcmp(course, "left behind") == 0)
+        left_behind();
+    else if (strcmp(course, "onto") == 0)
+        onto();
+    else if (strcmp(course, "doubled") == 0)
+        doubled();
+    else if (strcmp(course, "given back") == 0)
+        given_back();
     else if (strcmp(course, "failing") == 0)
         failing();
     else if (strcmp(course, "break") == 0)

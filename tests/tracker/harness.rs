@@ -242,7 +242,7 @@ fn verify(path: &Path, file: &read::File) {
         let figures = [site.live_bytes, site.live_blocks, site.peak_bytes, site.peak_blocks];
         assert!(figures.iter().all(|figure| *figure >= 0), "{path}: site {id}: {site:?}");
         let most = site.live_bytes.max(site.peak_bytes) as u64;
-        assert!(forked || most <= site.record.total_bytes, "{path}: site {id}: {site:?}");
+        assert!(forked || most <= site.total_bytes, "{path}: site {id}: {site:?}");
     }
 }
 

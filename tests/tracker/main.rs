@@ -20,5 +20,6 @@ mod python;
 mod reused;
 mod signals;
 mod stacks;
+mod temporary;
 mod threads;
 mod transparent;

@@ -107,3 +107,61 @@ fn the_break_counts_to_the_byte() {
     assert_eq!(grown.total, amount(150_000, 2));
     assert_eq!(profile.totals.peak, amount(150_000, 2));
 }
+
+#[test]
+fn a_mapping_of_one_mebibyte_that_grows_to_64_and_is_unmapped_leaves_nothing() {
+    let recording = record(&["growing"]);
+    let profile = recording.first();
+    assert_eq!(pages(profile, "map", Domain::Anonymous), [(0, 0), (256, 1)]);
+    assert_eq!(pages(profile, "remap", Domain::Anonymous), [(0, 0), (16_384, 1)]);
+    assert_eq!((profile.totals.peak, profile.totals.end), (amount(64 << 20, 1), amount(0, 0)));
+}
+
+#[test]
+fn five_fixed_mappings_over_one_range_of_32_mebibytes_are_32_mebibytes() {
+    let recording = record(&["over again"]);
+    let profile = recording.first();
+    assert_eq!((profile.totals.peak, profile.totals.end), (amount(32 << 20, 1), amount(32 << 20, 1)));
+    assert_eq!(of_domain(profile, "map", Domain::Anonymous).end, amount(0, 0));
+    assert_eq!(of_domain(profile, "map_again", Domain::Anonymous).end, amount(32 << 20, 1));
+}
+
+#[test]
+fn a_mapping_that_moves_and_leaves_its_place_mapped_is_there_twice() {
+    let recording = record(&["left behind"]);
+    let profile = recording.first();
+    assert_eq!(pages(profile, "map", Domain::Anonymous), [(20, 1), (20, 1)]);
+    assert_eq!(pages(profile, "left_behind", Domain::Anonymous), [(10, 1), (20, 1)]);
+    assert_eq!(profile.totals.peak, amount(40 * PAGE, 2));
+}
+
+#[test]
+fn what_moves_over_another_mapping_takes_its_place() {
+    let recording = record(&["onto"]);
+    let profile = recording.first();
+    // 5..10 and 20..30 of the first are left where they were, and its 10..20 lie in the second, of which 0..5 and 15..40
+    // are left. Its 0..5 grew to 12, which is the site's that made it grow.
+    assert_eq!(pages(profile, "map", Domain::Anonymous)[0], (5 + 10 + 10, 3));
+    assert_eq!(pages(profile, "map_more", Domain::Anonymous)[0], (30, 2));
+    assert_eq!(pages(profile, "onto", Domain::Anonymous), [(12, 1), (12, 1)]);
+    assert_eq!(profile.totals.end, amount(67 * PAGE, 6));
+    assert_eq!(profile.totals.peak.bytes, 70 * PAGE);
+}
+
+#[test]
+fn a_second_mapping_of_shared_pages_counts_as_one_more() {
+    let recording = record(&["doubled"]);
+    let profile = recording.first();
+    assert_eq!(pages(profile, "doubled", Domain::Anonymous), [(6, 1), (6, 1)]);
+    assert_eq!(pages(profile, "remap", Domain::Anonymous), [(6, 1), (6, 1)]);
+    assert_eq!(profile.totals.end, amount(12 * PAGE, 2));
+}
+
+#[test]
+fn pages_given_back_or_protected_are_still_mapped() {
+    let recording = record(&["given back"]);
+    let profile = recording.first();
+    assert_eq!(pages(profile, "map", Domain::Anonymous), [(40, 1), (50, 1)]);
+    assert_eq!(profile.totals.peak, amount(50 * PAGE, 1));
+    assert_eq!(all_of(profile, Domain::Reserved), Figures::default());
+}

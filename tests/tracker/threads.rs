@@ -1,6 +1,6 @@
 //! Threads: nothing is lost between them, and each figure stands with the thread that allocated.
 
-use leakgate::profile::model::{Frame, Profile, Site};
+use leakgate::profile::model::{Amount, Frame, Profile, Site};
 
 use crate::harness::{Figures, Program, Recording, amount, figures, of_function, symbol};
 
@@ -79,6 +79,30 @@ fn a_million_blocks_passed_on_without_any_order_are_exact() {
         assert_eq!(made.end, amount(counted[2], counted[3]));
         assert_eq!(counted[1], 1_000_000);
         assert!(made.peak.bytes >= made.end.bytes || peak_is_brief(&recording));
+    }
+}
+
+#[test]
+fn eight_threads_that_change_200_000_blocks_of_each_other_lose_none() {
+    let program = Program::of("contention");
+    for recording in [program.record(&[]), program.record(&["after a peak"])] {
+        let printed = recording.stdout();
+        let counted: Vec<u64> = printed.split_whitespace().map(|number| number.parse().unwrap()).collect();
+        let profile = recording.first();
+        let [filled, replaced, changed] =
+            ["fill", "replace", "change"].map(|function| of_function(profile, function));
+        let sum = |part: fn(&Figures) -> Amount| [filled, replaced, changed].iter().map(part).sum::<Amount>();
+        assert_eq!(sum(|figures| figures.total), amount(counted[0], counted[1]));
+        assert_eq!(sum(|figures| figures.end), amount(counted[2], 200_000));
+        assert_eq!(filled.total.blocks, 200_000);
+        if peak_is_brief(&recording) {
+            continue;
+        }
+        // When all have ended one more block makes a peak that is known, of which the sites of each thread are a part.
+        assert_eq!(of_function(profile, "crown").peak, amount(64 << 20, 1));
+        assert_eq!(sum(|figures| figures.peak), amount(counted[2], 200_000));
+        let end_is_peak = |site: &&Site| site.peak == site.end || symbol(profile, site) == "crown";
+        assert!(profile.sites.iter().filter(|site| site.peak.blocks > 0).all(|site| end_is_peak(&site)));
     }
 }
 

@@ -5,13 +5,15 @@ use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, Ordering};
 
 use leakgate_capture::{
-    CHECKPOINT_MARK, CheckpointEntry, CheckpointRecord, Domain, ForeignRecord, Function, Header, KIND_PEAK,
-    Section, SiteRecord,
+    CHECKPOINT_MARK, CheckpointEntry, CheckpointRecord, Domain, Function, Header, KIND_PEAK, Section,
+    SiteRecord,
 };
 
 use crate::capture::{self, header, header_word, place, present};
 use crate::intern::INTERNER;
-use crate::{event, shadow, sys, thread, world};
+use crate::protocol::{Counts, Shared};
+use crate::world::WORLD;
+use crate::{cells, event, shadow, sys, thread, world};
 
 const SITES_A_CHUNK: usize = 1024;
 type Chunk = [(i64, i64); SITES_A_CHUNK];
@@ -46,8 +48,7 @@ pub(crate) fn take(kind: u32, iteration: u32) -> Frozen {
             event::lost();
             Frozen { bytes: head.live_bytes, blocks: 0, window_peak }
         });
-        head.peak_bytes = head.live_bytes;
-        head.epoch = head.epoch.wrapping_add(1);
+        WORLD.begin_window(head.live_bytes);
         frozen
     })
 }
@@ -117,8 +118,10 @@ fn write(kind: u32, iteration: u32, sites: u32, window_peak: i64) -> Option<Froz
         at_ms: sys::now_ms(),
         ..CheckpointRecord::default()
     };
+    let epoch = WORLD.shared.epoch().get();
     for site in 1..sites {
-        let (bytes, blocks) = if kind == KIND_PEAK { at_peak(site) } else { now(site) }?;
+        let figures = |counts: &Counts| if kind == KIND_PEAK { counts.at_peak(epoch) } else { counts.now() };
+        let (bytes, blocks) = cells::sum(site, figures)?;
         if counts(site) {
             record.live_bytes += bytes;
             record.live_blocks += blocks;
@@ -143,40 +146,10 @@ fn own(site: u32) -> Option<&'static SiteRecord> {
     Some(unsafe { &*at.cast() })
 }
 
-fn foreign(site: u32) -> ForeignRecord {
-    match present(Section::Foreign, site as usize * size_of::<ForeignRecord>()) {
-        // SAFETY: as above.
-        Some(at) => unsafe { at.cast::<ForeignRecord>().read() },
-        None => ForeignRecord::default(),
-    }
-}
-
 fn counts(site: u32) -> bool {
     let function = own(site).and_then(|site| Function::from_number(site.function));
     function
         .is_some_and(|function| function.domain() != Domain::File && function.domain() != Domain::Reserved)
-}
-
-fn now(site: u32) -> Option<(i64, i64)> {
-    let (own, foreign) = (own(site)?, foreign(site));
-    Some((own.live_bytes - foreign.freed_bytes, own.live_blocks - foreign.freed_blocks))
-}
-
-fn at_peak(site: u32) -> Option<(i64, i64)> {
-    let (own, foreign) = (own(site)?, foreign(site));
-    // SAFETY: the header is mapped, and the world is stopped.
-    let epoch = unsafe { (*header()).epoch };
-    let held = if own.epoch == epoch {
-        (own.peak_bytes, own.peak_blocks)
-    } else {
-        (own.live_bytes, own.live_blocks)
-    };
-    let freed = if foreign.epoch == epoch {
-        (foreign.peak_bytes, foreign.peak_blocks)
-    } else {
-        (foreign.freed_bytes, foreign.freed_blocks)
-    };
-    Some((held.0 - freed.0, held.1 - freed.1))
 }
 
 /// Whether a site differs from the last checkpoint; remembers it.

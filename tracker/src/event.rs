@@ -1,20 +1,29 @@
-//! An allocation or a free: the counters and the peak. `world` tells when a thread may count by itself.
-//!
-//! A site's composition of the peak is brought up to date only when the site changes: if its `epoch` is not the
-//! present peak's, its value has not changed since that peak and is copied first.
+//! An allocation or a free: which site changes by how much, on which thread. `protocol` does the counting.
 
 use core::mem::offset_of;
-use core::sync::atomic::{AtomicU64, Ordering, compiler_fence, fence};
+use core::sync::atomic::{AtomicU64, Ordering, compiler_fence};
 
-use leakgate_capture::{ForeignRecord, Function, Header, NOTE_FORKED, Section, SiteRecord};
+use leakgate_capture::{Function, Header, NOTE_FORKED, Section, SiteRecord, TemporaryRecord};
 
 use crate::capture::{header, header_word, place, present};
-use crate::thread::{self, FAST, OUTSIDE, PENDING, SLOW, Thread};
-use crate::world::{self, EXACT, FREE, SINGLE, SLACK};
+use crate::cells::Cells;
+use crate::protocol::{Change, Counts, Shared};
+use crate::thread::{self, PENDING, Thread};
+use crate::world::{self, WORLD};
 use crate::{python, shadow, stack};
 
 /// Functions from this number on do not count as memory (file mappings, reserved space).
 const FIRST_UNCOUNTED: u8 = 40;
+
+/// A change of a site.
+#[derive(Clone, Copy)]
+pub(crate) struct Event {
+    site: u32,
+    /// Whether it is the free of the block that the thread allocated last.
+    is_temporary: bool,
+    bytes: i64,
+    blocks: i64,
+}
 
 /// Counts a block that was just handed out.
 #[inline(always)]
@@ -35,11 +44,12 @@ pub(crate) fn allocated(address: usize, size: usize, function: Function, caller:
     match shadow::set(address, size as u64, site) {
         Ok(None) => {}
         // The block that stood there was freed where no hook saw it.
-        Ok(Some(stale)) => count(thread, stale.site, -(stale.size as i64), -1),
+        Ok(Some(stale)) => count(thread, freeing(stale)),
         Err(()) => return lost(),
     }
     tally(thread, size);
-    count(thread, site, size as i64, 1);
+    thread.last = address;
+    count(thread, Event { site, is_temporary: false, bytes: size as i64, blocks: 1 });
 }
 
 /// Counts the free of a block, before it is really freed. Blocks that are not tracked are ignored.
@@ -64,16 +74,51 @@ pub(crate) fn gone(address: usize, block: shadow::Block) {
         python::code_freed(address);
     }
     match thread::current() {
-        Some(thread) => count(thread, block.site, -(block.size as i64), -1),
-        None => by_nobody(block.site, -(block.size as i64), -1),
+        Some(thread) => {
+            let is_temporary = thread.last == address;
+            count(thread, Event { is_temporary, ..freeing(block) });
+        }
+        None => by_nobody(freeing(block)),
+    }
+}
+
+#[inline(always)]
+fn freeing(block: shadow::Block) -> Event {
+    Event { site: block.site, is_temporary: false, bytes: -(block.size as i64), blocks: -1 }
+}
+
+/// Counts a mapping that is there now.
+pub(crate) fn mapped(site: u32, start: usize, length: usize) {
+    if let Some(thread) = thread::current() {
+        thread.last = start;
+    }
+    changed(site, length as i64, 1);
+}
+
+/// Counts a mapping that is not there any more, as a whole.
+pub(crate) fn unmapped(site: u32, start: usize, length: usize) {
+    let is_temporary = thread::current().is_some_and(|thread| thread.last == start);
+    told(Event { site, is_temporary, bytes: -(length as i64), blocks: -1 });
+}
+
+/// A mapping has lost a part: what is left of it is not what was allocated last.
+pub(crate) fn forget_last(start: usize) {
+    if let Some(thread) = thread::current()
+        && thread.last == start
+    {
+        thread.last = 0;
     }
 }
 
 /// Counts a change of a site that has no slot (a mapping).
 pub(crate) fn changed(site: u32, bytes: i64, blocks: i64) {
+    told(Event { site, is_temporary: false, bytes, blocks });
+}
+
+fn told(event: Event) {
     match thread::current() {
-        Some(thread) => count(thread, site, bytes, blocks),
-        None => by_nobody(site, bytes, blocks),
+        Some(thread) => count(thread, event),
+        None => by_nobody(event),
     }
 }
 
@@ -94,189 +139,88 @@ pub(crate) fn lost() {
 }
 
 #[inline(always)]
-fn count(thread: &mut Thread, site: u32, bytes: i64, blocks: i64) {
+fn count(thread: &mut Thread, event: Event) {
     if world::is_in_event(thread) {
-        return defer(thread, site, bytes, blocks);
+        return defer(thread, event);
     }
-    thread.in_event.store(FAST, Ordering::Relaxed);
-    compiler_fence(Ordering::SeqCst);
-    if world::is_fenced() {
-        fence(Ordering::SeqCst);
+    let mode = WORLD.begin(&thread.member);
+    let record = site_record(event.site);
+    let is_own = is_of(thread.id, record);
+    let counts = if is_own { Some(own_counts(record)) } else { thread.cells.find(event.site) };
+    let change = event.change(record);
+    if !counts.is_some_and(|counts| WORLD.try_count(&thread.member, mode, counts, change)) {
+        slow(thread, event.site, change);
     }
-    let mode = world::mode();
-    let record = site_record(site);
-    if mode == SINGLE {
-        single(thread, record, site, (bytes, blocks));
-    } else if mode == FREE && is_own(thread, record) && fits(thread, record, bytes) {
-        apply(record, bytes, blocks);
-    } else {
-        slow(Some(thread), site, bytes, blocks);
+    if event.is_temporary && is_own {
+        temporary(event);
     }
-    compiler_fence(Ordering::SeqCst);
-    thread.in_event.store(OUTSIDE, Ordering::Release);
+    WORLD.end(&thread.member);
     if thread.pending_count.load(Ordering::Relaxed) != 0 {
         drain(thread);
     }
 }
 
+impl Event {
+    #[inline(always)]
+    fn change(&self, record: *const SiteRecord) -> Change {
+        // SAFETY: a mapped record; its function never changes.
+        let is_memory = unsafe { (*record).function } < FIRST_UNCOUNTED;
+        Change { bytes: self.bytes, blocks: self.blocks, is_memory }
+    }
+}
+
 /// The record of a site that was interned, so its chunk is there.
 #[inline(always)]
-fn site_record(site: u32) -> *mut SiteRecord {
-    present(Section::Sites, site as usize * size_of::<SiteRecord>())
-        .map_or_else(|| header().cast(), |record| record.cast())
+fn site_record(site: u32) -> *const SiteRecord {
+    present(Section::Sites, site as usize * size_of::<SiteRecord>()).unwrap_or(header().cast()).cast()
 }
 
 #[inline(always)]
-fn is_own(thread: &Thread, record: *mut SiteRecord) -> bool {
+fn is_of(thread: u16, record: *const SiteRecord) -> bool {
     // SAFETY: a mapped record; its thread never changes.
-    unsafe { (*record).thread == thread.id }
+    unsafe { (*record).thread == thread }
 }
 
 #[inline(always)]
-fn counts(record: *mut SiteRecord) -> bool {
-    // SAFETY: a mapped record; its function never changes.
-    unsafe { (*record).function < FIRST_UNCOUNTED }
+fn own_counts(record: *const SiteRecord) -> &'static Counts {
+    // SAFETY: the first fields of a mapped record are these; they are reached as atomics only.
+    unsafe { &*record.cast() }
 }
 
-/// In FREE: whether the thread may keep this event unpublished; keeps it then.
-#[inline(always)]
-fn fits(thread: &Thread, record: *mut SiteRecord, bytes: i64) -> bool {
-    if !counts(record) {
-        return true;
-    }
-    let delta = thread.delta.load(Ordering::Relaxed) + bytes;
-    if !(-SLACK..=SLACK).contains(&delta) {
-        return false;
-    }
-    thread.delta.store(delta, Ordering::Relaxed);
-    true
-}
-
-#[inline(always)]
-fn single(thread: &Thread, record: *mut SiteRecord, site: u32, change: (i64, i64)) {
-    if is_own(thread, record) {
-        apply(record, change.0, change.1);
-    } else {
-        apply_foreign(record, site, change.0, change.1);
-    }
-    if counts(record) {
-        publish(change.0);
-    }
-}
-
-/// Changes the site's own half. The order of the stores keeps the record right if the process is killed between them.
-#[inline(always)]
-fn apply(record: *mut SiteRecord, bytes: i64, blocks: i64) {
-    let epoch = epoch();
-    // SAFETY: a mapped record; its own half is written by its thread, or under the lock when it has none.
-    let record = unsafe { &mut *record };
-    if record.epoch != epoch {
-        record.peak_bytes = record.live_bytes;
-        record.peak_blocks = record.live_blocks;
-        compiler_fence(Ordering::SeqCst);
-        record.epoch = epoch;
-        compiler_fence(Ordering::SeqCst);
-    }
-    record.live_bytes += bytes;
-    record.live_blocks += blocks;
-    if is_allocation(bytes, blocks) {
-        record.total_bytes += bytes as u64;
-        record.total_blocks += blocks as u64;
-    }
-}
-
-/// Changes the half of a site that threads other than its own write: under the lock, or in SINGLE.
+/// Counts a block of this thread's own that it freed before it allocated anything else. Where there is no space for
+/// that any more, a note says so.
+#[cold]
 #[inline(never)]
-fn apply_foreign(own: *mut SiteRecord, site: u32, bytes: i64, blocks: i64) {
-    let Some(record) = place(Section::Foreign, site as usize * size_of::<ForeignRecord>()) else {
-        return lost();
-    };
-    let epoch = epoch();
-    // SAFETY: a mapped record, written under the lock or by the only thread.
-    let record = unsafe { &mut *record.cast::<ForeignRecord>() };
-    if record.epoch != epoch {
-        record.peak_bytes = record.freed_bytes;
-        record.peak_blocks = record.freed_blocks;
-        compiler_fence(Ordering::SeqCst);
-        record.epoch = epoch;
-        compiler_fence(Ordering::SeqCst);
-    }
-    record.freed_bytes -= bytes;
-    record.freed_blocks -= blocks;
-    if is_allocation(bytes, blocks) {
-        // SAFETY: a mapped record, whose own thread counts nothing now, or is none: see `under_lock`.
-        let own = unsafe { &mut *own };
-        own.total_bytes += bytes as u64;
-        own.total_blocks += blocks as u64;
-    }
-}
-
-/// Whether a change hands something out: a mapping that an unmapping splits has fewer bytes in more parts.
-#[inline(always)]
-fn is_allocation(bytes: i64, blocks: i64) -> bool {
-    blocks > 0 && bytes >= 0
-}
-
-#[inline(always)]
-fn epoch() -> u32 {
-    // SAFETY: the header is mapped; the epoch changes in SINGLE or under the lock in EXACT only.
-    unsafe { (*header()).epoch }
-}
-
-/// Adds to the published live bytes, and raises the peak. In SINGLE or under the lock.
-#[inline(always)]
-fn publish(bytes: i64) {
-    // SAFETY: the header is mapped; see above for who writes.
-    let header = unsafe { &mut *header() };
-    header.live_bytes += bytes;
-    if header.live_bytes > header.peak_bytes {
-        header.peak_bytes = header.live_bytes;
-        header.epoch = header.epoch.wrapping_add(1);
+fn temporary(event: Event) {
+    if let Some(record) = place(Section::Temporary, event.site as usize * size_of::<TemporaryRecord>()) {
+        // SAFETY: a mapped record, which only the site's own thread writes, one event after the other.
+        let record = unsafe { &mut *record.cast::<TemporaryRecord>() };
+        record.bytes += event.bytes.unsigned_abs();
+        record.blocks += 1;
     }
 }
 
 /// The ordinary event's other way: under the lock.
 #[cold]
 #[inline(never)]
-fn slow(thread: Option<&mut Thread>, site: u32, bytes: i64, blocks: i64) {
-    if let Some(thread) = thread.as_deref() {
-        thread.in_event.store(SLOW, Ordering::Release);
-    }
-    let _locked = world::lock(thread.is_some());
-    under_lock(thread.as_deref(), site, bytes, blocks);
+fn slow(thread: &mut Thread, site: u32, change: Change) {
+    let (id, cells) = (thread.id, &mut thread.cells);
+    let counts = || counts_of(cells, id, site).or_else(|| counts_of_nobody(site));
+    WORLD.count_slowly(&thread.member, change, counts).unwrap_or_else(lost);
 }
 
-fn under_lock(thread: Option<&Thread>, site: u32, bytes: i64, blocks: i64) {
-    if world::mode() == SINGLE {
-        world::stop();
-    }
+/// What a thread counts of a site: the site's own record, or another one, which is made. Under the lock.
+fn counts_of(cells: &mut Cells, thread: u16, site: u32) -> Option<&'static Counts> {
     let record = site_record(site);
-    // SAFETY: a mapped record; its thread never changes.
-    if unsafe { (*record).thread } == thread.map_or(0, |thread| thread.id) {
-        apply(record, bytes, blocks);
-    } else {
-        // What was allocated is counted in the half of the site's own thread: a mapping that another one moved.
-        // SAFETY: as above.
-        let has_owner = unsafe { (*record).thread } != 0;
-        if has_owner && is_allocation(bytes, blocks) && world::mode() == FREE {
-            world::stop();
-        }
-        apply_foreign(record, site, bytes, blocks);
+    if is_of(thread, record) {
+        return Some(own_counts(record));
     }
-    let bytes = if counts(record) { bytes } else { 0 };
-    if world::mode() == EXACT {
-        publish(bytes);
-        world::relax(thread.is_some());
-        return;
-    }
-    let delta = thread.map_or(0, |thread| thread.delta.swap(0, Ordering::Relaxed));
-    // SAFETY: the header is mapped; the lock is held.
-    let header = unsafe { &mut *header() };
-    header.live_bytes += delta;
-    if header.live_bytes + bytes + world::reach() >= header.peak_bytes {
-        world::stop();
-    }
-    publish(bytes);
+    cells.make(site, thread)
+}
+
+/// What threads that are not told apart count of a site. Under the lock.
+fn counts_of_nobody(site: u32) -> Option<&'static Counts> {
+    counts_of(&mut thread::nobody().cells, 0, site)
 }
 
 #[cold]
@@ -288,36 +232,40 @@ fn allocated_by_nobody(address: usize, size: usize, function: Function) {
     let site = stack::overflow(function);
     match shadow::set(address, size as u64, site) {
         Ok(None) => {}
-        Ok(Some(stale)) => by_nobody(stale.site, -(stale.size as i64), -1),
+        Ok(Some(stale)) => by_nobody(freeing(stale)),
         Err(()) => return lost(),
     }
-    by_nobody(site, size as i64, 1);
+    by_nobody(Event { site, is_temporary: false, bytes: size as i64, blocks: 1 });
 }
 
 /// An event on a thread that has no record: always under the lock.
 #[cold]
 #[inline(never)]
-fn by_nobody(site: u32, bytes: i64, blocks: i64) {
+fn by_nobody(event: Event) {
     if !thread::is_ready() {
         return;
     }
     if world::is_stopped_by_this_thread() {
         return lost();
     }
-    slow(None, site, bytes, blocks);
+    let _locked = WORLD.shared.lock(false);
+    match counts_of_nobody(event.site) {
+        Some(counts) => WORLD.count_locked(None, counts, event.change(site_record(event.site))),
+        None => lost(),
+    }
 }
 
 /// An event of a signal handler in the middle of another event: left for the next ordinary one. Its place is taken
 /// first, since another handler may come in between.
 #[cold]
 #[inline(never)]
-fn defer(thread: &mut Thread, site: u32, bytes: i64, blocks: i64) {
+fn defer(thread: &mut Thread, event: Event) {
     let place = thread.pending_count.fetch_add(1, Ordering::SeqCst);
     if place >= PENDING {
         thread.pending_count.fetch_sub(1, Ordering::SeqCst);
         return lost();
     }
-    thread.pending[place] = (site, bytes, blocks);
+    thread.pending[place] = event;
 }
 
 /// Counts what was left. A handler that comes meanwhile takes nothing out: it only adds, which the exchange notices.
@@ -330,12 +278,12 @@ fn drain(thread: &mut Thread) {
     compiler_fence(Ordering::SeqCst);
     loop {
         let left = thread.pending_count.load(Ordering::SeqCst);
-        let Some((site, bytes, blocks)) = left.checked_sub(1).map(|last| thread.pending[last]) else {
+        let Some(event) = left.checked_sub(1).map(|last| thread.pending[last]) else {
             break;
         };
         let taken = thread.pending_count.compare_exchange(left, left - 1, Ordering::SeqCst, Ordering::SeqCst);
         if taken.is_ok() {
-            count(thread, site, bytes, blocks);
+            count(thread, event);
         }
     }
     compiler_fence(Ordering::SeqCst);

@@ -5,10 +5,10 @@
 
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 
-use leakgate_capture::{MAX_SITES, NOTE_CHILD, Section, SiteRecord};
+use leakgate_capture::{MAX_SITES, NOTE_CHILD, Section, SiteRecord, TemporaryRecord};
 
 use crate::intern::INTERNER;
-use crate::{capture, checkpoint, event, mapping, modules, python, shadow, start, sys, world};
+use crate::{capture, cells, checkpoint, event, mapping, modules, python, shadow, start, sys, world};
 
 static WORD: AtomicPtr<AtomicU32> = AtomicPtr::new(core::ptr::null_mut());
 static LOST: AtomicBool = AtomicBool::new(false);
@@ -109,11 +109,14 @@ fn inherit() -> i64 {
                 ..SiteRecord::default()
             };
         }
-        if let Some(foreign) = capture::present(Section::Foreign, site as usize * 64) {
-            // SAFETY: a mapped record of 64 bytes, and no other thread runs.
-            unsafe { foreign.write_bytes(0, 64) };
+        if let Some(temporary) =
+            capture::present(Section::Temporary, site as usize * size_of::<TemporaryRecord>())
+        {
+            // SAFETY: a mapped record, and no other thread runs.
+            unsafe { temporary.cast::<TemporaryRecord>().write(TemporaryRecord::default()) };
         }
     }
+    cells::restart();
     let (mut bytes, mut blocks) = (0, 0);
     let mut add = |site: u32, size: u64| {
         if let Some(record) = record(site) {

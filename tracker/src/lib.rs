@@ -7,8 +7,11 @@
 //! |---|---|
 //! | `hooks` | the exported functions: forward, then tell |
 //! | `real` | the functions that the hooks forward to |
-//! | `event` | an allocation or a free: counters and peak |
-//! | `world` | when a thread may count by itself, and how all are stopped |
+//! | `event` | an allocation or a free: which site changes, and how |
+//! | `protocol` | counters and peak: when a thread may count by itself, and how all are stopped |
+//! | `sync` | what the protocol is written with |
+//! | `world` | the protocol in this process |
+//! | `cells` | what threads count of sites that others own |
 //! | `shadow` | size and site of every live block, by address |
 //! | `stack` | the site of the present call stack |
 //! | `intern` | strings, frames, stacks and sites, each stored once |
@@ -27,6 +30,7 @@
 compile_error!("the tracker is for Linux");
 
 mod capture;
+mod cells;
 mod checkpoint;
 mod event;
 mod fork;
@@ -35,11 +39,13 @@ mod intern;
 mod lock;
 mod mapping;
 mod modules;
+mod protocol;
 mod python;
 mod real;
 mod shadow;
 mod stack;
 mod start;
+mod sync;
 mod sys;
 mod table;
 mod thread;

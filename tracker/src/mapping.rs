@@ -83,7 +83,7 @@ impl Ranges {
         if self.insert(Range { start, end, site, function }).is_none() {
             return event::lost();
         }
-        event::changed(site, (end - start) as i64, 1);
+        event::mapped(site, start, end - start);
         if let Some(thread) = thread::current() {
             event::tally(thread, end - start);
         }
@@ -109,7 +109,7 @@ impl Ranges {
             {
                 return event::lost();
             }
-            event::changed(site, (to - from) as i64, 1);
+            event::mapped(site, from, to - from);
         }
     }
 
@@ -153,7 +153,12 @@ impl Ranges {
                     index += usize::from(end <= from);
                 }
             }
-            event::changed(range.site, -((to - from) as i64), pieces - 1);
+            if (from, to) == (range.start, range.end) {
+                event::unmapped(range.site, from, to - from);
+            } else {
+                event::forget_last(range.start);
+                event::changed(range.site, -((to - from) as i64), pieces - 1);
+            }
         }
     }
 

@@ -178,6 +178,14 @@ pub(crate) fn now_ms() -> u64 {
     time[0] as u64 * 1000 + time[1] as u64 / 1_000_000
 }
 
+/// Nanoseconds of a clock that is never set.
+pub(crate) fn now_ns() -> u64 {
+    let mut time = [0i64; 2];
+    let clock = libc::CLOCK_MONOTONIC as usize;
+    raw(libc::SYS_clock_gettime, [clock, time.as_mut_ptr() as usize, 0, 0, 0, 0]);
+    time[0] as u64 * 1_000_000_000 + time[1] as u64
+}
+
 /// Whether a seccomp filter restricts this process: then no system calls are made that it may not expect.
 pub(crate) fn is_restricted() -> bool {
     raw(libc::SYS_prctl, [libc::PR_GET_SECCOMP as usize, 0, 0, 0, 0, 0]) != 0

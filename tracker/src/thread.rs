@@ -7,13 +7,17 @@
 use core::arch::{asm, global_asm};
 use core::mem::offset_of;
 use core::ptr::null_mut;
-use core::sync::atomic::{AtomicI64, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 
 use leakgate_capture::{Header, NOTE_THREADS, Section, ThreadRecord};
 
 use crate::capture::{header_word, note, place};
+use crate::cells::Cells;
+use crate::event::Event;
+use crate::protocol::Member;
 use crate::stack::Cache;
-use crate::{fork, sys, world};
+use crate::world::WORLD;
+use crate::{fork, sys};
 
 // One word of initial-exec TLS: `__tls_get_addr` would cost 5–8 ns on every event (traps 9).
 global_asm!(
@@ -37,19 +41,10 @@ const MARK: u32 = 0x4c47_5448;
 const LEAVING: *mut Thread = core::ptr::without_provenance_mut(1);
 pub(crate) const PENDING: usize = 32;
 
-/// Not in an event.
-pub(crate) const OUTSIDE: u32 = 0;
-/// In an event, on its own counters.
-pub(crate) const FAST: u32 = 1;
-/// In an event, waiting for or holding the lock.
-pub(crate) const SLOW: u32 = 2;
-
 /// A thread's record.
 #[repr(C, align(64))]
 pub(crate) struct Thread {
     mark: u32,
-    /// `OUTSIDE`, `FAST` or `SLOW`.
-    pub in_event: AtomicU32,
     /// Depth of real allocator calls: what they allocate belongs to the outer call.
     pub inside: u32,
     /// Whether it is changing mappings: what its signal handlers map meanwhile is not counted.
@@ -60,18 +55,22 @@ pub(crate) struct Thread {
     pub suppressed: u32,
     /// The frame at which stacks end (the driver's); 0: none.
     pub floor: usize,
+    /// What the protocol keeps of it.
+    pub member: Member,
+    /// The block that it allocated last; 0 if there is none.
+    pub last: usize,
+    /// What it counts of sites that others own.
+    pub cells: Cells,
     /// Block of CPython's object domain that was handed out last, until an object is made in it; 0: none.
     pub fresh: usize,
-    /// Bytes not yet added to the published live bytes.
-    pub delta: AtomicI64,
     /// Sites by hash of the stack.
     pub cache: Cache,
     /// The thread's record in the capture.
     pub record: *mut ThreadRecord,
     /// Index of this record; the thread id in the capture.
     pub id: u16,
-    /// Events of a signal handler that came while `in_event`: site, bytes, blocks.
-    pub pending: [(u32, i64, i64); PENDING],
+    /// Events of a signal handler that came while it was in another one.
+    pub pending: [Event; PENDING],
     pub pending_count: AtomicUsize,
     /// Whether these are being counted.
     pub draining: bool,
@@ -155,6 +154,12 @@ pub(crate) fn active() -> usize {
     ACTIVE.load(Ordering::Relaxed)
 }
 
+/// The record of threads that are not told apart. Under the world's lock.
+pub(crate) fn nobody() -> &'static mut Thread {
+    // SAFETY: the first record is made with the mapping; the lock's holder alone uses it.
+    unsafe { &mut *THREADS.load(Ordering::Acquire) }
+}
+
 /// All records that were ever used; those not in use have nothing in them.
 pub(crate) fn all() -> impl Iterator<Item = &'static Thread> {
     let threads = THREADS.load(Ordering::Acquire);
@@ -209,7 +214,7 @@ fn enter(thread: *mut Thread) -> Option<&'static mut Thread> {
         fork::begin_child()?;
         after_fork(survivor)?
     } else {
-        let Some(index) = world::with_world_stopped(claim) else {
+        let Some(index) = WORLD.stopped(claim) else {
             note(NOTE_THREADS);
             return None;
         };
@@ -271,6 +276,7 @@ pub(crate) fn register(index: usize) -> Option<*mut Thread> {
         (*thread).forks = false;
         (*thread).suppressed = 0;
         (*thread).floor = 0;
+        (*thread).last = 0;
         (*thread).fresh = 0;
         (*thread).pending_count = AtomicUsize::new(0);
         (*thread).draining = false;
@@ -322,7 +328,7 @@ extern "C" fn leave(value: *mut libc::c_void) {
     }
     // SAFETY: as above.
     unsafe { tls().write(LEAVING) };
-    world::with_world_stopped(|| {
+    WORLD.stopped(|| {
         record.in_use.store(0, Ordering::Release);
         ACTIVE.fetch_sub(1, Ordering::Relaxed);
     });

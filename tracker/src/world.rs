@@ -1,71 +1,111 @@
-//! How threads count without a lock, and how they are stopped where that would not be exact.
-//!
-//! The peak must be exact, and so must its composition, without a lock on the ordinary event. Three modes:
-//!
-//! ```text
-//!            a second thread comes                 near the peak
-//!   SINGLE ─────────────────────────► EXACT ◄──────────────────────────► FREE
-//!     ▲                                 │          far below the peak
-//!     └─────────────────────────────────┘
-//!            one thread is left (that thread itself goes back)
-//! ```
-//!
-//! - SINGLE: one thread; it counts and raises the peak with plain stores.
-//! - EXACT: every event is counted under the lock, and the peak is raised there.
-//! - FREE: published live bytes plus `SLACK` for each thread stay below the peak, so no new peak can come: each thread
-//!   counts on its own sites and keeps up to `SLACK` bytes unpublished. Frees of other threads' blocks take the lock.
-//!
-//! Leaving SINGLE or FREE, the lock's holder sets the mode, has the kernel fence all threads (`membarrier`), and
-//! waits until no thread is in an event that began under the old mode; then it takes in what they kept. A thread that
-//! begins later sees the new mode: it marks itself before it reads the mode.
+//! The protocol between threads in this process: its lock, the header's figures, the threads' records, and `membarrier`.
+//! Also what a signal handler and a fork must not meet.
 
-use core::sync::atomic::{AtomicBool, AtomicU32, Ordering, compiler_fence, fence};
+use core::sync::atomic::{AtomicU32, Ordering, compiler_fence, fence};
 
 use leakgate_capture::NOTE_STUCK;
 
 use crate::capture::{header, note};
 use crate::lock::{Guard, Lock};
+use crate::protocol::{EXACT, FAST, Member, OUTSIDE, Protocol, SLOW, Shared};
+use crate::sync::{self, Number, Word};
 use crate::sys;
-use crate::thread::{self, FAST, OUTSIDE, SLOW, Thread};
+use crate::thread::{self, Thread};
 
-/// One thread counts.
-pub(crate) const SINGLE: u32 = 0;
-/// Every event is under the lock.
-pub(crate) const EXACT: u32 = 1;
-/// Far below the peak: each thread counts by itself.
-pub(crate) const FREE: u32 = 2;
-/// Bytes that a thread may keep unpublished in `FREE`.
-pub(crate) const SLACK: i64 = 64 * 1024;
+/// This process's threads.
+pub(crate) struct Process;
 
-static MODE: AtomicU32 = AtomicU32::new(EXACT);
-static WORLD: Lock<()> = Lock::new(());
+pub(crate) static WORLD: Protocol<Process> = Protocol {
+    shared: Process,
+    mode: AtomicU32::new(EXACT),
+    granted: Word::new(0),
+    patience: Word::new(0),
+    dwell: Word::new(Process::SHORTEST),
+    free_since: Word::new(0),
+};
+static LOCK: Lock<()> = Lock::new(());
 /// Kernel id of the thread that stopped the world: a signal handler on it must not wait for itself.
 static STOPPER: AtomicU32 = AtomicU32::new(0);
-/// Without `membarrier` each event carries its own fence.
-static FENCED: AtomicBool = AtomicBool::new(false);
 
 /// Finds out how threads can be fenced. Called once, before there are events.
 pub(crate) fn begin() {
-    FENCED.store(!sys::register_barrier(), Ordering::Relaxed);
+    sync::set_fenced(!sys::register_barrier());
 }
 
-/// The present mode.
-#[inline(always)]
-pub(crate) fn mode() -> u32 {
-    MODE.load(Ordering::Relaxed)
+impl Shared for Process {
+    type Locked = Locked;
+
+    fn lock(&self, known: bool) -> Locked {
+        let guard = LOCK.lock();
+        STOPPER.store(if known { 0 } else { sys::gettid() }, Ordering::Relaxed);
+        Locked { _guard: guard }
+    }
+
+    #[inline(always)]
+    fn live(&self) -> &Word {
+        // SAFETY: the header is mapped for the process's life; an aligned word.
+        unsafe { &*(&raw const (*header()).live_bytes).cast() }
+    }
+
+    #[inline(always)]
+    fn peak(&self) -> &Word {
+        // SAFETY: as above.
+        unsafe { &*(&raw const (*header()).peak_bytes).cast() }
+    }
+
+    #[inline(always)]
+    fn epoch(&self) -> &Number {
+        // SAFETY: as above.
+        unsafe { &*(&raw const (*header()).epoch).cast() }
+    }
+
+    fn active(&self) -> i64 {
+        thread::active() as i64
+    }
+
+    fn members(&self) -> impl Iterator<Item = &Member> {
+        thread::all().map(|thread| &thread.member)
+    }
+
+    fn fence_all(&self) {
+        if sys::barrier() {
+            return;
+        }
+        // Every thread fences by itself where the kernel could not do it at the start; a filter that came later
+        // leaves the time that stores take to become visible.
+        fence(Ordering::SeqCst);
+        for _ in 0..64 {
+            sys::yield_now();
+        }
+    }
+
+    fn wait_for(&self, member: &Member) {
+        if member.in_event.load(Ordering::Acquire) == FAST {
+            wait_long(&member.in_event);
+        }
+    }
+
+    fn now(&self) -> i64 {
+        sys::now_ns() as i64
+    }
 }
 
-/// Whether each event carries its own fence.
-#[inline(always)]
-pub(crate) fn is_fenced() -> bool {
-    FENCED.load(Ordering::Relaxed)
-}
-
-/// The lock of `EXACT`, for one event of this thread. `known`: the thread has a record.
-pub(crate) fn lock(known: bool) -> Locked {
-    let guard = WORLD.lock();
-    STOPPER.store(if known { 0 } else { sys::gettid() }, Ordering::Relaxed);
-    Locked { _guard: guard }
+#[cold]
+fn wait_long(in_event: &AtomicU32) {
+    let start = sys::now_ms();
+    let mut tries = 0u32;
+    while in_event.load(Ordering::Acquire) == FAST {
+        tries += 1;
+        if tries.is_multiple_of(256) {
+            sys::yield_now();
+            // A signal handler that left with longjmp in the middle of an event never comes back.
+            if sys::now_ms() > start + 1000 {
+                note(NOTE_STUCK);
+                return;
+            }
+        }
+        core::hint::spin_loop();
+    }
 }
 
 /// Holds the lock until dropped.
@@ -84,88 +124,24 @@ pub(crate) fn is_stopped_by_this_thread() -> bool {
     STOPPER.load(Ordering::Relaxed) == sys::gettid()
 }
 
-/// How far all threads together may be ahead of what is published.
-pub(crate) fn reach() -> i64 {
-    thread::active() as i64 * SLACK
-}
-
-/// From EXACT back to a mode without the lock, when that is right. `known`: the caller has a record.
-pub(crate) fn relax(known: bool) {
-    // SAFETY: the header is mapped; the lock is held.
-    let header = unsafe { &*header() };
-    if known && thread::active() == 1 {
-        MODE.store(SINGLE, Ordering::Relaxed);
-    } else if header.live_bytes + 2 * reach() < header.peak_bytes {
-        MODE.store(FREE, Ordering::Relaxed);
-    }
-}
-
-/// Goes to EXACT: no thread is in an event of its own any more, and all that they kept is published. Under the lock.
-pub(crate) fn stop() {
-    MODE.store(EXACT, Ordering::SeqCst);
-    if !sys::barrier() {
-        // Every thread fences by itself where the kernel could not do it at the start; a filter that came later
-        // leaves the time that stores take to become visible.
-        fence(Ordering::SeqCst);
-        for _ in 0..64 {
-            sys::yield_now();
-        }
-    }
-    for thread in thread::all() {
-        wait_for(&thread.in_event);
-        let delta = thread.delta.swap(0, Ordering::Relaxed);
-        // SAFETY: the header is mapped; the lock is held.
-        unsafe { (*header()).live_bytes += delta };
-    }
-}
-
-fn wait_for(in_event: &AtomicU32) {
-    let start = sys::now_ms();
-    let mut tries = 0u32;
-    while in_event.load(Ordering::Acquire) == FAST {
-        tries += 1;
-        if tries.is_multiple_of(256) {
-            sys::yield_now();
-            // A signal handler that left with longjmp in the middle of an event never comes back.
-            if sys::now_ms() > start + 1000 {
-                note(NOTE_STUCK);
-                return;
-            }
-        }
-        core::hint::spin_loop();
-    }
-}
-
-/// Runs `f` while no thread counts anything; the figures in the header are exact then.
-pub(crate) fn with_world_stopped<T>(f: impl FnOnce() -> T) -> T {
-    let _guard = WORLD.lock();
-    STOPPER.store(sys::gettid(), Ordering::Relaxed);
-    if MODE.load(Ordering::Relaxed) != EXACT {
-        stop();
-    }
-    let result = f();
-    STOPPER.store(0, Ordering::Relaxed);
-    result
-}
-
-/// As `with_world_stopped`, for a thread with a record: its signal handlers' events wait until afterwards.
+/// Runs `f` while no thread counts anything; the events of this thread's signal handlers wait until afterwards.
 pub(crate) fn with_world_stopped_by<T>(thread: &mut Thread, f: impl FnOnce() -> T) -> T {
-    uninterrupted(thread, |_| with_world_stopped(f))
+    uninterrupted(thread, |_| WORLD.stopped(f))
 }
 
 /// Runs `f`, which takes locks: the events of the thread's signal handlers wait for its next ordinary one, and take none.
 pub(crate) fn uninterrupted<T>(thread: &mut Thread, f: impl FnOnce(&mut Thread) -> T) -> T {
-    let before = thread.in_event.swap(SLOW, Ordering::Relaxed);
+    let before = thread.member.in_event.swap(SLOW, Ordering::Relaxed);
     compiler_fence(Ordering::SeqCst);
     let result = f(thread);
     compiler_fence(Ordering::SeqCst);
-    thread.in_event.store(before, Ordering::Release);
+    thread.member.in_event.store(before, Ordering::Release);
     result
 }
 
 /// Whether a signal handler has interrupted an event of this thread, or something that takes locks.
 pub(crate) fn is_in_event(thread: &Thread) -> bool {
-    thread.in_event.load(Ordering::Relaxed) != OUTSIDE
+    thread.member.in_event.load(Ordering::Relaxed) != OUTSIDE
 }
 
 /// A fork begins on this thread, which is about to take all locks: events of its signal handlers wait. False for a
@@ -178,7 +154,7 @@ pub(crate) fn leave_to_fork() -> bool {
         return false;
     }
     thread.forks = true;
-    thread.in_event.store(SLOW, Ordering::Relaxed);
+    thread.member.in_event.store(SLOW, Ordering::Relaxed);
     compiler_fence(Ordering::SeqCst);
     true
 }
@@ -192,24 +168,26 @@ pub(crate) fn took_locks() -> bool {
 pub(crate) fn return_from_fork() {
     if let Some(thread) = thread::current() {
         compiler_fence(Ordering::SeqCst);
-        thread.in_event.store(OUTSIDE, Ordering::Release);
+        thread.member.in_event.store(OUTSIDE, Ordering::Release);
         thread.forks = false;
     }
 }
 
 /// Before a fork: the child must find no lock taken and no record half written.
 pub(crate) fn before_fork() {
-    WORLD.acquire();
+    LOCK.acquire();
 }
 
 /// After a fork, in the parent.
 pub(crate) fn after_fork() {
-    WORLD.release();
+    LOCK.release();
 }
 
 /// In a forked child, alone.
 pub(crate) fn restart() {
-    WORLD.release();
+    LOCK.release();
     STOPPER.store(0, Ordering::Relaxed);
-    MODE.store(EXACT, Ordering::Relaxed);
+    WORLD.mode.store(EXACT, Ordering::Relaxed);
+    WORLD.granted.set(0);
+    WORLD.patience.set(0);
 }

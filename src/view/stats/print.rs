@@ -4,10 +4,10 @@ use std::io::{self, Write};
 
 use super::super::View;
 use super::super::head::{Head, size_text};
-use super::super::moment::{Size, share_text, shares};
+use super::super::moment::{Size, percent, share_text, shares};
 use super::super::screen::{Column, Fit, Glyphs, Screen, column};
 use super::super::table::Row;
-use super::{List, SizeClass, Stats, Totals};
+use super::{List, SizeClass, Stats, Temporary, Totals};
 use crate::units::{Bytes, grouped};
 
 /// Columns of the longest bar.
@@ -31,6 +31,7 @@ impl View for Stats {
         let threads = self.threads.named("thread", |row| (row.thread.label(), row.size));
         self.print_list(&format!("by thread, {at}"), &threads, screen, out)?;
         self.print_top_sites(screen, out)?;
+        self.print_temporary(screen, out)?;
         self.head.print_bottom(screen, out)
     }
 }
@@ -146,6 +147,30 @@ impl Stats {
             self.top_by_count.iter().map(|row| site_cells(row, row.allocated, screen)).collect();
         screen.table(&site_columns("allocated", "times"), &rows, out)
     }
+}
+
+impl Stats {
+    /// The sites with most temporary blocks; `of its own` is the part of a site's allocations that they are.
+    fn print_temporary(&self, screen: &Screen, out: &mut dyn Write) -> io::Result<()> {
+        let Temporary { size, percent_of_allocations, sites } = &self.temporary;
+        if sites.is_empty() {
+            return Ok(());
+        }
+        writeln!(out, "\n{}", screen.strong("top sites by temporary allocations, since the start"))?;
+        let share = format!("{percent_of_allocations:.1} % of all allocations");
+        writeln!(out, "  {}, {share}", size_text(*size))?;
+        let rows: Vec<Vec<String>> = sites.iter().map(|row| temporary_cells(row, screen)).collect();
+        let [bytes, times, rest @ ..] = site_columns("temporary", "times");
+        let columns: Vec<Column> =
+            [bytes, times, column("of its own", Fit::Number)].into_iter().chain(rest).collect();
+        screen.table(&columns, &rows, out)
+    }
+}
+
+fn temporary_cells(row: &Row, screen: &Screen) -> Vec<String> {
+    let mut cells = site_cells(row, row.size, screen);
+    cells.insert(2, format!("{:.1}%", percent(row.size.blocks, row.allocated.blocks)));
+    cells
 }
 
 fn list_columns(kind: &'static str) -> [Column; 4] {
