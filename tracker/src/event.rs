@@ -19,33 +19,80 @@ const FIRST_UNCOUNTED: u8 = 40;
 /// Counts a block that was just handed out.
 #[inline(always)]
 pub(crate) fn allocated(address: usize, size: usize, function: Function, caller: usize) {
+    match thread::current() {
+        Some(thread) => allocated_on(thread, address, size, (function, caller)),
+        None => allocated_by_nobody(address, size, function),
+    }
+}
+
+/// As `allocated`, on a thread whose record is at hand.
+#[inline(always)]
+pub(crate) fn allocated_on(thread: &mut Thread, address: usize, size: usize, by: (Function, usize)) {
     if address == 0 {
         return;
     }
-    let Some(thread) = thread::current() else {
-        return allocated_by_nobody(address, size, function);
+    if thread.inside | thread.suppressed != 0 {
+        return uncounted(thread, address);
+    }
+    let Some(slot) = shadow::slot_for(&thread.leaf, address) else {
+        return lost();
     };
-    if thread.inside != 0 {
-        return;
-    }
-    if thread.suppressed != 0 {
-        return freed(address);
-    }
-    let site = stack::site(thread, function, caller);
-    match shadow::set(address, size as u64, site) {
-        Ok(None) => {}
-        // The block that stood there was freed where no hook saw it.
-        Ok(Some(stale)) => count(thread, stale.site, -(stale.size as i64), -1),
-        Err(()) => return lost(),
-    }
+    // The walk takes its time: the slot, which is written afterwards, is here by then.
+    prefetch(slot);
+    let site = stack::site(thread, by.0, by.1);
+    let stale = shadow::set(slot, address, size as u64, site);
     tally(thread, size);
+    if let Some(stale) = stale {
+        // The block that stood there was freed where no hook saw it.
+        count_apart(thread, stale.site, -(stale.size as i64), -1);
+    }
     count(thread, site, size as i64, 1);
+}
+
+/// What is allocated inside another call belongs to that call; what the driver's own code allocates, to nobody.
+#[cold]
+#[inline(never)]
+fn uncounted(thread: &mut Thread, address: usize) {
+    if thread.inside == 0 {
+        freed_on(thread, address);
+    }
+}
+
+#[inline(always)]
+fn prefetch(slot: &AtomicU64) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a hint, which every x86-64 has.
+    unsafe {
+        use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(core::ptr::from_ref(slot).cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = slot;
 }
 
 /// Counts the free of a block, before it is really freed. Blocks that are not tracked are ignored.
 #[inline(always)]
 pub(crate) fn freed(address: usize) {
-    if let Some(block) = take(address) {
+    match thread::current() {
+        Some(thread) => freed_on(thread, address),
+        None => freed_by_nobody(address),
+    }
+}
+
+#[inline(always)]
+fn freed_on(thread: &mut Thread, address: usize) {
+    let Some(slot) = shadow::slot_of(&thread.leaf, address) else {
+        return;
+    };
+    if let Some(block) = shadow::take(slot, address) {
+        gone_on(thread, address, block);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn freed_by_nobody(address: usize) {
+    if let Some(block) = shadow::take_at(address) {
         gone(address, block);
     }
 }
@@ -53,20 +100,32 @@ pub(crate) fn freed(address: usize) {
 /// Takes a block out of the shadow table. A fresh child is set up first: it counts what the table holds as inherited.
 #[inline(always)]
 pub(crate) fn take(address: usize) -> Option<shadow::Block> {
-    thread::current();
-    shadow::take(address)
+    match thread::current() {
+        Some(thread) => shadow::take(shadow::slot_of(&thread.leaf, address)?, address),
+        None => shadow::take_at(address),
+    }
 }
 
 /// Counts a block that `take` took as freed.
 #[inline(always)]
 pub(crate) fn gone(address: usize, block: shadow::Block) {
-    if block.code {
-        python::code_freed(address);
-    }
     match thread::current() {
-        Some(thread) => count(thread, block.site, -(block.size as i64), -1),
-        None => by_nobody(block.site, -(block.size as i64), -1),
+        Some(thread) => gone_on(thread, address, block),
+        None => {
+            if block.code {
+                python::code_freed(address, block.size);
+            }
+            by_nobody(block.site, -(block.size as i64), -1);
+        }
     }
+}
+
+#[inline(always)]
+fn gone_on(thread: &mut Thread, address: usize, block: shadow::Block) {
+    if block.code {
+        python::code_freed(address, block.size);
+    }
+    count(thread, block.site, -(block.size as i64), -1);
 }
 
 /// Counts a change of a site that has no slot (a mapping).
@@ -93,6 +152,7 @@ pub(crate) fn lost() {
     lost.fetch_add(1, Ordering::Relaxed);
 }
 
+/// Counts a change of a site. What is ordinary with one thread stands here; all else in `count_otherwise`.
 #[inline(always)]
 fn count(thread: &mut Thread, site: u32, bytes: i64, blocks: i64) {
     if world::is_in_event(thread) {
@@ -100,22 +160,38 @@ fn count(thread: &mut Thread, site: u32, bytes: i64, blocks: i64) {
     }
     thread.in_event.store(FAST, Ordering::Relaxed);
     compiler_fence(Ordering::SeqCst);
-    if world::is_fenced() {
-        fence(Ordering::SeqCst);
-    }
-    let mode = world::mode();
     let record = site_record(site);
-    if mode == SINGLE {
-        single(thread, record, site, (bytes, blocks));
-    } else if mode == FREE && is_own(thread, record) && fits(thread, record, bytes) {
+    if world::is_single_unfenced() && is_own(thread, record) && counts(record) {
         apply(record, bytes, blocks);
+        publish(bytes);
     } else {
-        slow(Some(thread), site, bytes, blocks);
+        count_otherwise(thread, record, site, (bytes, blocks));
     }
     compiler_fence(Ordering::SeqCst);
     thread.in_event.store(OUTSIDE, Ordering::Release);
     if thread.pending_count.load(Ordering::Relaxed) != 0 {
         drain(thread);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn count_apart(thread: &mut Thread, site: u32, bytes: i64, blocks: i64) {
+    count(thread, site, bytes, blocks);
+}
+
+#[inline(never)]
+fn count_otherwise(thread: &mut Thread, record: *mut SiteRecord, site: u32, change: (i64, i64)) {
+    if world::is_fenced() {
+        fence(Ordering::SeqCst);
+    }
+    let mode = world::mode();
+    if mode == FREE && is_own(thread, record) && fits(thread, record, change.0) {
+        apply(record, change.0, change.1);
+    } else if mode == SINGLE {
+        single(thread, record, site, change);
+    } else {
+        slow(Some(thread), site, change.0, change.1);
     }
 }
 
@@ -282,11 +358,11 @@ fn under_lock(thread: Option<&Thread>, site: u32, bytes: i64, blocks: i64) {
 #[cold]
 #[inline(never)]
 fn allocated_by_nobody(address: usize, size: usize, function: Function) {
-    if !thread::is_ready() {
+    if address == 0 || !thread::is_ready() {
         return;
     }
     let site = stack::overflow(function);
-    match shadow::set(address, size as u64, site) {
+    match shadow::set_at(address, size as u64, site) {
         Ok(None) => {}
         Ok(Some(stale)) => by_nobody(stale.site, -(stale.size as i64), -1),
         Err(()) => return lost(),

@@ -21,6 +21,8 @@ const SIZE_BITS: u32 = 38;
 const SIZE_MASK: u64 = (1 << SIZE_BITS) - 1;
 const LARGE: u64 = SIZE_MASK;
 const CODE: u64 = 1 << 63;
+/// Sizes below this one, of blocks that are no code objects, are what the ordinary event knows.
+const SMALL: u64 = 1 << 32;
 
 type Leaf = [AtomicU64; LEAF_LEN];
 type Middle = [AtomicPtr<Leaf>; 1 << MIDDLE_BITS];
@@ -47,35 +49,117 @@ fn decode(address: usize, slot: u64) -> Block {
     Block { site: (slot & ((1 << SITE_BITS) - 1)) as u32, size, code: slot & CODE != 0 }
 }
 
-/// Sets the slot of a block that was just handed out. Gives what stood there: a block that was freed unseen.
-/// `Err` when no memory could be had for the slot.
+/// The leaf that a thread used last: most of its blocks lie together, and leaves are never unmapped.
+///
+/// One word, so that a signal handler in between changes all of it: the leaf's page, and below it the number of the
+/// 4 MiB that it stands for.
+pub(crate) struct Near(AtomicU64);
+
+const KEY_BITS: u32 = 28;
+
+/// The slot of an address, made if it is not there. `None`: no memory could be had for it.
 #[inline(always)]
-pub(crate) fn set(address: usize, size: u64, site: u32) -> Result<Option<Block>, ()> {
-    let slot = match slot(address) {
-        Some(slot) => slot,
-        None => create(address).ok_or(())?,
-    };
+pub(crate) fn slot_for(near: &Near, address: usize) -> Option<&'static AtomicU64> {
+    match near_slot(near, address) {
+        Some(slot) => Some(slot),
+        None => far_slot(near, address, true),
+    }
+}
+
+/// The slot of an address, where its leaf is there.
+#[inline(always)]
+pub(crate) fn slot_of(near: &Near, address: usize) -> Option<&'static AtomicU64> {
+    match near_slot(near, address) {
+        Some(slot) => Some(slot),
+        None => far_slot(near, address, false),
+    }
+}
+
+#[inline(always)]
+fn near_slot(near: &Near, address: usize) -> Option<&'static AtomicU64> {
+    let granule = address >> 4;
+    let word = near.0.load(Ordering::Relaxed);
+    if (word ^ key(granule)) & ((1 << KEY_BITS) - 1) != 0 {
+        return None;
+    }
+    let leaf = (word >> KEY_BITS << 12) as *const Leaf;
+    // SAFETY: `far_slot` stored the address of a published leaf there; these live for ever.
+    Some(&unsafe { &*leaf }[granule & (LEAF_LEN - 1)])
+}
+
+#[inline(never)]
+fn far_slot(near: &Near, address: usize, make: bool) -> Option<&'static AtomicU64> {
+    let found = match slot(address) {
+        None if make => create(address),
+        found => found,
+    }?;
+    let granule = address >> 4;
+    let leaf = core::ptr::from_ref(found) as u64 - (granule & (LEAF_LEN - 1)) as u64 * 8;
+    near.0.store(leaf >> 12 << KEY_BITS | key(granule), Ordering::Relaxed);
+    Some(found)
+}
+
+/// Never 0, which is what a thread begins with.
+#[inline(always)]
+fn key(granule: usize) -> u64 {
+    (granule >> LEAF_BITS) as u64 + 1
+}
+
+/// Sets the slot of a block that was just handed out. Gives what stood there: a block that was freed unseen.
+#[inline(always)]
+pub(crate) fn set(slot: &AtomicU64, address: usize, size: u64, site: u32) -> Option<Block> {
+    let old = slot.load(Ordering::Relaxed);
+    if old != 0 || size >= SMALL {
+        return set_unusual(slot, address, size, site);
+    }
+    slot.store(size << SITE_BITS | u64::from(site), Ordering::Relaxed);
+    None
+}
+
+#[cold]
+#[inline(never)]
+fn set_unusual(slot: &AtomicU64, address: usize, size: u64, site: u32) -> Option<Block> {
     let old = slot.load(Ordering::Relaxed);
     let stale = if old == 0 { None } else { Some(decode(address, old)) };
     let stored = if size < LARGE { size } else { remember_large(address, size) };
     slot.store(stored << SITE_BITS | u64::from(site), Ordering::Relaxed);
-    Ok(stale)
+    stale
 }
 
 /// Clears the slot of a block that is about to be freed. `None`: the block is not tracked.
 #[inline(always)]
-pub(crate) fn take(address: usize) -> Option<Block> {
-    let slot = slot(address)?;
+pub(crate) fn take(slot: &AtomicU64, address: usize) -> Option<Block> {
     let value = slot.load(Ordering::Relaxed);
     if value == 0 {
         return None;
     }
-    let block = decode(address, value);
+    if value >> SITE_BITS >= SMALL {
+        return Some(take_unusual(slot, address));
+    }
+    slot.store(0, Ordering::Relaxed);
+    Some(Block { site: (value & ((1 << SITE_BITS) - 1)) as u32, size: value >> SITE_BITS, code: false })
+}
+
+#[cold]
+#[inline(never)]
+fn take_unusual(slot: &AtomicU64, address: usize) -> Block {
+    let block = decode(address, slot.load(Ordering::Relaxed));
     if block.size >= LARGE {
         forget_large(address);
     }
     slot.store(0, Ordering::Relaxed);
-    Some(block)
+    block
+}
+
+/// As `set`, on a thread without a record. `Err` when no memory could be had for the slot.
+pub(crate) fn set_at(address: usize, size: u64, site: u32) -> Result<Option<Block>, ()> {
+    let slot = slot(address).or_else(|| create(address)).ok_or(())?;
+    Ok(set(slot, address, size, site))
+}
+
+/// As `take`, on a thread without a record.
+pub(crate) fn take_at(address: usize) -> Option<Block> {
+    take(slot(address)?, address)
 }
 
 /// Puts back what `take` took, when the real function then failed.
@@ -104,7 +188,6 @@ fn parts(address: usize) -> (usize, usize, usize) {
     (top, granule >> LEAF_BITS & ((1 << MIDDLE_BITS) - 1), granule & (LEAF_LEN - 1))
 }
 
-#[inline(always)]
 fn slot(address: usize) -> Option<&'static AtomicU64> {
     let (top, middle, leaf) = parts(address);
     let middles = TOP.get(top)?.load(Ordering::Acquire);

@@ -12,6 +12,7 @@ use core::sync::atomic::{AtomicI64, AtomicPtr, AtomicU32, AtomicUsize, Ordering}
 use leakgate_capture::{Header, NOTE_THREADS, Section, ThreadRecord};
 
 use crate::capture::{header_word, note, place};
+use crate::shadow::Near;
 use crate::stack::Cache;
 use crate::{fork, sys, world};
 
@@ -47,35 +48,38 @@ pub(crate) const SLOW: u32 = 2;
 /// A thread's record.
 #[repr(C, align(64))]
 pub(crate) struct Thread {
+    // What each event reads stands in the first 64 bytes.
     mark: u32,
     /// `OUTSIDE`, `FAST` or `SLOW`.
     pub in_event: AtomicU32,
     /// Depth of real allocator calls: what they allocate belongs to the outer call.
     pub inside: u32,
-    /// Whether it is changing mappings: what its signal handlers map meanwhile is not counted.
-    pub in_step: bool,
-    /// Whether it has taken all locks for a fork.
-    pub forks: bool,
     /// Not 0 while the driver's own code runs: nothing new is counted.
     pub suppressed: u32,
     /// The frame at which stacks end (the driver's); 0: none.
     pub floor: usize,
-    /// Bytes not yet added to the published live bytes.
-    pub delta: AtomicI64,
+    /// The leaf of the shadow table that was used last.
+    pub leaf: Near,
+    /// Index of this record; the thread id in the capture.
+    pub id: u16,
+    /// Whether it is changing mappings: what its signal handlers map meanwhile is not counted.
+    pub in_step: bool,
+    /// Whether it has taken all locks for a fork.
+    pub forks: bool,
     /// Sites by hash of the stack.
     pub cache: Cache,
     /// The thread's record in the capture.
     pub record: *mut ThreadRecord,
-    /// Index of this record; the thread id in the capture.
-    pub id: u16,
+    /// What `pthread_self` gives.
+    pub handle: usize,
+    /// Bytes not yet added to the published live bytes.
+    pub delta: AtomicI64,
     /// Events of a signal handler that came while `in_event`: site, bytes, blocks.
     pub pending: [(u32, i64, i64); PENDING],
     pub pending_count: AtomicUsize,
     /// Whether these are being counted.
     pub draining: bool,
     tid: u32,
-    /// What `pthread_self` gives.
-    handle: usize,
     in_use: AtomicU32,
     /// Rounds of destructors at the thread's end.
     rounds: u32,
@@ -109,11 +113,39 @@ fn tls() -> *mut *mut Thread {
     at
 }
 
+/// What `tls` leads to: one instruction less than reading through it.
+#[inline(always)]
+fn tls_word() -> *mut Thread {
+    #[cfg(target_arch = "x86_64")]
+    {
+        let word: *mut Thread;
+        // SAFETY: reads the word defined above, which is this thread's own.
+        unsafe {
+            asm!("mov {0}, qword ptr [rip + leakgate_thread@GOTTPOFF]", "mov {0}, qword ptr fs:[{0}]", out(reg) word,
+                 options(readonly, preserves_flags, nostack));
+        }
+        word
+    }
+    #[cfg(target_arch = "aarch64")]
+    // SAFETY: the TLS word is this thread's own.
+    unsafe {
+        tls().read()
+    }
+}
+
+impl Thread {
+    /// Whether this record still is the calling thread's: in a child, which a signal handler may have forked, it is not.
+    #[inline(always)]
+    pub(crate) fn is_valid(&self) -> bool {
+        // SAFETY: an aligned word of this record; the kernel may have wiped it.
+        unsafe { (&raw const self.mark).read_volatile() == MARK }
+    }
+}
+
 /// The calling thread's record; made at the first call. `None` where the thread cannot be told apart.
 #[inline(always)]
 pub(crate) fn current() -> Option<&'static mut Thread> {
-    // SAFETY: the TLS word is this thread's own.
-    let thread = unsafe { tls().read() };
+    let thread = tls_word();
     if thread as usize > LEAVING as usize {
         // SAFETY: records live for ever, and this one is reached by its own thread only (others use its atomics).
         let thread = unsafe { &mut *thread };

@@ -37,7 +37,10 @@ pub(crate) const FREE: u32 = 2;
 /// Bytes that a thread may keep unpublished in `FREE`.
 pub(crate) const SLACK: i64 = 64 * 1024;
 
+/// The mode, and `EACH_FENCES` where that is so.
 static MODE: AtomicU32 = AtomicU32::new(EXACT);
+/// Set with the mode where `membarrier` is missing: the quick look at the mode then finds none that it knows.
+const EACH_FENCES: u32 = 4;
 static WORLD: Lock<()> = Lock::new(());
 /// Kernel id of the thread that stopped the world: a signal handler on it must not wait for itself.
 static STOPPER: AtomicU32 = AtomicU32::new(0);
@@ -47,12 +50,23 @@ static FENCED: AtomicBool = AtomicBool::new(false);
 /// Finds out how threads can be fenced. Called once, before there are events.
 pub(crate) fn begin() {
     FENCED.store(!sys::register_barrier(), Ordering::Relaxed);
+    set_mode(EXACT, Ordering::Relaxed);
 }
 
 /// The present mode.
 #[inline(always)]
 pub(crate) fn mode() -> u32 {
-    MODE.load(Ordering::Relaxed)
+    MODE.load(Ordering::Relaxed) & !EACH_FENCES
+}
+
+/// Whether the calling thread is the only one, and needs no fence between its mark and this look.
+#[inline(always)]
+pub(crate) fn is_single_unfenced() -> bool {
+    MODE.load(Ordering::Relaxed) == SINGLE
+}
+
+fn set_mode(mode: u32, ordering: Ordering) {
+    MODE.store(if is_fenced() { mode | EACH_FENCES } else { mode }, ordering);
 }
 
 /// Whether each event carries its own fence.
@@ -94,15 +108,15 @@ pub(crate) fn relax(known: bool) {
     // SAFETY: the header is mapped; the lock is held.
     let header = unsafe { &*header() };
     if known && thread::active() == 1 {
-        MODE.store(SINGLE, Ordering::Relaxed);
+        set_mode(SINGLE, Ordering::Relaxed);
     } else if header.live_bytes + 2 * reach() < header.peak_bytes {
-        MODE.store(FREE, Ordering::Relaxed);
+        set_mode(FREE, Ordering::Relaxed);
     }
 }
 
 /// Goes to EXACT: no thread is in an event of its own any more, and all that they kept is published. Under the lock.
 pub(crate) fn stop() {
-    MODE.store(EXACT, Ordering::SeqCst);
+    set_mode(EXACT, Ordering::SeqCst);
     if !sys::barrier() {
         // Every thread fences by itself where the kernel could not do it at the start; a filter that came later
         // leaves the time that stores take to become visible.
@@ -140,7 +154,7 @@ fn wait_for(in_event: &AtomicU32) {
 pub(crate) fn with_world_stopped<T>(f: impl FnOnce() -> T) -> T {
     let _guard = WORLD.lock();
     STOPPER.store(sys::gettid(), Ordering::Relaxed);
-    if MODE.load(Ordering::Relaxed) != EXACT {
+    if mode() != EXACT {
         stop();
     }
     let result = f();
@@ -211,5 +225,5 @@ pub(crate) fn after_fork() {
 pub(crate) fn restart() {
     WORLD.release();
     STOPPER.store(0, Ordering::Relaxed);
-    MODE.store(EXACT, Ordering::Relaxed);
+    set_mode(EXACT, Ordering::Relaxed);
 }
