@@ -10,7 +10,7 @@ use leakgate_capture::{ForeignRecord, Function, Header, NOTE_FORKED, Section, Si
 
 use crate::capture::{header, header_word, place, present};
 use crate::thread::{self, FAST, OUTSIDE, PENDING, SLOW, Thread};
-use crate::world::{self, EXACT, FREE, SINGLE, SLACK};
+use crate::world::{self, EXACT, FREE, SINGLE};
 use crate::{python, shadow, stack};
 
 /// Functions from this number on do not count as memory (file mappings, reserved space).
@@ -34,7 +34,7 @@ pub(crate) fn allocated_on(thread: &mut Thread, address: usize, size: usize, by:
     if thread.inside | thread.suppressed != 0 {
         return uncounted(thread, address);
     }
-    let Some(slot) = shadow::slot_for(&thread.leaf, address) else {
+    let Some(slot) = shadow::slot_for(&thread.leaves, address) else {
         return lost();
     };
     // The walk takes its time: the slot, which is written afterwards, is here by then.
@@ -81,7 +81,7 @@ pub(crate) fn freed(address: usize) {
 
 #[inline(always)]
 fn freed_on(thread: &mut Thread, address: usize) {
-    let Some(slot) = shadow::slot_of(&thread.leaf, address) else {
+    let Some(slot) = shadow::slot_of(&thread.leaves, address) else {
         return;
     };
     if let Some(block) = shadow::take(slot, address) {
@@ -101,7 +101,7 @@ fn freed_by_nobody(address: usize) {
 #[inline(always)]
 pub(crate) fn take(address: usize) -> Option<shadow::Block> {
     match thread::current() {
-        Some(thread) => shadow::take(shadow::slot_of(&thread.leaf, address)?, address),
+        Some(thread) => shadow::take(shadow::slot_of(&thread.leaves, address)?, address),
         None => shadow::take_at(address),
     }
 }
@@ -221,7 +221,7 @@ fn fits(thread: &Thread, record: *mut SiteRecord, bytes: i64) -> bool {
         return true;
     }
     let delta = thread.delta.load(Ordering::Relaxed) + bytes;
-    if !(-SLACK..=SLACK).contains(&delta) {
+    if delta.abs() > world::slack() {
         return false;
     }
     thread.delta.store(delta, Ordering::Relaxed);
@@ -351,8 +351,11 @@ fn under_lock(thread: Option<&Thread>, site: u32, bytes: i64, blocks: i64) {
     header.live_bytes += delta;
     if header.live_bytes + bytes + world::reach() >= header.peak_bytes {
         world::stop();
+        publish(bytes);
+    } else {
+        publish(bytes);
+        world::widen();
     }
-    publish(bytes);
 }
 
 #[cold]

@@ -49,11 +49,13 @@ fn decode(address: usize, slot: u64) -> Block {
     Block { site: (slot & ((1 << SITE_BITS) - 1)) as u32, size, code: slot & CODE != 0 }
 }
 
-/// The leaf that a thread used last: most of its blocks lie together, and leaves are never unmapped.
+/// Leaves that a thread used last: most of its blocks lie together, and leaves are never unmapped.
 ///
-/// One word, so that a signal handler in between changes all of it: the leaf's page, and below it the number of the
-/// 4 MiB that it stands for.
-pub(crate) struct Near(AtomicU64);
+/// Each is one word, so that a signal handler in between changes all of it: the leaf's page, and below it the number
+/// of the 4 MiB that it stands for.
+pub(crate) struct Near([AtomicU64; NEAR]);
+
+const NEAR: usize = 4;
 
 const KEY_BITS: u32 = 28;
 
@@ -78,12 +80,12 @@ pub(crate) fn slot_of(near: &Near, address: usize) -> Option<&'static AtomicU64>
 #[inline(always)]
 fn near_slot(near: &Near, address: usize) -> Option<&'static AtomicU64> {
     let granule = address >> 4;
-    let word = near.0.load(Ordering::Relaxed);
+    let word = near.0[(granule >> LEAF_BITS) % NEAR].load(Ordering::Relaxed);
     if (word ^ key(granule)) & ((1 << KEY_BITS) - 1) != 0 {
         return None;
     }
     let leaf = (word >> KEY_BITS << 12) as *const Leaf;
-    // SAFETY: `far_slot` stored the address of a published leaf there; these live for ever.
+    // SAFETY: `far_slot` stored the address of a published leaf there, and these live for ever.
     Some(&unsafe { &*leaf }[granule & (LEAF_LEN - 1)])
 }
 
@@ -95,7 +97,7 @@ fn far_slot(near: &Near, address: usize, make: bool) -> Option<&'static AtomicU6
     }?;
     let granule = address >> 4;
     let leaf = core::ptr::from_ref(found) as u64 - (granule & (LEAF_LEN - 1)) as u64 * 8;
-    near.0.store(leaf >> 12 << KEY_BITS | key(granule), Ordering::Relaxed);
+    near.0[(granule >> LEAF_BITS) % NEAR].store(leaf >> 12 << KEY_BITS | key(granule), Ordering::Relaxed);
     Some(found)
 }
 

@@ -217,7 +217,7 @@ impl Cache {
         }
         let (old, length) = (self.entries, self.length());
         let wanted = if length == 0 { 256 } else { length * 2 };
-        let Some(fresh) = sys::map(wanted * ENTRY_BYTES) else {
+        let Some(fresh) = sys::map_filled(wanted * ENTRY_BYTES) else {
             return false;
         };
         (self.entries, self.mask) = (fresh.cast(), wanted - 1);

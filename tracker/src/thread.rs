@@ -58,8 +58,6 @@ pub(crate) struct Thread {
     pub suppressed: u32,
     /// The frame at which stacks end (the driver's); 0: none.
     pub floor: usize,
-    /// The leaf of the shadow table that was used last.
-    pub leaf: Near,
     /// Index of this record; the thread id in the capture.
     pub id: u16,
     /// Whether it is changing mappings: what its signal handlers map meanwhile is not counted.
@@ -68,6 +66,8 @@ pub(crate) struct Thread {
     pub forks: bool,
     /// Sites by hash of the stack.
     pub cache: Cache,
+    /// The leaves of the shadow table that were used last.
+    pub leaves: Near,
     /// The thread's record in the capture.
     pub record: *mut ThreadRecord,
     /// What `pthread_self` gives.
