@@ -21,3 +21,4 @@ mod signals;
 mod stacks;
 mod threads;
 mod transparent;
+mod trim;

@@ -11,7 +11,7 @@ use leakgate_capture::{
 
 use crate::capture::{self, header, header_word, place, present};
 use crate::intern::INTERNER;
-use crate::{event, shadow, sys, thread, world};
+use crate::{event, shadow, sys, thread, trim, world};
 
 const SITES_A_CHUNK: usize = 1024;
 type Chunk = [(i64, i64); SITES_A_CHUNK];
@@ -46,6 +46,7 @@ pub(crate) fn take(kind: u32, iteration: u32) -> Frozen {
             event::lost();
             Frozen { bytes: head.live_bytes, blocks: 0, window_peak }
         });
+        trim::search_stopped_if_due();
         head.peak_bytes = head.live_bytes;
         head.epoch = head.epoch.wrapping_add(1);
         frozen

@@ -10,7 +10,7 @@ use leakgate_capture::{ForeignRecord, Function, Header, NOTE_FORKED, Section, Si
 
 use crate::capture::{header, header_word, place, present};
 use crate::thread::{self, FAST, OUTSIDE, PENDING, SLOW, Thread};
-use crate::world::{self, EXACT, FREE, SINGLE};
+use crate::world::{self, EXACT, FREE, SINGLE, SLACK};
 use crate::{python, shadow, stack};
 
 /// Functions from this number on do not count as memory (file mappings, reserved space).
@@ -197,13 +197,13 @@ fn count_otherwise(thread: &mut Thread, record: *mut SiteRecord, site: u32, chan
 
 /// The record of a site that was interned, so its chunk is there.
 #[inline(always)]
-fn site_record(site: u32) -> *mut SiteRecord {
+pub(crate) fn site_record(site: u32) -> *mut SiteRecord {
     present(Section::Sites, site as usize * size_of::<SiteRecord>())
         .map_or_else(|| header().cast(), |record| record.cast())
 }
 
 #[inline(always)]
-fn is_own(thread: &Thread, record: *mut SiteRecord) -> bool {
+pub(crate) fn is_own(thread: &Thread, record: *mut SiteRecord) -> bool {
     // SAFETY: a mapped record; its thread never changes.
     unsafe { (*record).thread == thread.id }
 }
@@ -221,7 +221,7 @@ fn fits(thread: &Thread, record: *mut SiteRecord, bytes: i64) -> bool {
         return true;
     }
     let delta = thread.delta.load(Ordering::Relaxed) + bytes;
-    if delta.abs() > world::slack() {
+    if !(-SLACK..=SLACK).contains(&delta) {
         return false;
     }
     thread.delta.store(delta, Ordering::Relaxed);
@@ -242,7 +242,7 @@ fn single(thread: &Thread, record: *mut SiteRecord, site: u32, change: (i64, i64
 
 /// Changes the site's own half. The order of the stores keeps the record right if the process is killed between them.
 #[inline(always)]
-fn apply(record: *mut SiteRecord, bytes: i64, blocks: i64) {
+pub(crate) fn apply(record: *mut SiteRecord, bytes: i64, blocks: i64) {
     let epoch = epoch();
     // SAFETY: a mapped record; its own half is written by its thread, or under the lock when it has none.
     let record = unsafe { &mut *record };
@@ -263,7 +263,7 @@ fn apply(record: *mut SiteRecord, bytes: i64, blocks: i64) {
 
 /// Changes the half of a site that threads other than its own write: under the lock, or in SINGLE.
 #[inline(never)]
-fn apply_foreign(own: *mut SiteRecord, site: u32, bytes: i64, blocks: i64) {
+pub(crate) fn apply_foreign(own: *mut SiteRecord, site: u32, bytes: i64, blocks: i64) {
     let Some(record) = place(Section::Foreign, site as usize * size_of::<ForeignRecord>()) else {
         return lost();
     };
@@ -322,7 +322,8 @@ fn slow(thread: Option<&mut Thread>, site: u32, bytes: i64, blocks: i64) {
     under_lock(thread.as_deref(), site, bytes, blocks);
 }
 
-fn under_lock(thread: Option<&Thread>, site: u32, bytes: i64, blocks: i64) {
+/// An event under the lock, which the caller holds.
+pub(crate) fn under_lock(thread: Option<&Thread>, site: u32, bytes: i64, blocks: i64) {
     if world::mode() == SINGLE {
         world::stop();
     }
@@ -351,11 +352,8 @@ fn under_lock(thread: Option<&Thread>, site: u32, bytes: i64, blocks: i64) {
     header.live_bytes += delta;
     if header.live_bytes + bytes + world::reach() >= header.peak_bytes {
         world::stop();
-        publish(bytes);
-    } else {
-        publish(bytes);
-        world::widen();
     }
+    publish(bytes);
 }
 
 #[cold]
@@ -364,8 +362,16 @@ fn allocated_by_nobody(address: usize, size: usize, function: Function) {
     if address == 0 || !thread::is_ready() {
         return;
     }
+    if world::is_stopped_by_this_thread() {
+        return lost();
+    }
     let site = stack::overflow(function);
-    match shadow::set_at(address, size as u64, site) {
+    // Under the lock, since whoever stopped the world may give pages of the table back.
+    let set = {
+        let _locked = world::lock(false);
+        shadow::set_at(address, size as u64, site)
+    };
+    match set {
         Ok(None) => {}
         Ok(Some(stale)) => by_nobody(stale.site, -(stale.size as i64), -1),
         Err(()) => return lost(),
@@ -402,7 +408,7 @@ fn defer(thread: &mut Thread, site: u32, bytes: i64, blocks: i64) {
 /// Counts what was left. A handler that comes meanwhile takes nothing out: it only adds, which the exchange notices.
 #[cold]
 #[inline(never)]
-fn drain(thread: &mut Thread) {
+pub(crate) fn drain(thread: &mut Thread) {
     if core::mem::replace(&mut thread.draining, true) {
         return;
     }

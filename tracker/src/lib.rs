@@ -8,8 +8,10 @@
 //! | `hooks` | the exported functions: forward, then tell |
 //! | `real` | the functions that the hooks forward to |
 //! | `event` | an allocation or a free: counters and peak |
+//! | `reuse` | a block that the interpreter hands out again by itself |
 //! | `world` | when a thread may count by itself, and how all are stopped |
 //! | `shadow` | size and site of every live block, by address |
+//! | `trim` | giving its pages back |
 //! | `stack` | the site of the present call stack |
 //! | `intern` | strings, frames, stacks and sites, each stored once |
 //! | `python` | CPython: allocator domains, frames, lines, the builtin module `_leakgate` |
@@ -37,12 +39,14 @@ mod mapping;
 mod modules;
 mod python;
 mod real;
+mod reuse;
 mod shadow;
 mod stack;
 mod start;
 mod sys;
 mod table;
 mod thread;
+mod trim;
 mod world;
 
 /// Ends the process: a bug in here must not go on with wrong figures. Never reached by design.

@@ -15,7 +15,8 @@ const LEAF_BITS: u32 = 18;
 const MIDDLE_BITS: u32 = 13;
 const TOP_BITS: u32 = 12;
 const LEAF_LEN: usize = 1 << LEAF_BITS;
-const LEAF_BYTES: usize = LEAF_LEN * 8;
+/// Bytes of a leaf.
+pub(crate) const LEAF_BYTES: usize = LEAF_LEN * 8;
 const SITE_BITS: u32 = 24;
 const SIZE_BITS: u32 = 38;
 const SIZE_MASK: u64 = (1 << SIZE_BITS) - 1;
@@ -24,7 +25,8 @@ const CODE: u64 = 1 << 63;
 /// Sizes below this one, of blocks that are no code objects, are what the ordinary event knows.
 const SMALL: u64 = 1 << 32;
 
-type Leaf = [AtomicU64; LEAF_LEN];
+/// Slots of 4 MiB of address space.
+pub(crate) type Leaf = [AtomicU64; LEAF_LEN];
 type Middle = [AtomicPtr<Leaf>; 1 << MIDDLE_BITS];
 
 static TOP: [AtomicPtr<Middle>; 1 << TOP_BITS] = [const { AtomicPtr::new(null_mut()) }; 1 << TOP_BITS];
@@ -126,6 +128,13 @@ fn set_unusual(slot: &AtomicU64, address: usize, size: u64, site: u32) -> Option
     let stored = if size < LARGE { size } else { remember_large(address, size) };
     slot.store(stored << SITE_BITS | u64::from(site), Ordering::Relaxed);
     stale
+}
+
+/// The site of a tracked block.
+#[inline(always)]
+pub(crate) fn site(address: usize) -> Option<u32> {
+    let value = slot(address)?.load(Ordering::Relaxed);
+    (value != 0).then_some((value & ((1 << SITE_BITS) - 1)) as u32)
 }
 
 /// Clears the slot of a block that is about to be freed. `None`: the block is not tracked.
@@ -252,6 +261,23 @@ pub(crate) fn each(mut visit: impl FnMut(Block)) {
     });
 }
 
+/// Where the slot of an address stands, whose leaf is there.
+pub(crate) fn page_of(address: usize) -> Option<usize> {
+    slot(address).map(|slot| core::ptr::from_ref(slot) as usize)
+}
+
+/// The first address beyond the leaf of an address.
+pub(crate) fn end_of_leaf(address: usize) -> usize {
+    ((address >> 4 >> LEAF_BITS) + 1) << LEAF_BITS << 4
+}
+
+/// Whether so many slots from a place on are not in use.
+pub(crate) fn is_empty(at: usize, slots: usize) -> bool {
+    // SAFETY: the place is inside a leaf, with so many slots behind it; leaves live for ever.
+    let slots = unsafe { core::slice::from_raw_parts(at as *const AtomicU64, slots) };
+    slots.iter().all(|slot| slot.load(Ordering::Relaxed) == 0)
+}
+
 /// Bytes of the table that are resident.
 pub(crate) fn resident() -> usize {
     let (mut pages, mut sum) = ([0u8; LEAF_BYTES / 4096], 0);
@@ -261,7 +287,8 @@ pub(crate) fn resident() -> usize {
     sum * 4096
 }
 
-fn each_leaf(mut visit: impl FnMut(usize, &'static Leaf)) {
+/// Calls `visit` with the first granule of each leaf, and the leaf.
+pub(crate) fn each_leaf(mut visit: impl FnMut(usize, &'static Leaf)) {
     for (top, middles) in TOP.iter().enumerate() {
         let middles = middles.load(Ordering::Acquire);
         if middles.is_null() {

@@ -11,7 +11,7 @@ use crate::intern::{INTERNER, Interner, SiteKey};
 use crate::python::{self, RawFrame};
 use crate::table::mix;
 use crate::thread::Thread;
-use crate::{modules, shadow, sys, world};
+use crate::{modules, shadow, sys, trim, world};
 
 /// Deepest stack that is stored whole; of deeper ones the outermost frames are left out.
 pub(crate) const MAX_DEPTH: usize = 65_536;
@@ -89,6 +89,7 @@ fn learn(thread: &mut Thread, hash: u64, function: Function, leaf: usize) -> u32
         // Also what could not be stored is not tried again at each of its events.
         let site = store(thread, function, leaf).unwrap_or_else(|| overflow(function));
         thread.cache.insert(hash, site);
+        trim::search_if_due(thread);
         site
     })
 }

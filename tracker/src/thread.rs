@@ -58,6 +58,8 @@ pub(crate) struct Thread {
     pub suppressed: u32,
     /// The frame at which stacks end (the driver's); 0: none.
     pub floor: usize,
+    /// Block of CPython's object domain that was handed out last, until an object is made in it; 0: none.
+    pub fresh: usize,
     /// Index of this record; the thread id in the capture.
     pub id: u16,
     /// Whether it is changing mappings: what its signal handlers map meanwhile is not counted.
@@ -301,6 +303,7 @@ pub(crate) fn register(index: usize) -> Option<*mut Thread> {
         (*thread).forks = false;
         (*thread).suppressed = 0;
         (*thread).floor = 0;
+        (*thread).fresh = 0;
         (*thread).pending_count = AtomicUsize::new(0);
         (*thread).draining = false;
         (*thread).mark = MARK;

@@ -12,15 +12,14 @@
 //!
 //! - SINGLE: one thread; it counts and raises the peak with plain stores.
 //! - EXACT: every event is counted under the lock, and the peak is raised there.
-//! - FREE: published live bytes plus the slack for each thread stay below the peak, so no new peak can come: each thread
-//!   counts on its own sites and keeps up to the slack unpublished. Frees of other threads' blocks take the lock. The
-//!   nearer the peak, the smaller the slack: it is raised at any time under the lock, and lowered in EXACT only.
+//! - FREE: published live bytes plus `SLACK` for each thread stay below the peak, so no new peak can come: each thread
+//!   counts on its own sites and keeps up to `SLACK` bytes unpublished. Frees of other threads' blocks take the lock.
 //!
 //! Leaving SINGLE or FREE, the lock's holder sets the mode, has the kernel fence all threads (`membarrier`), and
 //! waits until no thread is in an event that began under the old mode; then it takes in what they kept. A thread that
 //! begins later sees the new mode: it marks itself before it reads the mode.
 
-use core::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering, compiler_fence, fence};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering, compiler_fence, fence};
 
 use leakgate_capture::NOTE_STUCK;
 
@@ -35,16 +34,14 @@ pub(crate) const SINGLE: u32 = 0;
 pub(crate) const EXACT: u32 = 1;
 /// Far below the peak: each thread counts by itself.
 pub(crate) const FREE: u32 = 2;
-/// Least and most bytes that a thread may keep unpublished in `FREE`.
-const SLACK_BETWEEN: (i64, i64) = (4 * 1024, 64 * 1024);
+/// Bytes that a thread may keep unpublished in `FREE`.
+pub(crate) const SLACK: i64 = 64 * 1024;
 
 /// The mode, and `EACH_FENCES` where that is so.
 static MODE: AtomicU32 = AtomicU32::new(EXACT);
 /// Set with the mode where `membarrier` is missing: the quick look at the mode then finds none that it knows.
 const EACH_FENCES: u32 = 4;
 static WORLD: Lock<()> = Lock::new(());
-/// Bytes that a thread may keep unpublished in `FREE` now.
-static SLACK: AtomicI64 = AtomicI64::new(SLACK_BETWEEN.0);
 /// Kernel id of the thread that stopped the world: a signal handler on it must not wait for itself.
 static STOPPER: AtomicU32 = AtomicU32::new(0);
 /// Without `membarrier` each event carries its own fence.
@@ -103,34 +100,11 @@ pub(crate) fn is_stopped_by_this_thread() -> bool {
 
 /// How far all threads together may be ahead of what is published.
 pub(crate) fn reach() -> i64 {
-    thread::active() as i64 * slack()
-}
-
-/// Bytes that a thread may keep unpublished in `FREE`.
-#[inline(always)]
-pub(crate) fn slack() -> i64 {
-    SLACK.load(Ordering::Relaxed)
-}
-
-/// The slack that fits to the distance from the peak: all threads together use a quarter of it.
-fn fitting_slack() -> i64 {
-    // SAFETY: the header is mapped; the lock is held.
-    let header = unsafe { &*header() };
-    let room = header.peak_bytes - header.live_bytes;
-    (room / (4 * thread::active().max(1) as i64)).clamp(SLACK_BETWEEN.0, SLACK_BETWEEN.1)
-}
-
-/// In FREE, under the lock: lets the threads keep more where the peak is far away by now.
-pub(crate) fn widen() {
-    let fitting = fitting_slack();
-    if fitting >= 2 * slack() {
-        SLACK.store(fitting, Ordering::Relaxed);
-    }
+    thread::active() as i64 * SLACK
 }
 
 /// From EXACT back to a mode without the lock, when that is right. `known`: the caller has a record.
 pub(crate) fn relax(known: bool) {
-    SLACK.store(fitting_slack(), Ordering::Relaxed);
     // SAFETY: the header is mapped; the lock is held.
     let header = unsafe { &*header() };
     if known && thread::active() == 1 {

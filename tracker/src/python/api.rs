@@ -6,6 +6,7 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use super::domains::Allocator;
 use super::frames;
 use super::layout::Layout;
+use super::references::Tracer;
 
 /// A borrowed or owned Python object.
 pub(super) type Object = *mut c_void;
@@ -65,6 +66,8 @@ functions! {
     PyList_GetItem: fn(Object, isize) -> Object;
     PyUnicode_AsUTF8AndSize: fn(Object, *mut isize) -> *const c_char;
     PyErr_Clear: fn() -> ();
+    PyRefTracer_GetTracer: fn(*mut *mut c_void) -> usize;
+    PyRefTracer_SetTracer: fn(Tracer, *mut c_void) -> c_int;
     Py_IncRef: fn(Object) -> ();
     Py_DecRef: fn(Object) -> ();
 }
@@ -110,8 +113,13 @@ pub(super) fn find() -> Option<Version> {
 
 /// `None`, borrowed.
 pub(super) fn none() -> Object {
+    data(c"_Py_NoneStruct") as Object
+}
+
+/// The address of something that the interpreter exports; 0 where it is not there.
+pub(super) fn data(name: &CStr) -> usize {
     // SAFETY: the name ends in a 0 byte.
-    unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"_Py_NoneStruct".as_ptr()) }
+    unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) as usize }
 }
 
 /// An address in the interpreter's code.

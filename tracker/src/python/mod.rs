@@ -2,11 +2,15 @@
 
 pub(crate) mod agent;
 mod api;
+mod deallocation;
+mod dictionaries;
 mod domains;
 mod frames;
 mod layout;
 mod lines;
 mod names;
+mod objects;
+mod references;
 mod text;
 mod walk;
 
@@ -28,6 +32,9 @@ pub(crate) use frames::RawFrame;
 static ARMED: AtomicBool = AtomicBool::new(false);
 /// Set when there is an interpreter whose frames are not walked yet, or at all.
 static PRESENT: AtomicBool = AtomicBool::new(false);
+
+/// The last minor version that cannot tell when it makes an object in a block that it had kept.
+const LAST_WITHOUT_TRACER: u8 = 12;
 
 const GENERATIONS: usize = 1024;
 const KIB: u32 = 10;
@@ -58,11 +65,17 @@ pub(crate) fn begin() {
         return;
     }
     domains::hook();
+    dictionaries::begin(version.minor);
+    if version.minor <= LAST_WITHOUT_TRACER {
+        deallocation::begin();
+    }
     agent::begin();
 }
 
-/// The user's code starts: stacks are walked from now on.
+/// The user's code starts: stacks are walked from now on. With the GIL.
 pub(crate) fn arm() {
+    deallocation::arm();
+    references::arm();
     ARMED.store(true, Ordering::Release);
     walk::arm();
 }
