@@ -65,5 +65,5 @@ def ways(leakgate):
         ),
         Way("tracemalloc, 1 frame", lambda work, _: [python, "-X", "tracemalloc=1", *work[1:]], 0.2),
         Way("tracemalloc, 25 frames", lambda work, _: [python, "-X", "tracemalloc=25", *work[1:]], 0.04),
-        Way("heaptrack", lambda work, to: ["heaptrack", "--record-only", "-o", f"{to}/heaptrack", *work], 0.04, True),
+        Way("heaptrack", lambda work, to: ["heaptrack", "--raw", "-o", f"{to}/heaptrack", *work], 0.04, True),
     ]
