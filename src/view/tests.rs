@@ -117,6 +117,23 @@ fn no_line_is_wider_than_the_terminal() {
 }
 
 #[test]
+fn a_tree_fits_a_narrow_terminal_however_much_is_cut() {
+    let profile = profile();
+    for (columns, limit) in
+        [60, 70, 80].into_iter().flat_map(|columns| (1..20).map(move |limit| (columns, limit)))
+    {
+        let tree = tree::of(&profile, &Options { limit: Some(limit), ..Options::default() });
+        for line in printed(&tree, &Screen::terminal(columns, folder()))
+            .lines()
+            .skip(2)
+            .filter(|line| !line.starts_with("n"))
+        {
+            assert!(width(line) <= columns, "{limit} at {columns}: {line}");
+        }
+    }
+}
+
+#[test]
 fn a_pipe_gets_no_box_drawing_and_only_the_program_s_own_text_is_not_ascii() {
     let profile = profile();
     let screen = Screen::pipe(folder());
@@ -250,6 +267,26 @@ fn a_long_chain_is_one_line_with_its_first_and_its_last_call() {
          200 B   80.0%          2  even deep.py → …497… → even deep.py:498 → odd deep.py:499  own 100 B
          100 B   40.0%          1  └─ even deep.py:500 → …497… → even deep.py:998 → odd deep.py:999
           50 B   20.0%          1  fib fib.py:3 → …996… → fib fib.py:3 → fib fib.py:3 → fib fib.py:3
+    ");
+}
+
+#[test]
+fn the_import_systems_frames_between_two_modules_are_one_call_of_the_tree() {
+    let bootstrap = |line| python("_find_and_load", "<frozen importlib._bootstrap>", line);
+    let external = python("get_code", "<frozen importlib._bootstrap_external>", 991);
+    let (app, shop) = (python("<module>", "/srv/app/app.py", 1), python("<module>", "/srv/app/shop.py", 7));
+    let mut builder = Builder::new(&[("main", 1)]);
+    builder.site(&[app.clone(), bootstrap(1), external.clone(), shop.clone()], OBJECT, 0, [(100, 1); 3]);
+    builder.site(&[app.clone(), bootstrap(2), shop], OBJECT, 0, [(30, 1); 3]);
+    builder.site(&[app, bootstrap(1), external], OBJECT, 0, [(20, 1); 3]);
+    let text = printed(&tree::of(&builder.build(), &Options::default()), &Screen::terminal(100, folder()));
+    assert_snapshot!(text, @r"
+    (unknown command) (pid 0, did not reach its own exit)
+    150 B in 3 blocks live at the peak
+
+         bytes   share     blocks  branch
+         150 B  100.0%          3  <module> app.py:1 → (import)  own 20 B
+         130 B   86.7%          2  └─ <module> shop.py:7
     ");
 }
 

@@ -77,7 +77,7 @@ pub(super) struct Version {
     major: u8,
     pub minor: u8,
     micro: u8,
-    pub free_threaded: bool,
+    free_threaded: bool,
 }
 
 impl Version {
@@ -85,9 +85,14 @@ impl Version {
     pub(super) fn hex(&self) -> u32 {
         u32::from(self.major) << 24 | u32::from(self.minor) << 16 | u32::from(self.micro) << 8
     }
+
+    /// Whether it is of a kind that there are layouts for.
+    pub(super) fn may_be_known(&self) -> bool {
+        self.major == 3 && !self.free_threaded
+    }
 }
 
-/// Looks the functions up in the process. `None`: there is no CPython 3 in it.
+/// Looks the functions up in the process. `None`: there is no CPython in it.
 pub(super) fn find() -> Option<Version> {
     for (index, name) in NAMES.iter().enumerate() {
         // SAFETY: the name ends in a 0 byte.
@@ -102,13 +107,12 @@ pub(super) fn find() -> Option<Version> {
     let mut numbers = text.split(|byte| !byte.is_ascii_digit()).map(|digits| {
         digits.iter().fold(0u8, |number, digit| number.wrapping_mul(10).wrapping_add(digit - b'0'))
     });
-    let version = Version {
+    Some(Version {
         major: numbers.next()?,
         minor: numbers.next()?,
         micro: numbers.next().unwrap_or(0),
         free_threaded: text.windows(14).any(|window| window == b"free-threading"),
-    };
-    (version.major == 3).then_some(version)
+    })
 }
 
 /// `None`, borrowed.

@@ -53,11 +53,12 @@ pub(crate) fn begin() {
         return;
     };
     start::write_python(version.hex());
-    modules::set_interpreter(api::code_address());
-    if version.free_threaded || !frames::set_layout(version.minor) {
+    if !version.may_be_known() || !frames::set_layout(version.minor) {
+        // Its own functions are named then, as those of any program.
         note(NOTE_UNKNOWN_PYTHON);
         return;
     }
+    modules::set_interpreter(api::code_address());
     PRESENT.store(true, Ordering::Relaxed);
     if agent::debug_allocator_is_certain() {
         // A C audit hook registered now would make the debug allocator abort at the end.
