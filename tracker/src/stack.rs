@@ -229,7 +229,8 @@ impl Cache {
         (self.entries, self.mask) = (fresh.cast(), wanted - 1);
         for at in 0..length {
             // SAFETY: the old mapping has `length` entries, and as many lower bits behind them.
-            let (entry, lower) = unsafe { (old.add(at).read(), old.add(length).cast::<u32>().add(at).read()) };
+            let (entry, lower) =
+                unsafe { (old.add(at).read(), old.add(length).cast::<u32>().add(at).read()) };
             if entry != 0 {
                 self.put(entry & !ID_MASK | u64::from(lower), (entry & ID_MASK) as u32);
             }

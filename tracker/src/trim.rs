@@ -3,11 +3,11 @@
 //! A page may go only while nobody can be about to write into it. That is so for a range of addresses that is about to
 //! be unmapped, whose owner is the caller; and for all others while the calling thread is the only one that counts.
 
-use core::sync::atomic::{AtomicI64, Ordering};
+use core::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
 use crate::capture::header;
 use crate::thread::Thread;
-use crate::{shadow, sys, thread, world};
+use crate::{checkpoint, shadow, sys, thread, world};
 
 const PAGE: usize = 4096;
 /// Bytes of address space whose slots fill a page.
@@ -18,6 +18,10 @@ const WORTHWHILE: i64 = 4 << 20;
 /// Most live bytes that were seen since the table was searched last, and the peak that is in it already.
 static HIGH: AtomicI64 = AtomicI64::new(0);
 static SEEN_PEAK: AtomicI64 = AtomicI64::new(0);
+
+/// Pages given back since the tracker's own size was measured last.
+static GIVEN_BACK: AtomicUsize = AtomicUsize::new(0);
+const MEASURED_AFTER: usize = (1 << 20) / PAGE;
 
 /// The caller is about to unmap a range: what is in it has been freed, or is about to be lost.
 pub(crate) fn unmapping(at: usize, length: usize) {
@@ -30,6 +34,11 @@ pub(crate) fn unmapping(at: usize, length: usize) {
         }
         from = to;
     }
+    if GIVEN_BACK.load(Ordering::Relaxed) >= MEASURED_AFTER {
+        // The sampler outside takes it off what is resident.
+        GIVEN_BACK.store(0, Ordering::Relaxed);
+        checkpoint::measure_self_outside_events();
+    }
 }
 
 /// Searches the whole table, where that is due: half of what was live is gone, and no other thread counts.
@@ -38,6 +47,7 @@ pub(crate) fn search_if_due(thread: &mut Thread) {
         return;
     }
     world::with_world_stopped_by(thread, search);
+    checkpoint::measure_self();
 }
 
 /// As `search_if_due`, with the world stopped.
@@ -78,12 +88,14 @@ fn give_back(at: usize, length: usize) {
             end = page + PAGE;
             continue;
         }
-        if from < end {
-            sys::advise(from, end - from, libc::MADV_DONTNEED);
-        }
+        discard(from, end);
         (from, end) = (page + PAGE, page + PAGE);
     }
-    if from < end {
-        sys::advise(from, end - from, libc::MADV_DONTNEED);
+    discard(from, end);
+}
+
+fn discard(from: usize, end: usize) {
+    if from < end && sys::advise(from, end - from, libc::MADV_DONTNEED) {
+        GIVEN_BACK.fetch_add((end - from) / PAGE, Ordering::Relaxed);
     }
 }

@@ -151,12 +151,15 @@ pub(super) fn set_allocator(domain: c_int, allocator: &mut Allocator) {
 #[inline(always)]
 pub(super) fn thread_state_of(layout: &Layout, handle: usize) -> usize {
     // Its name from 3.13 on, and before.
-    let present = if layout.minor >= 13 { PyThreadState_GetUnchecked() } else { _PyThreadState_UncheckedGet() };
+    let present =
+        if layout.minor >= 13 { PyThreadState_GetUnchecked() } else { _PyThreadState_UncheckedGet() };
     if let Some(present) = present {
         // SAFETY: reads one word; up to 3.11 it is the state that holds the GIL, later this thread's own if it does.
         let state = unsafe { present() };
         // SAFETY: a live thread state, laid out as its version's row says.
-        if state != 0 && (layout.minor >= 12 || unsafe { frames::word(state + layout.state_thread) } == handle) {
+        if state != 0
+            && (layout.minor >= 12 || unsafe { frames::word(state + layout.state_thread) } == handle)
+        {
             return state;
         }
     }
