@@ -23,3 +23,4 @@ mod stacks;
 mod temporary;
 mod threads;
 mod transparent;
+mod trim;

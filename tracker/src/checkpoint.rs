@@ -13,7 +13,7 @@ use crate::capture::{self, header, header_word, place, present};
 use crate::intern::INTERNER;
 use crate::protocol::{Counts, Shared};
 use crate::world::WORLD;
-use crate::{cells, event, shadow, sys, thread, world};
+use crate::{cells, event, shadow, sys, thread, trim, world};
 
 const SITES_A_CHUNK: usize = 1024;
 type Chunk = [(i64, i64); SITES_A_CHUNK];
@@ -48,6 +48,7 @@ pub(crate) fn take(kind: u32, iteration: u32) -> Frozen {
             event::lost();
             Frozen { bytes: head.live_bytes, blocks: 0, window_peak }
         });
+        trim::search_stopped_if_due();
         WORLD.begin_window(head.live_bytes);
         frozen
     })

@@ -7,7 +7,7 @@ use leakgate_capture::{Function, Header, NOTE_FORKED, Section, SiteRecord, Tempo
 
 use crate::capture::{header, header_word, place, present};
 use crate::cells::Cells;
-use crate::protocol::{Change, Counts, Shared};
+use crate::protocol::{Change, Counts, SINGLE, Shared};
 use crate::thread::{self, PENDING, Thread};
 use crate::world::{self, WORLD};
 use crate::{python, shadow, stack};
@@ -28,34 +28,81 @@ pub(crate) struct Event {
 /// Counts a block that was just handed out.
 #[inline(always)]
 pub(crate) fn allocated(address: usize, size: usize, function: Function, caller: usize) {
+    match thread::current() {
+        Some(thread) => allocated_on(thread, address, size, (function, caller)),
+        None => allocated_by_nobody(address, size, function),
+    }
+}
+
+/// As `allocated`, on a thread whose record is at hand.
+#[inline(always)]
+pub(crate) fn allocated_on(thread: &mut Thread, address: usize, size: usize, by: (Function, usize)) {
     if address == 0 {
         return;
     }
-    let Some(thread) = thread::current() else {
-        return allocated_by_nobody(address, size, function);
+    if thread.inside | thread.suppressed != 0 {
+        return uncounted(thread, address);
+    }
+    let Some(slot) = shadow::slot_for(&thread.leaves, address) else {
+        return lost();
     };
-    if thread.inside != 0 {
-        return;
-    }
-    if thread.suppressed != 0 {
-        return freed(address);
-    }
-    let site = stack::site(thread, function, caller);
-    match shadow::set(address, size as u64, site) {
-        Ok(None) => {}
-        // The block that stood there was freed where no hook saw it.
-        Ok(Some(stale)) => count(thread, freeing(stale)),
-        Err(()) => return lost(),
-    }
+    // The walk takes its time: the slot, which is written afterwards, is here by then.
+    prefetch(slot);
+    let site = stack::site(thread, by.0, by.1);
+    let stale = shadow::set(slot, address, size as u64, site);
     tally(thread, size);
+    if let Some(stale) = stale {
+        // The block that stood there was freed where no hook saw it.
+        count_apart(thread, freeing(stale));
+    }
     thread.last = address;
     count(thread, Event { site, is_temporary: false, bytes: size as i64, blocks: 1 });
+}
+
+/// What is allocated inside another call belongs to that call; what the driver's own code allocates, to nobody.
+#[cold]
+#[inline(never)]
+fn uncounted(thread: &mut Thread, address: usize) {
+    if thread.inside == 0 {
+        freed_on(thread, address);
+    }
+}
+
+#[inline(always)]
+fn prefetch(slot: &AtomicU64) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a hint, which every x86-64 has.
+    unsafe {
+        use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(core::ptr::from_ref(slot).cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = slot;
 }
 
 /// Counts the free of a block, before it is really freed. Blocks that are not tracked are ignored.
 #[inline(always)]
 pub(crate) fn freed(address: usize) {
-    if let Some(block) = take(address) {
+    match thread::current() {
+        Some(thread) => freed_on(thread, address),
+        None => freed_by_nobody(address),
+    }
+}
+
+#[inline(always)]
+fn freed_on(thread: &mut Thread, address: usize) {
+    let Some(slot) = shadow::slot_of(&thread.leaves, address) else {
+        return;
+    };
+    if let Some(block) = shadow::take(slot, address) {
+        gone_on(thread, address, block);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn freed_by_nobody(address: usize) {
+    if let Some(block) = shadow::take_at(address) {
         gone(address, block);
     }
 }
@@ -63,23 +110,33 @@ pub(crate) fn freed(address: usize) {
 /// Takes a block out of the shadow table. A fresh child is set up first: it counts what the table holds as inherited.
 #[inline(always)]
 pub(crate) fn take(address: usize) -> Option<shadow::Block> {
-    thread::current();
-    shadow::take(address)
+    match thread::current() {
+        Some(thread) => shadow::take(shadow::slot_of(&thread.leaves, address)?, address),
+        None => shadow::take_at(address),
+    }
 }
 
 /// Counts a block that `take` took as freed.
 #[inline(always)]
 pub(crate) fn gone(address: usize, block: shadow::Block) {
-    if block.code {
-        python::code_freed(address);
-    }
     match thread::current() {
-        Some(thread) => {
-            let is_temporary = thread.last == address;
-            count(thread, Event { is_temporary, ..freeing(block) });
+        Some(thread) => gone_on(thread, address, block),
+        None => {
+            if block.code {
+                python::code_freed(address, block.size);
+            }
+            by_nobody(freeing(block));
         }
-        None => by_nobody(freeing(block)),
     }
+}
+
+#[inline(always)]
+fn gone_on(thread: &mut Thread, address: usize, block: shadow::Block) {
+    if block.code {
+        python::code_freed(address, block.size);
+    }
+    let is_temporary = thread.last == address;
+    count(thread, Event { is_temporary, ..freeing(block) });
 }
 
 #[inline(always)]
@@ -138,6 +195,7 @@ pub(crate) fn lost() {
     lost.fetch_add(1, Ordering::Relaxed);
 }
 
+/// Counts a change of a site. What is ordinary with one thread stands here; all else in `count_otherwise`.
 #[inline(always)]
 fn count(thread: &mut Thread, event: Event) {
     if world::is_in_event(thread) {
@@ -146,10 +204,11 @@ fn count(thread: &mut Thread, event: Event) {
     let mode = WORLD.begin(&thread.member);
     let record = site_record(event.site);
     let is_own = is_of(thread.id, record);
-    let counts = if is_own { Some(own_counts(record)) } else { thread.cells.find(event.site) };
     let change = event.change(record);
-    if !counts.is_some_and(|counts| WORLD.try_count(&thread.member, mode, counts, change)) {
-        slow(thread, event.site, change);
+    if mode == SINGLE && is_own && change.is_memory {
+        WORLD.try_count(&thread.member, SINGLE, own_counts(record), change);
+    } else {
+        count_otherwise(thread, mode, event, change);
     }
     if event.is_temporary && is_own {
         temporary(event);
@@ -157,6 +216,22 @@ fn count(thread: &mut Thread, event: Event) {
     WORLD.end(&thread.member);
     if thread.pending_count.load(Ordering::Relaxed) != 0 {
         drain(thread);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn count_apart(thread: &mut Thread, event: Event) {
+    count(thread, event);
+}
+
+#[inline(never)]
+fn count_otherwise(thread: &mut Thread, mode: u32, event: Event, change: Change) {
+    let record = site_record(event.site);
+    let counts =
+        if is_of(thread.id, record) { Some(own_counts(record)) } else { thread.cells.find(event.site) };
+    if !counts.is_some_and(|counts| WORLD.try_count(&thread.member, mode, counts, change)) {
+        slow(thread, event.site, change);
     }
 }
 
@@ -226,11 +301,19 @@ fn counts_of_nobody(site: u32) -> Option<&'static Counts> {
 #[cold]
 #[inline(never)]
 fn allocated_by_nobody(address: usize, size: usize, function: Function) {
-    if !thread::is_ready() {
+    if address == 0 || !thread::is_ready() {
         return;
     }
+    if world::is_stopped_by_this_thread() {
+        return lost();
+    }
     let site = stack::overflow(function);
-    match shadow::set(address, size as u64, site) {
+    // Under the lock, since whoever stopped the world may give pages of the table back.
+    let set = {
+        let _locked = WORLD.shared.lock(false);
+        shadow::set_at(address, size as u64, site)
+    };
+    match set {
         Ok(None) => {}
         Ok(Some(stale)) => by_nobody(freeing(stale)),
         Err(()) => return lost(),

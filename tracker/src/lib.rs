@@ -13,6 +13,7 @@
 //! | `world` | the protocol in this process |
 //! | `cells` | what threads count of sites that others own |
 //! | `shadow` | size and site of every live block, by address |
+//! | `trim` | giving its pages back |
 //! | `stack` | the site of the present call stack |
 //! | `intern` | strings, frames, stacks and sites, each stored once |
 //! | `python` | CPython: allocator domains, frames, lines, the builtin module `_leakgate` |
@@ -49,6 +50,7 @@ mod sync;
 mod sys;
 mod table;
 mod thread;
+mod trim;
 mod world;
 
 /// Ends the process: a bug in here must not go on with wrong figures. Never reached by design.

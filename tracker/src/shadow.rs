@@ -15,14 +15,18 @@ const LEAF_BITS: u32 = 18;
 const MIDDLE_BITS: u32 = 13;
 const TOP_BITS: u32 = 12;
 const LEAF_LEN: usize = 1 << LEAF_BITS;
-const LEAF_BYTES: usize = LEAF_LEN * 8;
+/// Bytes of a leaf.
+pub(crate) const LEAF_BYTES: usize = LEAF_LEN * 8;
 const SITE_BITS: u32 = 24;
 const SIZE_BITS: u32 = 38;
 const SIZE_MASK: u64 = (1 << SIZE_BITS) - 1;
 const LARGE: u64 = SIZE_MASK;
 const CODE: u64 = 1 << 63;
+/// Sizes below this one, of blocks that are no code objects, are what the ordinary event knows.
+const SMALL: u64 = 1 << 32;
 
-type Leaf = [AtomicU64; LEAF_LEN];
+/// Slots of 4 MiB of address space.
+pub(crate) type Leaf = [AtomicU64; LEAF_LEN];
 type Middle = [AtomicPtr<Leaf>; 1 << MIDDLE_BITS];
 
 static TOP: [AtomicPtr<Middle>; 1 << TOP_BITS] = [const { AtomicPtr::new(null_mut()) }; 1 << TOP_BITS];
@@ -50,19 +54,83 @@ fn decode(address: usize, slot: u64) -> Block {
     Block { site: (slot & ((1 << SITE_BITS) - 1)) as u32, size, code: slot & CODE != 0 }
 }
 
-/// Sets the slot of a block that was just handed out. Gives what stood there: a block that was freed unseen.
-/// `Err` when no memory could be had for the slot.
+/// Leaves that a thread used last: most of its blocks lie together, and leaves are never unmapped.
+///
+/// Each is one word, so that a signal handler in between changes all of it: the leaf's page, and below it the number
+/// of the 4 MiB that it stands for.
+pub(crate) struct Near([AtomicU64; NEAR]);
+
+const NEAR: usize = 4;
+
+const KEY_BITS: u32 = 28;
+
+/// The slot of an address, made if it is not there. `None`: no memory could be had for it.
 #[inline(always)]
-pub(crate) fn set(address: usize, size: u64, site: u32) -> Result<Option<Block>, ()> {
-    let slot = match slot(address) {
-        Some(slot) => slot,
-        None => create(address).ok_or(())?,
-    };
+pub(crate) fn slot_for(near: &Near, address: usize) -> Option<&'static AtomicU64> {
+    match near_slot(near, address) {
+        Some(slot) => Some(slot),
+        None => far_slot(near, address, true),
+    }
+}
+
+/// The slot of an address, where its leaf is there.
+#[inline(always)]
+pub(crate) fn slot_of(near: &Near, address: usize) -> Option<&'static AtomicU64> {
+    match near_slot(near, address) {
+        Some(slot) => Some(slot),
+        None => far_slot(near, address, false),
+    }
+}
+
+#[inline(always)]
+fn near_slot(near: &Near, address: usize) -> Option<&'static AtomicU64> {
+    let granule = address >> 4;
+    let word = near.0[(granule >> LEAF_BITS) % NEAR].load(Ordering::Relaxed);
+    if (word ^ key(granule)) & ((1 << KEY_BITS) - 1) != 0 {
+        return None;
+    }
+    let leaf = (word >> KEY_BITS << 12) as *const Leaf;
+    // SAFETY: `far_slot` stored the address of a published leaf there, and these live for ever.
+    Some(&unsafe { &*leaf }[granule & (LEAF_LEN - 1)])
+}
+
+#[inline(never)]
+fn far_slot(near: &Near, address: usize, make: bool) -> Option<&'static AtomicU64> {
+    let found = match slot(address) {
+        None if make => create(address),
+        found => found,
+    }?;
+    let granule = address >> 4;
+    let leaf = core::ptr::from_ref(found) as u64 - (granule & (LEAF_LEN - 1)) as u64 * 8;
+    near.0[(granule >> LEAF_BITS) % NEAR].store(leaf >> 12 << KEY_BITS | key(granule), Ordering::Relaxed);
+    Some(found)
+}
+
+/// Never 0, which is what a thread begins with.
+#[inline(always)]
+fn key(granule: usize) -> u64 {
+    (granule >> LEAF_BITS) as u64 + 1
+}
+
+/// Sets the slot of a block that was just handed out. Gives what stood there: a block that was freed unseen.
+#[inline(always)]
+pub(crate) fn set(slot: &AtomicU64, address: usize, size: u64, site: u32) -> Option<Block> {
+    let old = slot.load(Ordering::Relaxed);
+    if old != 0 || size >= SMALL {
+        return set_unusual(slot, address, size, site);
+    }
+    slot.store(size << SITE_BITS | u64::from(site), Ordering::Relaxed);
+    None
+}
+
+#[cold]
+#[inline(never)]
+fn set_unusual(slot: &AtomicU64, address: usize, size: u64, site: u32) -> Option<Block> {
     let old = slot.load(Ordering::Relaxed);
     let stale = if old == 0 { None } else { Some(decode(address, old)) };
     let stored = if size < LARGE { size } else { remember_large(address, size) };
     slot.store(stored << SITE_BITS | u64::from(site), Ordering::Relaxed);
-    Ok(stale)
+    stale
 }
 
 /// The site of a tracked block.
@@ -74,18 +142,38 @@ pub(crate) fn site(address: usize) -> Option<u32> {
 
 /// Clears the slot of a block that is about to be freed. `None`: the block is not tracked.
 #[inline(always)]
-pub(crate) fn take(address: usize) -> Option<Block> {
-    let slot = slot(address)?;
+pub(crate) fn take(slot: &AtomicU64, address: usize) -> Option<Block> {
     let value = slot.load(Ordering::Relaxed);
     if value == 0 {
         return None;
     }
-    let block = decode(address, value);
+    if value >> SITE_BITS >= SMALL {
+        return Some(take_unusual(slot, address));
+    }
+    slot.store(0, Ordering::Relaxed);
+    Some(Block { site: (value & ((1 << SITE_BITS) - 1)) as u32, size: value >> SITE_BITS, code: false })
+}
+
+#[cold]
+#[inline(never)]
+fn take_unusual(slot: &AtomicU64, address: usize) -> Block {
+    let block = decode(address, slot.load(Ordering::Relaxed));
     if block.size >= LARGE {
         forget_large(address);
     }
     slot.store(0, Ordering::Relaxed);
-    Some(block)
+    block
+}
+
+/// As `set`, on a thread without a record. `Err` when no memory could be had for the slot.
+pub(crate) fn set_at(address: usize, size: u64, site: u32) -> Result<Option<Block>, ()> {
+    let slot = slot(address).or_else(|| create(address)).ok_or(())?;
+    Ok(set(slot, address, size, site))
+}
+
+/// As `take`, on a thread without a record.
+pub(crate) fn take_at(address: usize) -> Option<Block> {
+    take(slot(address)?, address)
 }
 
 /// Puts back what `take` took, when the real function then failed.
@@ -114,7 +202,6 @@ fn parts(address: usize) -> (usize, usize, usize) {
     (top, granule >> LEAF_BITS & ((1 << MIDDLE_BITS) - 1), granule & (LEAF_LEN - 1))
 }
 
-#[inline(always)]
 fn slot(address: usize) -> Option<&'static AtomicU64> {
     let (top, middle, leaf) = parts(address);
     let middles = TOP.get(top)?.load(Ordering::Acquire);
@@ -183,6 +270,23 @@ pub(crate) fn each(mut visit: impl FnMut(Block)) {
     });
 }
 
+/// Where the slot of an address stands, whose leaf is there.
+pub(crate) fn page_of(address: usize) -> Option<usize> {
+    slot(address).map(|slot| core::ptr::from_ref(slot) as usize)
+}
+
+/// The first address beyond the leaf of an address.
+pub(crate) fn end_of_leaf(address: usize) -> usize {
+    ((address >> 4 >> LEAF_BITS) + 1) << LEAF_BITS << 4
+}
+
+/// Whether so many slots from a place on are not in use.
+pub(crate) fn is_empty(at: usize, slots: usize) -> bool {
+    // SAFETY: the place is inside a leaf, with so many slots behind it; leaves live for ever.
+    let slots = unsafe { core::slice::from_raw_parts(at as *const AtomicU64, slots) };
+    slots.iter().all(|slot| slot.load(Ordering::Relaxed) == 0)
+}
+
 /// Bytes of the table that are resident.
 pub(crate) fn resident() -> usize {
     let (mut pages, mut sum) = ([0u8; LEAF_BYTES / 4096], 0);
@@ -192,7 +296,8 @@ pub(crate) fn resident() -> usize {
     sum * 4096
 }
 
-fn each_leaf(mut visit: impl FnMut(usize, &'static Leaf)) {
+/// Calls `visit` with the first granule of each leaf, and the leaf.
+pub(crate) fn each_leaf(mut visit: impl FnMut(usize, &'static Leaf)) {
     for (top, middles) in TOP.iter().enumerate() {
         let middles = middles.load(Ordering::Acquire);
         if middles.is_null() {

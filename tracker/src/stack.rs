@@ -11,16 +11,26 @@ use crate::intern::{INTERNER, Interner, SiteKey};
 use crate::python::{self, RawFrame};
 use crate::table::mix;
 use crate::thread::Thread;
-use crate::{checkpoint, modules, shadow, sys, world};
+use crate::{checkpoint, modules, shadow, sys, trim, world};
 
 /// Deepest stack that is stored whole; of deeper ones the outermost frames are left out.
 pub(crate) const MAX_DEPTH: usize = 65_536;
 
+/// The id's bits of an entry.
+const ID_MASK: u64 = (1 << 24) - 1;
+/// An entry and its lower bits.
+const ENTRY_BYTES: usize = size_of::<u64>() + size_of::<u32>();
+
 /// A map from hashes to ids, in memory of our own: a thread's sites, and the frames already named.
+#[repr(C)]
 pub(crate) struct Cache {
-    entries: *mut (u64, u32),
+    /// Entries `the hash's upper 40 bits | id`; 0 is empty. The lower bits chose the place, and stand behind all
+    /// entries for the day when the table grows: a look-up reads 8 bytes.
+    entries: *mut u64,
     mask: usize,
     used: usize,
+    /// Code objects that had died when it was emptied last: what was stored with them is never found again.
+    deaths: u32,
     /// Room for the frames of one stack.
     scratch: *mut RawFrame,
     /// The stack that was stored last, outermost frame first: the next one mostly shares its outer part.
@@ -32,7 +42,7 @@ pub(crate) struct Cache {
 #[derive(Clone, Copy)]
 struct Step {
     raw: RawFrame,
-    generation: u32,
+    generation: u64,
     stack: u32,
 }
 
@@ -59,9 +69,9 @@ pub(crate) fn begin(interner: &mut Interner) -> Option<()> {
 /// The site of the calling thread's present stack. `caller` is the return address of the hook; 0: of no interest.
 #[inline(always)]
 pub(crate) fn site(thread: &mut Thread, function: Function, caller: usize) -> u32 {
-    let leaf = if modules::is_interpreter(caller) { 0 } else { caller };
+    let leaf = if caller == 0 || modules::is_interpreter(caller) { 0 } else { caller };
     let seed = mix(mix(1, leaf as u64), function as u64);
-    let hash = python::hash_stack(thread.floor, seed);
+    let hash = python::hash_stack(thread, seed);
     match thread.cache.find(hash) {
         Some(site) => site,
         None => learn(thread, hash, function, leaf),
@@ -79,6 +89,7 @@ fn learn(thread: &mut Thread, hash: u64, function: Function, leaf: usize) -> u32
         // Also what could not be stored is not tried again at each of its events.
         let site = store(thread, function, leaf).unwrap_or_else(|| overflow(function));
         thread.cache.insert(hash, site);
+        trim::search_if_due(thread);
         site
     });
     // The tables and the capture grow with the sites.
@@ -114,7 +125,15 @@ impl Step {
 
 impl Cache {
     pub(crate) const fn new() -> Self {
-        Cache { entries: null_mut(), mask: 0, used: 0, scratch: null_mut(), last: null_mut(), last_depth: 0 }
+        Cache {
+            entries: null_mut(),
+            mask: 0,
+            used: 0,
+            deaths: 0,
+            scratch: null_mut(),
+            last: null_mut(),
+            last_depth: 0,
+        }
     }
 
     /// The stack id of frames given innermost first. Frames that the stack before had too are not looked up again.
@@ -153,20 +172,20 @@ impl Cache {
         let mut at = hash as usize & self.mask;
         loop {
             // SAFETY: `at` is at most `mask`, and the mapping has `mask + 1` entries.
-            let (there, id) = unsafe { self.entries.add(at).read() };
-            if there == hash && id != 0 {
-                return Some(id);
+            let entry = unsafe { self.entries.add(at).read() };
+            if (entry ^ hash) & !ID_MASK == 0 && entry != 0 {
+                return Some((entry & ID_MASK) as u32);
             }
-            if id == 0 {
+            if entry == 0 {
                 return None;
             }
             at = (at + 1) & self.mask;
         }
     }
 
-    /// Stores an id (not 0) for a hash. Left out when no memory can be had.
+    /// Stores an id (not 0) for a hash. Left out when no memory can be had, and for ids beyond an entry's 24 bits.
     pub(crate) fn insert(&mut self, hash: u64, id: u32) {
-        if (self.entries.is_null() || self.used * 2 > self.mask) && !self.grow() {
+        if u64::from(id) > ID_MASK || (self.used * 2 >= self.length() && !self.make_room()) {
             return;
         }
         self.put(hash, id);
@@ -176,37 +195,55 @@ impl Cache {
     fn put(&mut self, hash: u64, id: u32) {
         let mut at = hash as usize & self.mask;
         // SAFETY: `at` is at most `mask`, and the mapping has `mask + 1` entries.
-        while unsafe { self.entries.add(at).read() }.1 != 0 {
+        while unsafe { self.entries.add(at).read() } != 0 {
             at = (at + 1) & self.mask;
         }
-        // SAFETY: as above.
-        unsafe { self.entries.add(at).write((hash, id)) };
+        // SAFETY: as above; as many lower bits stand behind the entries.
+        unsafe {
+            self.entries.add(self.mask + 1).cast::<u32>().add(at).write((hash & ID_MASK) as u32);
+            self.entries.add(at).write(hash & !ID_MASK | u64::from(id));
+        }
     }
 
-    fn grow(&mut self) -> bool {
-        let length = if self.entries.is_null() { 256 } else { (self.mask + 1) * 2 };
-        let Some(fresh) = sys::map(length * size_of::<(u64, u32)>()) else {
-            return false;
-        };
-        let (old, old_mask) = (self.entries, self.mask);
-        (self.entries, self.mask) = (fresh.cast(), length - 1);
-        if old.is_null() {
+    fn length(&self) -> usize {
+        if self.entries.is_null() { 0 } else { self.mask + 1 }
+    }
+
+    /// Makes the table longer, or empties it where many code objects died since, as under a program that compiles all
+    /// the time: nothing else would ever remove the stacks that they were in.
+    fn make_room(&mut self) -> bool {
+        let deaths = python::deaths();
+        let died = deaths.wrapping_sub(self.deaths) as usize;
+        self.deaths = deaths;
+        if self.used != 0 && died * 16 > self.used {
+            self.used = 0;
+            // SAFETY: the mapping has that many entries.
+            unsafe { self.entries.write_bytes(0, self.length()) };
             return true;
         }
-        for at in 0..=old_mask {
-            // SAFETY: the old mapping has `old_mask + 1` entries.
-            let (hash, id) = unsafe { old.add(at).read() };
-            if id != 0 {
-                self.put(hash, id);
+        let (old, length) = (self.entries, self.length());
+        let wanted = if length == 0 { 256 } else { length * 2 };
+        let Some(fresh) = sys::map_filled(wanted * ENTRY_BYTES) else {
+            return false;
+        };
+        (self.entries, self.mask) = (fresh.cast(), wanted - 1);
+        for at in 0..length {
+            // SAFETY: the old mapping has `length` entries, and as many lower bits behind them.
+            let (entry, lower) =
+                unsafe { (old.add(at).read(), old.add(length).cast::<u32>().add(at).read()) };
+            if entry != 0 {
+                self.put(entry & !ID_MASK | u64::from(lower), (entry & ID_MASK) as u32);
             }
         }
-        sys::unmap(old.cast(), (old_mask + 1) * size_of::<(u64, u32)>());
+        if length != 0 {
+            sys::unmap(old.cast(), length * ENTRY_BYTES);
+        }
         true
     }
 
     /// Bytes that the cache takes.
     pub(crate) fn bytes(&self) -> usize {
-        if self.entries.is_null() { 0 } else { (self.mask + 1) * size_of::<(u64, u32)>() }
+        self.length() * ENTRY_BYTES
     }
 
     fn scratch(&mut self) -> Option<&'static mut [RawFrame]> {

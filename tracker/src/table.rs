@@ -68,7 +68,7 @@ impl Table {
 
     fn grow(&mut self) -> Option<()> {
         let length = if self.entries.is_null() { FIRST } else { (self.mask + 1) * 2 };
-        let fresh = sys::map(length * 8)?;
+        let fresh = sys::map_filled(length * 8)?;
         let old =
             core::mem::replace(self, Table { entries: fresh.cast(), mask: length - 1, used: self.used });
         if !old.entries.is_null() {

@@ -15,6 +15,7 @@ use crate::capture::{header_word, note, place};
 use crate::cells::Cells;
 use crate::event::Event;
 use crate::protocol::Member;
+use crate::shadow::Near;
 use crate::stack::Cache;
 use crate::world::WORLD;
 use crate::{fork, sys};
@@ -44,39 +45,42 @@ pub(crate) const PENDING: usize = 32;
 /// A thread's record.
 #[repr(C, align(64))]
 pub(crate) struct Thread {
+    // What each event reads stands in the first 64 bytes.
     mark: u32,
     /// Depth of real allocator calls: what they allocate belongs to the outer call.
     pub inside: u32,
+    /// Not 0 while the driver's own code runs: nothing new is counted.
+    pub suppressed: u32,
+    /// Index of this record; the thread id in the capture.
+    pub id: u16,
     /// Whether it is changing mappings: what its signal handlers map meanwhile is not counted.
     pub in_step: bool,
     /// Whether it has taken all locks for a fork.
     pub forks: bool,
-    /// Not 0 while the driver's own code runs: nothing new is counted.
-    pub suppressed: u32,
     /// The frame at which stacks end (the driver's); 0: none.
     pub floor: usize,
     /// What the protocol keeps of it.
     pub member: Member,
     /// The block that it allocated last; 0 if there is none.
     pub last: usize,
-    /// What it counts of sites that others own.
-    pub cells: Cells,
     /// Block of CPython's object domain that was handed out last, until an object is made in it; 0: none.
     pub fresh: usize,
     /// Sites by hash of the stack.
     pub cache: Cache,
+    /// The leaves of the shadow table that were used last.
+    pub leaves: Near,
     /// The thread's record in the capture.
     pub record: *mut ThreadRecord,
-    /// Index of this record; the thread id in the capture.
-    pub id: u16,
+    /// What it counts of sites that others own.
+    pub cells: Cells,
+    /// What `pthread_self` gives.
+    pub handle: usize,
     /// Events of a signal handler that came while it was in another one.
     pub pending: [Event; PENDING],
     pub pending_count: AtomicUsize,
     /// Whether these are being counted.
     pub draining: bool,
     tid: u32,
-    /// What `pthread_self` gives.
-    handle: usize,
     in_use: AtomicU32,
     /// Rounds of destructors at the thread's end.
     rounds: u32,
@@ -110,11 +114,39 @@ fn tls() -> *mut *mut Thread {
     at
 }
 
+/// What `tls` leads to: one instruction less than reading through it.
+#[inline(always)]
+fn tls_word() -> *mut Thread {
+    #[cfg(target_arch = "x86_64")]
+    {
+        let word: *mut Thread;
+        // SAFETY: reads the word defined above, which is this thread's own.
+        unsafe {
+            asm!("mov {0}, qword ptr [rip + leakgate_thread@GOTTPOFF]", "mov {0}, qword ptr fs:[{0}]", out(reg) word,
+                 options(readonly, preserves_flags, nostack));
+        }
+        word
+    }
+    #[cfg(target_arch = "aarch64")]
+    // SAFETY: the TLS word is this thread's own.
+    unsafe {
+        tls().read()
+    }
+}
+
+impl Thread {
+    /// Whether this record still is the calling thread's: in a child, which a signal handler may have forked, it is not.
+    #[inline(always)]
+    pub(crate) fn is_valid(&self) -> bool {
+        // SAFETY: an aligned word of this record; the kernel may have wiped it.
+        unsafe { (&raw const self.mark).read_volatile() == MARK }
+    }
+}
+
 /// The calling thread's record; made at the first call. `None` where the thread cannot be told apart.
 #[inline(always)]
 pub(crate) fn current() -> Option<&'static mut Thread> {
-    // SAFETY: the TLS word is this thread's own.
-    let thread = unsafe { tls().read() };
+    let thread = tls_word();
     if thread as usize > LEAVING as usize {
         // SAFETY: records live for ever, and this one is reached by its own thread only (others use its atomics).
         let thread = unsafe { &mut *thread };

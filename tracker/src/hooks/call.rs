@@ -2,17 +2,19 @@
 
 use leakgate_capture::Function;
 
-use crate::{event, shadow, thread};
+use crate::thread::{self, Thread};
+use crate::{event, shadow};
 
 /// Runs a real allocator's call: what it allocates through other hooks belongs to it.
+///
+/// By pointer: those hooks look at the record too, so no reference to it may be held meanwhile.
 #[inline(always)]
-fn inside<T>(real: impl FnOnce() -> T) -> T {
-    let Some(thread) = thread::current() else {
-        return real();
-    };
-    thread.inside += 1;
+fn inside<T>(thread: *mut Thread, real: impl FnOnce() -> T) -> T {
+    // SAFETY: the calling thread's own record, which lives for ever.
+    unsafe { (*thread).inside += 1 };
     let result = real();
-    thread.inside -= 1;
+    // SAFETY: as above.
+    unsafe { (*thread).inside -= 1 };
     result
 }
 
@@ -24,18 +26,41 @@ pub(crate) fn allocated(
     caller: usize,
     real: impl FnOnce() -> usize,
 ) -> usize {
-    let block = inside(real);
-    event::allocated(block, size, function, caller);
+    let Some(thread) = thread::current() else {
+        let block = real();
+        event::allocated(block, size, function, caller);
+        return block;
+    };
+    let block = inside(thread, real);
+    tell(thread, block, size, (function, caller));
     block
 }
 
 /// An allocation in one of CPython's domains. On a thread without a record only what reaches `malloc` is told, there.
 #[inline(always)]
 pub(crate) fn python(size: usize, function: Function, real: impl FnOnce() -> usize) -> usize {
-    if thread::current().is_none() {
+    let Some(thread) = thread::current() else {
         return real();
+    };
+    let block = inside(thread, real);
+    tell(thread, block, size, (function, 0));
+    block
+}
+
+#[inline(always)]
+fn tell(thread: &mut Thread, block: usize, size: usize, by: (Function, usize)) {
+    if thread.is_valid() {
+        event::allocated_on(thread, block, size, by);
+    } else {
+        tell_in_child(block, size, by);
     }
-    allocated(size, function, 0, real)
+}
+
+/// A signal handler forked in the middle of the real call.
+#[cold]
+#[inline(never)]
+fn tell_in_child(block: usize, size: usize, by: (Function, usize)) {
+    event::allocated(block, size, by.0, by.1);
 }
 
 /// A free: forget before freeing, since once freed, another thread may be handed the address.
@@ -56,7 +81,10 @@ pub(crate) fn reallocated(
     real: impl FnOnce() -> usize,
 ) -> usize {
     let taken = if old == 0 { None } else { event::take(old) };
-    let block = inside(real);
+    let block = match thread::current() {
+        Some(thread) => inside(thread, real),
+        None => real(),
+    };
     if let Some(taken) = taken {
         let was_freed = size == 0 && matches!(by.0, Function::Realloc | Function::ReallocArray);
         if block != 0 || was_freed {

@@ -5,7 +5,7 @@ use core::ffi::c_int;
 use leakgate_capture::Function;
 
 use super::entry;
-use crate::{mapping, real};
+use crate::{mapping, real, trim};
 
 const FAILED: usize = usize::MAX;
 
@@ -74,6 +74,7 @@ unsafe extern "C" fn on_mmap(
 /// As the C function's own.
 #[unsafe(no_mangle)]
 pub(crate) unsafe extern "C" fn munmap(at: usize, length: usize) -> c_int {
+    trim::unmapping(at, length);
     if mapping::is_inside() {
         // SAFETY: the caller's own arguments.
         return unsafe { real::munmap(at, length) };

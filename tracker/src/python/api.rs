@@ -5,6 +5,7 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 
 use super::domains::Allocator;
 use super::frames;
+use super::layout::Layout;
 use super::references::Tracer;
 
 /// A borrowed or owned Python object.
@@ -144,24 +145,26 @@ pub(super) fn set_allocator(domain: c_int, allocator: &mut Allocator) {
     }
 }
 
-/// The calling thread's state, whether or not it holds the GIL; 0 without one.
+/// The calling thread's state, whether or not it holds the GIL; 0 without one. `handle`: what `pthread_self` gives.
+///
+/// The state that holds the GIL is asked for first, where it is this thread's: a subinterpreter's is found that way too.
 #[inline(always)]
-pub(super) fn thread_state() -> usize {
-    let Some(own) = PyGILState_GetThisThreadState() else {
-        return 0;
-    };
-    if frames::state_may_be_shared()
-        && let Some(current) = _PyThreadState_UncheckedGet()
-    {
-        // SAFETY: reads one word; in these versions it is the state that holds the GIL.
-        let state = unsafe { current() };
-        // SAFETY: pthread_self has no preconditions.
-        if state != 0 && frames::thread_of(state) == unsafe { libc::pthread_self() } as usize {
+pub(super) fn thread_state_of(layout: &Layout, handle: usize) -> usize {
+    // Its name from 3.13 on, and before.
+    let present =
+        if layout.minor >= 13 { PyThreadState_GetUnchecked() } else { _PyThreadState_UncheckedGet() };
+    if let Some(present) = present {
+        // SAFETY: reads one word; up to 3.11 it is the state that holds the GIL, later this thread's own if it does.
+        let state = unsafe { present() };
+        // SAFETY: a live thread state, laid out as its version's row says.
+        if state != 0
+            && (layout.minor >= 12 || unsafe { frames::word(state + layout.state_thread) } == handle)
+        {
             return state;
         }
     }
     // SAFETY: reads a thread-local value; gives null where there is none.
-    unsafe { own() }
+    PyGILState_GetThisThreadState().map_or(0, |own| unsafe { own() })
 }
 
 /// The innermost Python frame of the calling thread.

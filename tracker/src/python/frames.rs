@@ -4,9 +4,7 @@
 use core::sync::atomic::{AtomicPtr, Ordering};
 
 use super::layout::{self, Layout, Position};
-use super::{api, generation, lines};
-use crate::stack::MAX_DEPTH;
-use crate::table::mix;
+use super::{api, lines};
 
 /// A frame as it stands in the interpreter: its code object and its position in it.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -27,7 +25,7 @@ pub(super) fn set_layout(minor: u8) -> bool {
 }
 
 #[inline(always)]
-fn layout() -> &'static Layout {
+pub(super) fn layout() -> &'static Layout {
     // SAFETY: set to a static row before walking is armed, and nothing here runs before.
     unsafe { &*LAYOUT.load(Ordering::Relaxed) }
 }
@@ -43,13 +41,18 @@ pub(super) unsafe fn word(address: usize) -> usize {
 }
 
 /// The innermost frame of the calling thread; 0 without one.
-#[inline(always)]
 pub(super) fn top() -> usize {
-    let state = api::thread_state();
-    if state == 0 {
-        return 0;
-    }
     let layout = layout();
+    // SAFETY: pthread_self has no preconditions.
+    match api::thread_state_of(layout, unsafe { libc::pthread_self() } as usize) {
+        0 => 0,
+        state => top_of(layout, state),
+    }
+}
+
+/// The innermost frame of a thread state; 0 without one.
+#[inline(always)]
+pub(super) fn top_of(layout: &Layout, state: usize) -> usize {
     // SAFETY: a live thread state, laid out as its version's row says.
     let frame = unsafe { word(state + layout.state_frame) };
     match layout.cframe_frame {
@@ -122,19 +125,6 @@ fn walk(floor: usize) -> Frames {
     Frames { at: top(), floor, layout: layout() }
 }
 
-/// Mixes the stack into a hash, without storing it.
-#[inline(always)]
-pub(super) fn hash(floor: usize, seed: u64) -> u64 {
-    let mut hash = seed;
-    for raw in walk(floor).take(MAX_DEPTH) {
-        let position = (raw.position as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        // Multiplied, so that each bit tells in the lower half, from which the place in a table is taken.
-        let life = u64::from(generation(raw.code)).wrapping_mul(0xd6e8_feb8_6659_fd93);
-        hash = mix(hash, (raw.code as u64).wrapping_add(position).wrapping_add(life));
-    }
-    hash
-}
-
 /// Writes the stack, innermost first; its depth, and whether it was cut.
 pub(super) fn collect(floor: usize, into: &mut [RawFrame]) -> (usize, bool) {
     let mut depth = 0;
@@ -201,9 +191,4 @@ pub(super) fn line(raw: &RawFrame) -> u32 {
 /// The layout's headers of strings.
 pub(super) fn text_header() -> (usize, usize) {
     layout().text_header
-}
-
-/// Whether the look-up by thread may give another interpreter's state (subinterpreters before 3.12).
-pub(super) fn state_may_be_shared() -> bool {
-    layout().minor <= 11
 }

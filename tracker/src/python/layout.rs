@@ -84,7 +84,8 @@ const INTERPRETER_FRAMES: Layout = Layout {
     frame_position: 56,
     position: Position::Pointer,
     frame_locals: 72,
-    frame_owner: Some(69),
+    // In 3.11 all are functions.
+    frame_owner: None,
     code_filename: 112,
     code_name: 128,
     code_lines: 136,
@@ -109,7 +110,7 @@ const NEW_FRAMES: Layout = Layout {
 };
 
 /// The versions that are known.
-const LAYOUTS: &[Layout] = &[
+pub(super) const LAYOUTS: &[Layout] = &[
     FRAMES,
     Layout { minor: 9, ..FRAMES },
     Layout {

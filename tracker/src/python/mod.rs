@@ -12,8 +12,9 @@ mod names;
 mod objects;
 mod references;
 mod text;
+mod walk;
 
-use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use leakgate_capture::{FRAME_NOTE, FRAME_PYTHON, FrameRecord, NOTE_DEBUG_ALLOCATOR, NOTE_UNKNOWN_PYTHON};
 
@@ -22,6 +23,7 @@ use crate::intern::Interner;
 use crate::lock::Lock;
 use crate::stack::Cache;
 use crate::table::mix;
+use crate::thread::Thread;
 use crate::{modules, start};
 
 pub(crate) use frames::RawFrame;
@@ -32,9 +34,12 @@ static ARMED: AtomicBool = AtomicBool::new(false);
 static PRESENT: AtomicBool = AtomicBool::new(false);
 
 const GENERATIONS: usize = 1024;
-/// Counts the code objects that died, by address: part of every stack's hash, so that a code object at the address of
-/// a dead one never passes for it.
-static GENERATION: [AtomicU32; GENERATIONS] = [const { AtomicU32::new(0) }; GENERATIONS];
+const KIB: u32 = 10;
+/// Changes with each death of a code object, by the KiB of memory that it took: part of every stack's hash, so that a
+/// code object at the address of a dead one never passes for it.
+static GENERATION: [AtomicU64; GENERATIONS] = [const { AtomicU64::new(0) }; GENERATIONS];
+/// All deaths.
+static DEATHS: AtomicU32 = AtomicU32::new(0);
 
 /// Frames already named, by code, position and generation.
 static NAMED: Lock<Cache> = Lock::new(Cache::new());
@@ -73,12 +78,13 @@ pub(crate) fn arm() {
     deallocation::arm();
     references::arm();
     ARMED.store(true, Ordering::Release);
+    walk::arm();
 }
 
-/// Mixes the present Python stack of this thread, down to the frame `floor`, into a hash.
+/// Mixes the present Python stack of this thread, down to the driver's frame, into a hash.
 #[inline(always)]
-pub(crate) fn hash_stack(floor: usize, seed: u64) -> u64 {
-    if ARMED.load(Ordering::Relaxed) { frames::hash(floor, seed) } else { seed }
+pub(crate) fn hash_stack(thread: &Thread, seed: u64) -> u64 {
+    walk::hash(thread, seed)
 }
 
 /// Writes the name of the Python thread that the calling thread is about to start; its length, 0 if there is none.
@@ -89,16 +95,27 @@ pub(crate) fn name_of_starting_thread(into: &mut [u8]) -> usize {
     agent::uncounted(|| names::of_starting_thread(into)).unwrap_or(0)
 }
 
-/// The number of deaths at a code object's address.
+/// What tells the code at an address from others that were there before.
 #[inline(always)]
-pub(crate) fn generation(code: usize) -> u32 {
-    GENERATION[code >> 4 & (GENERATIONS - 1)].load(Ordering::Relaxed)
+pub(crate) fn generation(address: usize) -> u64 {
+    GENERATION[address >> KIB & (GENERATIONS - 1)].load(Ordering::Relaxed)
+}
+
+/// The number of code objects that died after stacks were named by them.
+pub(crate) fn deaths() -> u32 {
+    DEATHS.load(Ordering::Relaxed)
 }
 
 /// A code object that stacks were named by is about to be freed.
 #[cold]
-pub(crate) fn code_freed(address: usize) {
-    GENERATION[address >> 4 & (GENERATIONS - 1)].fetch_add(1, Ordering::Relaxed);
+#[inline(never)]
+pub(crate) fn code_freed(address: usize, size: u64) {
+    let (first, last) = (address >> KIB, (address + size as usize) >> KIB);
+    for block in (first..=last).take(GENERATIONS) {
+        // An odd number with bits everywhere, so that each death tells in all of the hash.
+        GENERATION[block & (GENERATIONS - 1)].fetch_add(0xd6e8_feb8_6659_fd93, Ordering::Relaxed);
+    }
+    DEATHS.fetch_add(1, Ordering::Relaxed);
 }
 
 /// Writes the present Python stack, innermost frame first; its depth, and whether it was cut.
@@ -120,7 +137,7 @@ pub(crate) fn frame(interner: &mut Interner, raw: &RawFrame) -> Option<u32> {
         return interner.frame(FrameRecord { kind: FRAME_NOTE, name, ..FrameRecord::default() });
     }
     // Each word is mixed by itself: code and position are close to each other, and would cancel out.
-    let hash = mix(mix(mix(1, raw.code as u64), raw.position as u64), u64::from(generation(raw.code)));
+    let hash = mix(mix(mix(1, raw.code as u64), raw.position as u64), generation(raw.code));
     let mut named = NAMED.lock();
     if let Some(id) = named.find(hash) {
         return Some(id);
