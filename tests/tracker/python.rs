@@ -10,6 +10,9 @@ use crate::harness::Run;
 
 const MINORS: std::ops::RangeInclusive<u32> = 8..=13;
 
+/// Names interpreters to test with in place of those that are looked for: paths, a colon between two.
+const EXTRA: &str = "LEAKGATE_TEST_PYTHONS";
+
 /// An interpreter.
 #[derive(Debug, Clone)]
 pub(crate) struct Python {
@@ -53,7 +56,11 @@ impl Python {
 }
 
 /// CPython 3.8 to 3.13, as far as they are installed, and the system's own. A missing version is told, and fails in CI.
+/// Where `EXTRA` names others, those instead.
 pub(crate) fn all() -> Vec<Python> {
+    if let Some(extra) = std::env::var_os(EXTRA) {
+        return std::env::split_paths(&extra).map(named).collect();
+    }
     let mut found: Vec<Python> =
         MINORS.filter_map(|minor| Some(Python { path: find(minor)?, minor })).collect();
     for minor in MINORS.filter(|minor| !found.iter().any(|python| python.minor == *minor)) {
@@ -72,6 +79,11 @@ pub(crate) fn all() -> Vec<Python> {
 /// One interpreter, where the version does not matter: the newest of them.
 pub(crate) fn newest() -> Python {
     all().into_iter().max_by_key(|python| python.minor).unwrap()
+}
+
+fn named(path: PathBuf) -> Python {
+    let minor = minor_of(&path).unwrap_or_else(|| panic!("{EXTRA}: `{}` does not run", path.display()));
+    Python { path, minor }
 }
 
 fn find(minor: u32) -> Option<PathBuf> {
