@@ -66,6 +66,26 @@ impl Program {
     }
 }
 
+/// A shared library in a folder of its own.
+pub(crate) struct Shared {
+    _folder: TempDir,
+    path: PathBuf,
+}
+
+impl Shared {
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// Compiles `NAME.c` to a shared library.
+pub(crate) fn shared(name: &str) -> Shared {
+    let folder = folder();
+    let path = folder.path().join(format!("lib{name}.so"));
+    compile(name, &path, &[OsStr::new("-shared"), OsStr::new("-fPIC")]);
+    Shared { _folder: folder, path }
+}
+
 fn compile(name: &str, to: &Path, more: &[&OsStr]) {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs").join(format!("{name}.c"));
     let plain = ["-O0", "-g", "-w", "-fno-inline", "-fno-builtin", "-pthread"];

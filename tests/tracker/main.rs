@@ -9,6 +9,7 @@
 mod allocators;
 mod code;
 mod damage;
+mod embedded;
 mod endings;
 mod harness;
 mod mappings;

@@ -55,6 +55,54 @@ impl Python {
     }
 }
 
+/// The shared library of an interpreter, and what a program needs to have it inside.
+pub(crate) struct Library {
+    pub(crate) path: PathBuf,
+    /// The loader that the interpreter runs with; its C library lies beside it.
+    pub(crate) loader: String,
+    pub(crate) prefix: PathBuf,
+    /// Whether `python` itself uses it.
+    pub(crate) is_used: bool,
+}
+
+const ASK_FOR_LIBRARY: &str = r#"
+import os, sys, sysconfig
+name = sysconfig.get_config_var("INSTSONAME") or ""
+lib = os.path.join(sys.base_prefix, "lib")
+paths = [os.path.join(lib, name), os.path.join(lib, sysconfig.get_config_var("MULTIARCH") or "", name)]
+print(next((path for path in paths if ".so" in name and os.path.exists(path)), ""))
+mapped = [line.split()[-1] for line in open("/proc/self/maps")]
+print(next(path for path in mapped if "/ld-" in path))
+print(sys.base_prefix)
+print(any("/libpython3" in path for path in mapped))
+"#;
+
+impl Library {
+    /// The folders in which the program finds its libraries.
+    pub(crate) fn rpath(&self) -> String {
+        let folders =
+            [Path::new(&self.loader), &self.path].map(|path| path.parent().unwrap().display().to_string());
+        folders.join(":")
+    }
+}
+
+impl Python {
+    /// Its shared library, if it is installed.
+    pub(crate) fn library(&self) -> Option<Library> {
+        let output = std::process::Command::new(&self.path).args(["-c", ASK_FOR_LIBRARY]).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let [path, loader, prefix, is_used] = text.lines().collect::<Vec<_>>()[..] else {
+            panic!("{self}: {text} {}", String::from_utf8_lossy(&output.stderr))
+        };
+        (!path.is_empty()).then(|| Library {
+            path: path.into(),
+            loader: loader.to_owned(),
+            prefix: prefix.into(),
+            is_used: is_used == "True",
+        })
+    }
+}
+
 /// CPython 3.8 to 3.13, as far as they are installed, and the system's own. A missing version is told, and fails in CI.
 /// Where `EXTRA` names others, those instead.
 pub(crate) fn all() -> Vec<Python> {

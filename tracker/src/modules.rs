@@ -4,7 +4,7 @@
 //! lock, which a thread may hold that waits for one of the program's.
 
 use core::mem::offset_of;
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use leakgate_capture::{Header, ModuleRecord, Section};
 
@@ -36,6 +36,25 @@ static MODULES: Lock<Modules> = Lock::new(Modules {
 
 /// The interpreter's code: its start and length.
 static INTERPRETER: [AtomicUsize; 2] = [const { AtomicUsize::new(0) }; 2];
+
+/// Whether an interpreter may still come, in a library that is loaded later.
+static AWAITED: AtomicBool = AtomicBool::new(false);
+/// An address in the library of an interpreter that came; 0: none, or it was asked for.
+static ARRIVED: AtomicUsize = AtomicUsize::new(0);
+
+/// There is no interpreter yet: watch for one.
+pub(crate) fn await_interpreter() {
+    AWAITED.store(true, Ordering::Relaxed);
+}
+
+/// An address in the library of an interpreter that was loaded while the program runs; told once.
+#[cold]
+pub(crate) fn arrived_interpreter() -> Option<usize> {
+    match ARRIVED.load(Ordering::Relaxed) {
+        0 => None,
+        _ => Some(ARRIVED.swap(0, Ordering::Relaxed)).filter(|address| *address != 0),
+    }
+}
 
 /// Whether a return address lies in the interpreter itself (or is 0): the Python stack says more then.
 #[inline(always)]
@@ -147,19 +166,37 @@ impl Modules {
         if self.count == MAX_MODULES || self.known[..self.count].contains(&(start, end)) {
             return;
         }
-        let Some(path) = INTERNER.lock().string(path) else {
+        let Some(name) = INTERNER.lock().string(path) else {
             return;
         };
         let Some(at) = place(Section::Modules, self.count * size_of::<ModuleRecord>()) else {
             return;
         };
-        let (start, end, offset) = (start as u64, end as u64, offset as u64);
+        let record = ModuleRecord {
+            start: start as u64,
+            end: end as u64,
+            offset: offset as u64,
+            path: name,
+            unused: 0,
+        };
         // SAFETY: an aligned record inside a chunk, not yet published.
-        unsafe { at.cast::<ModuleRecord>().write(ModuleRecord { start, end, offset, path, unused: 0 }) };
-        self.known[self.count] = (start as usize, end as usize);
+        unsafe { at.cast::<ModuleRecord>().write(record) };
+        if AWAITED.load(Ordering::Relaxed) && is_interpreters(name_of(path)) {
+            AWAITED.store(false, Ordering::Relaxed);
+            ARRIVED.store(start, Ordering::Relaxed);
+        }
+        self.known[self.count] = (start, end);
         self.count += 1;
         header_word(offset_of!(Header, modules)).store(self.count as u32, Ordering::Release);
     }
+}
+
+fn name_of(path: &[u8]) -> &[u8] {
+    path.rsplit(|byte| *byte == b'/').next().unwrap_or_default()
+}
+
+fn is_interpreters(name: &[u8]) -> bool {
+    name.starts_with(b"libpython3")
 }
 
 fn hexadecimal(digits: &[u8]) -> usize {

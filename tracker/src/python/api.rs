@@ -1,7 +1,7 @@
 //! The few functions of CPython's C API that the tracker calls, found by name.
 
 use core::ffi::{CStr, c_char, c_int, c_long, c_void};
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 use super::domains::Allocator;
 use super::frames;
@@ -65,6 +65,12 @@ functions! {
     PyUnicode_AsUTF8AndSize: fn(Object, *mut isize) -> *const c_char;
     PyErr_Clear: fn() -> ();
     Py_IncRef: fn(Object) -> ();
+    Py_IsInitialized: fn() -> c_int;
+    PyDict_New: fn() -> Object;
+    PyDict_Clear: fn(Object) -> ();
+    PyDict_SetItemString: fn(Object, *const c_char, Object) -> c_int;
+    PyRun_String: fn(*const c_char, c_int, Object, Object) -> Object;
+    PyEval_GetFrame: fn() -> Object;
     Py_DecRef: fn(Object) -> ();
 }
 
@@ -83,11 +89,41 @@ impl Version {
     }
 }
 
-/// Looks the functions up in the process. `None`: there is no CPython 3 in it.
+unsafe extern "C" {
+    fn dladdr1(
+        address: *const c_void,
+        info: *mut libc::Dl_info,
+        more: *mut *mut c_void,
+        flags: c_int,
+    ) -> c_int;
+}
+
+/// Where the functions are looked for: in the whole process (null, `RTLD_DEFAULT`), or in a library loaded later, which
+/// may be hidden from the others.
+static LIBRARY: AtomicPtr<c_void> = AtomicPtr::new(core::ptr::null_mut());
+
+/// Looks for the functions in the library that `address` lies in from now on. False: in none.
+pub(super) fn look_in(address: usize) -> bool {
+    const RTLD_DL_LINKMAP: c_int = 2;
+    // SAFETY: all zeros is a valid value of this C struct.
+    let mut info: libc::Dl_info = unsafe { core::mem::zeroed() };
+    let mut library = core::ptr::null_mut();
+    // SAFETY: both places are valid.
+    let found = unsafe { dladdr1(address as *const c_void, &mut info, &mut library, RTLD_DL_LINKMAP) };
+    // glibc's `dlsym` takes the link map, which is what its `dlopen` gives.
+    LIBRARY.store(library, Ordering::Relaxed);
+    found != 0 && !library.is_null()
+}
+
+fn symbol(name: &CStr) -> *mut c_void {
+    // SAFETY: the name ends in a 0 byte.
+    unsafe { libc::dlsym(LIBRARY.load(Ordering::Relaxed), name.as_ptr()) }
+}
+
+/// Looks the functions up. `None`: there is no CPython 3.
 pub(super) fn find() -> Option<Version> {
     for (index, name) in NAMES.iter().enumerate() {
-        // SAFETY: the name ends in a 0 byte.
-        let address = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
+        let address = symbol(name);
         ADDRESS[index].store(address as usize, Ordering::Relaxed);
         if index == 0 && address.is_null() {
             return None;
@@ -109,8 +145,18 @@ pub(super) fn find() -> Option<Version> {
 
 /// `None`, borrowed.
 pub(super) fn none() -> Object {
-    // SAFETY: the name ends in a 0 byte.
-    unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"_Py_NoneStruct".as_ptr()) }
+    symbol(c"_Py_NoneStruct")
+}
+
+/// The interpreter's `_PyRuntime`; 0 where it is hidden.
+pub(super) fn runtime() -> usize {
+    symbol(c"_PyRuntime") as usize
+}
+
+/// Whether the interpreter is set up.
+pub(super) fn is_initialized() -> bool {
+    // SAFETY: reads a flag, at any time.
+    Py_IsInitialized().is_some_and(|is_initialized| unsafe { is_initialized() } != 0)
 }
 
 /// An address in the interpreter's code.

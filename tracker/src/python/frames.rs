@@ -3,7 +3,7 @@
 
 use core::sync::atomic::{AtomicPtr, Ordering};
 
-use super::layout::{self, Layout, Position};
+use super::layout::{Layout, Position};
 use super::{api, generation, lines};
 use crate::stack::MAX_DEPTH;
 use crate::table::mix;
@@ -17,13 +17,9 @@ pub(crate) struct RawFrame {
 
 static LAYOUT: AtomicPtr<Layout> = AtomicPtr::new(core::ptr::null_mut());
 
-/// Chooses the row of a version; false if there is none.
-pub(super) fn set_layout(minor: u8) -> bool {
-    let Some(layout) = layout::of(minor) else {
-        return false;
-    };
+/// Chooses the row to walk by.
+pub(super) fn set_layout(layout: &'static Layout) {
     LAYOUT.store(core::ptr::from_ref(layout).cast_mut(), Ordering::Release);
-    true
 }
 
 #[inline(always)]
@@ -133,6 +129,11 @@ pub(super) fn hash(floor: usize, seed: u64) -> u64 {
         hash = mix(hash, (raw.code as u64).wrapping_add(position).wrapping_add(life));
     }
     hash
+}
+
+/// Whether the calling thread runs no Python function.
+pub(super) fn is_idle() -> bool {
+    walk(0).next().is_none()
 }
 
 /// Writes the stack, innermost first; its depth, and whether it was cut.

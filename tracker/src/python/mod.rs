@@ -7,11 +7,17 @@ mod frames;
 mod layout;
 mod lines;
 mod names;
+mod options;
 mod text;
+mod told;
+mod trial;
 
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use leakgate_capture::{FRAME_NOTE, FRAME_PYTHON, FrameRecord, NOTE_DEBUG_ALLOCATOR, NOTE_UNKNOWN_PYTHON};
+use leakgate_capture::{
+    FRAME_NOTE, FRAME_PYTHON, FrameRecord, NOTE_DEBUG_ALLOCATOR, NOTE_FREE_THREADED, NOTE_OTHER_LAYOUT,
+    NOTE_UNKNOWN_PYTHON, NOTE_WRONG_WALK,
+};
 
 use crate::capture::note;
 use crate::intern::Interner;
@@ -21,6 +27,7 @@ use crate::table::mix;
 use crate::{modules, start};
 
 pub(crate) use frames::RawFrame;
+use options::Allocators;
 
 /// Set when the user's code starts: before it, all stacks are one ("interpreter start-up").
 static ARMED: AtomicBool = AtomicBool::new(false);
@@ -38,27 +45,72 @@ static NAMED: Lock<Cache> = Lock::new(Cache::new());
 /// Finds the interpreter in this process, if there is one, and hooks its domains.
 pub(crate) fn begin() {
     let Some(version) = api::find() else {
+        modules::await_interpreter();
         return;
     };
-    start::write_python(version.hex());
-    modules::set_interpreter(api::code_address());
-    if version.free_threaded || !frames::set_layout(version.minor) {
-        note(NOTE_UNKNOWN_PYTHON);
-        return;
+    match layout_of(&version) {
+        Ok(layout) => frames::set_layout(layout),
+        Err(reason) => return note(reason),
     }
     PRESENT.store(true, Ordering::Relaxed);
-    if agent::debug_allocator_is_certain() {
-        // A C audit hook registered now would make the debug allocator abort at the end.
-        note(NOTE_DEBUG_ALLOCATOR);
-        return;
+    match options::allocators() {
+        // An audit hook registered now would make the debug allocator abort at the end.
+        Allocators::Debug => note(NOTE_DEBUG_ALLOCATOR),
+        Allocators::Unknown => domains::hook_until_ready(),
+        Allocators::Usual | Allocators::Named => {
+            domains::hook();
+            agent::begin();
+        }
     }
-    domains::hook();
-    agent::begin();
 }
 
-/// The user's code starts: stacks are walked from now on.
+/// The process ends: an interpreter that took other allocators than the usual ones before it was ready is told of.
+pub(crate) fn end() {
+    if domains::were_replaced() {
+        note(NOTE_DEBUG_ALLOCATOR);
+    }
+}
+
+/// The row to walk an interpreter by, or the note that says why there is none.
+fn layout_of(version: &api::Version) -> Result<&'static layout::Layout, u32> {
+    start::write_python(version.hex());
+    if version.free_threaded {
+        return Err(NOTE_FREE_THREADED);
+    }
+    let layout = layout::of(version.minor).ok_or(NOTE_UNKNOWN_PYTHON)?;
+    if !told::agrees(layout, api::runtime()) {
+        return Err(NOTE_OTHER_LAYOUT);
+    }
+    // Its own code in a stack says less than its functions do; without those it says all there is.
+    modules::set_interpreter(api::code_address());
+    Ok(layout)
+}
+
+/// An interpreter was loaded while the program runs, and now allocates for the first time. It may be in the middle of
+/// being set up: only the hooks of its domains may be put in place now, and those wait until it is ready.
+pub(crate) fn begin_late(address: usize) {
+    if !api::look_in(address) {
+        return;
+    }
+    let Some(version) = api::find() else {
+        return;
+    };
+    match layout_of(&version) {
+        Ok(layout) => frames::set_layout(layout),
+        Err(reason) => return note(reason),
+    }
+    PRESENT.store(true, Ordering::Relaxed);
+    domains::hook_until_ready();
+}
+
+/// The user's code starts: stacks are walked from now on, if a trial of it goes well.
 pub(crate) fn arm() {
-    ARMED.store(true, Ordering::Release);
+    if agent::uncounted(trial::goes_well) {
+        ARMED.store(true, Ordering::Release);
+    } else {
+        PRESENT.store(false, Ordering::Relaxed);
+        note(NOTE_WRONG_WALK);
+    }
 }
 
 /// Mixes the present Python stack of this thread, down to the frame `floor`, into a hash.
