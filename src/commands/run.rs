@@ -53,6 +53,7 @@ pub fn run(args: &Args, messages: &mut dyn Write) -> anyhow::Result<Exit> {
     let (folder, shown) = place(args, &argv, &cwd)?;
     let unpacked = Unpacked::new(&folder)?;
     environment::add_tracker(&mut variables, &unpacked.library(), &argv);
+    environment::admit_sanitizer(&mut variables, &program);
     let launch = Launch { program, argv, cwd, variables };
     let mut progress = Progress::on_stderr(messages, args.quiet);
     let (watched, notes) = record(&launch, &folder, unpacked, &mut progress)?;

@@ -152,6 +152,7 @@ fn launch_of(plan: &Plan, driver: Option<&Driver>, unpacked: &Unpacked) -> Resul
     let search = variables.get(OsStr::new("PATH"));
     let program = executable::resolve(word, search.map(OsString::as_os_str), &plan.cwd)?;
     environment::add_tracker(&mut variables, &unpacked.library(), &argv);
+    environment::admit_sanitizer(&mut variables, &program);
     environment::fix_hash_seed(&mut variables);
     Ok(Launch { program, argv, cwd: plan.cwd.clone(), variables })
 }

@@ -176,10 +176,15 @@ impl Run {
     /// Runs it under the tracker, and looks at nothing. The capture is `capture` in the folder.
     pub(crate) fn tracked(&self) -> (TempDir, Output) {
         let folder = folder();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_leakgate"));
-        command.args(["run", "-q", "-o"]).arg(folder.path().join("capture")).arg("--").args(&self.words);
-        let output = self.output(command);
+        let output = self.tracked_into(&folder.path().join("capture"));
         (folder, output)
+    }
+
+    /// Runs it under the tracker, which writes into `capture`.
+    pub(crate) fn tracked_into(&self, capture: &Path) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_leakgate"));
+        command.args(["run", "-q", "-o"]).arg(capture).arg("--").args(&self.words);
+        self.output(command)
     }
 
     fn output(&self, mut command: Command) -> Output {

@@ -4,9 +4,9 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use leakgate::profile::model::Frame;
+use leakgate::profile::model::{Amount, Capture, Frame, Profile};
 
-use crate::harness::Run;
+use crate::harness::{Run, figures};
 
 const MINORS: std::ops::RangeInclusive<u32> = 8..=13;
 
@@ -156,6 +156,21 @@ fn minor_of(python: &Path) -> Option<u32> {
     let ask = ["-I", "-S", "-c", "import sys; print(sys.version_info[1])"];
     let output = std::process::Command::new(python).args(ask).output().ok()?;
     String::from_utf8(output.stdout).ok()?.trim().parse().ok()
+}
+
+/// What the function `work` of a program holds in zeroed objects, at the end.
+pub(crate) fn held_by_work(profile: &Profile) -> Amount {
+    let made = figures(profile, |site| {
+        let top = profile.frames_of(site.stack).next().map(place).unwrap_or_default();
+        site.allocator.name == "PyObject_Calloc" && top.starts_with("work ")
+    });
+    made.end
+}
+
+/// The profile of the last Python of a capture: a shell before it has one of its own.
+pub(crate) fn profile(capture: &Capture) -> &Profile {
+    let mut pythons = capture.processes.iter().filter(|each| each.process.interpreter.is_some());
+    pythons.next_back().expect("no Python was recorded")
 }
 
 /// A Python frame as `function file:line`, the file without its folders; empty for another frame.
