@@ -84,14 +84,18 @@ pub const NOTE_NOT_RESERVED: u32 = 32;
 pub const NOTE_DEEP: u32 = 64;
 /// A forked child could not be given a capture of its own and was not recorded.
 pub const NOTE_CHILD: u32 = 128;
+/// For a time the program traced references itself: reused objects may have an earlier line.
+pub const NOTE_TRACER: u32 = 512;
 /// The process is a forked child: sites seen before the fork belong to its parent.
 pub const NOTE_FORKED: u32 = 256;
 /// The interpreter is a free-threaded build: native memory only.
-pub const NOTE_FREE_THREADED: u32 = 512;
+pub const NOTE_FREE_THREADED: u32 = 1024;
 /// The interpreter's own table of offsets is not that of its version: native memory only.
-pub const NOTE_OTHER_LAYOUT: u32 = 1024;
+pub const NOTE_OTHER_LAYOUT: u32 = 2048;
 /// A trial of reading a stack gave another than the interpreter's own: Python objects have no stacks.
-pub const NOTE_WRONG_WALK: u32 = 2048;
+pub const NOTE_WRONG_WALK: u32 = 4096;
+/// Some stacks could not be stored: their allocations are those of `stack not recorded`.
+pub const NOTE_STACKS: u32 = 8192;
 
 /// A distinct allocating stack, function and thread. The `live_*` fields count what the owning thread allocated minus what it freed.
 #[derive(Debug, Clone, Copy, Default)]

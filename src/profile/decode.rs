@@ -3,8 +3,8 @@
 use leakgate_capture::read::{File, Moment, SiteEntry};
 use leakgate_capture::{
     FRAME_NATIVE, FRAME_PYTHON, Function, KIND_PEAK, NOTE_CHILD, NOTE_DEBUG_ALLOCATOR, NOTE_DEEP,
-    NOTE_FORKED, NOTE_FREE_THREADED, NOTE_FULL, NOTE_NOT_RESERVED, NOTE_OTHER_LAYOUT, NOTE_STUCK,
-    NOTE_THREADS, NOTE_UNKNOWN_PYTHON, NOTE_WRONG_WALK, STATE_ENDED,
+    NOTE_FORKED, NOTE_FREE_THREADED, NOTE_FULL, NOTE_NOT_RESERVED, NOTE_OTHER_LAYOUT, NOTE_STACKS,
+    NOTE_STUCK, NOTE_THREADS, NOTE_TRACER, NOTE_UNKNOWN_PYTHON, NOTE_WRONG_WALK, STATE_ENDED,
 };
 
 use super::model::{
@@ -236,10 +236,18 @@ fn notes(file: &File) -> Vec<String> {
             NOTE_WRONG_WALK,
             "a trial of reading Python's stacks went wrong on this build of CPython: its objects have no stacks",
         ),
+        (
+            NOTE_STACKS,
+            "some stacks could not be stored, for want of space or memory: see `stack not recorded`",
+        ),
         (NOTE_THREADS, "more than 4,095 threads at once: the others' allocations have no stack"),
         (NOTE_STUCK, "a thread did not leave the tracker: the peak's composition may miss its last event"),
         (NOTE_NOT_RESERVED, "the file system cannot reserve space for the capture"),
         (NOTE_DEEP, "some stacks are deeper than 65,536 frames: their outermost frames are missing"),
+        (
+            NOTE_TRACER,
+            "the program traced references itself for a time (tracemalloc does): reused objects may have an earlier line",
+        ),
         (NOTE_CHILD, "a forked child could not be given a capture of its own and was not recorded"),
     ];
     let mut notes: Vec<String> = NOTES

@@ -62,6 +62,13 @@ pub(crate) fn set(address: usize, size: u64, site: u32) -> Result<Option<Block>,
     Ok(stale)
 }
 
+/// The site of a tracked block.
+#[inline(always)]
+pub(crate) fn site(address: usize) -> Option<u32> {
+    let value = slot(address)?.load(Ordering::Relaxed);
+    (value != 0).then_some((value & ((1 << SITE_BITS) - 1)) as u32)
+}
+
 /// Clears the slot of a block that is about to be freed. `None`: the block is not tracked.
 #[inline(always)]
 pub(crate) fn take(address: usize) -> Option<Block> {

@@ -4,7 +4,7 @@
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use leakgate_capture::{FRAME_NATIVE, FRAME_NOTE, FrameRecord, Function, NOTE_DEEP};
+use leakgate_capture::{FRAME_NATIVE, FRAME_NOTE, FrameRecord, Function, NOTE_DEEP, NOTE_STACKS};
 
 use crate::capture::note;
 use crate::intern::{INTERNER, Interner, SiteKey};
@@ -77,7 +77,10 @@ fn learn(thread: &mut Thread, hash: u64, function: Function, leaf: usize) -> u32
     }
     let site = world::uninterrupted(thread, |thread| {
         // Also what could not be stored is not tried again at each of its events.
-        let site = store(thread, function, leaf).unwrap_or_else(|| overflow(function));
+        let site = store(thread, function, leaf).unwrap_or_else(|| {
+            note(NOTE_STACKS);
+            overflow(function)
+        });
         thread.cache.insert(hash, site);
         site
     });

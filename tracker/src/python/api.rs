@@ -5,6 +5,7 @@ use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 use super::domains::Allocator;
 use super::frames;
+use super::references::Tracer;
 
 /// A borrowed or owned Python object.
 pub(super) type Object = *mut c_void;
@@ -64,6 +65,8 @@ functions! {
     PyList_GetItem: fn(Object, isize) -> Object;
     PyUnicode_AsUTF8AndSize: fn(Object, *mut isize) -> *const c_char;
     PyErr_Clear: fn() -> ();
+    PyRefTracer_GetTracer: fn(*mut *mut c_void) -> usize;
+    PyRefTracer_SetTracer: fn(Tracer, *mut c_void) -> c_int;
     Py_IncRef: fn(Object) -> ();
     Py_IsInitialized: fn() -> c_int;
     PyDict_New: fn() -> Object;
@@ -145,12 +148,12 @@ pub(super) fn find() -> Option<Version> {
 
 /// `None`, borrowed.
 pub(super) fn none() -> Object {
-    symbol(c"_Py_NoneStruct")
+    data(c"_Py_NoneStruct") as Object
 }
 
-/// The interpreter's `_PyRuntime`; 0 where it is hidden.
-pub(super) fn runtime() -> usize {
-    symbol(c"_PyRuntime") as usize
+/// The address of something that the interpreter exports; 0 where it is not there.
+pub(super) fn data(name: &CStr) -> usize {
+    symbol(name) as usize
 }
 
 /// Whether the interpreter is set up.

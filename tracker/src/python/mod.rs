@@ -2,12 +2,16 @@
 
 pub(crate) mod agent;
 mod api;
+mod deallocation;
+mod dictionaries;
 mod domains;
 mod frames;
 mod layout;
 mod lines;
 mod names;
+mod objects;
 mod options;
+mod references;
 mod text;
 mod told;
 mod trial;
@@ -34,6 +38,9 @@ static ARMED: AtomicBool = AtomicBool::new(false);
 /// Set when there is an interpreter whose frames are not walked yet, or at all.
 static PRESENT: AtomicBool = AtomicBool::new(false);
 
+/// The last minor version that cannot tell when it makes an object in a block that it had kept.
+const LAST_WITHOUT_TRACER: u8 = 12;
+
 const GENERATIONS: usize = 1024;
 /// Counts the code objects that died, by address: part of every stack's hash, so that a code object at the address of
 /// a dead one never passes for it.
@@ -56,11 +63,23 @@ pub(crate) fn begin() {
     match options::allocators() {
         // An audit hook registered now would make the debug allocator abort at the end.
         Allocators::Debug => note(NOTE_DEBUG_ALLOCATOR),
-        Allocators::Unknown => domains::hook_until_ready(),
+        Allocators::Unknown => {
+            domains::hook_until_ready();
+            see_reuse(version.minor);
+        }
         Allocators::Usual | Allocators::Named => {
             domains::hook();
+            see_reuse(version.minor);
             agent::begin();
         }
+    }
+}
+
+/// Sees to it that blocks which the interpreter keeps for later objects are not taken for those of the earlier ones.
+fn see_reuse(minor: u8) {
+    dictionaries::begin(minor);
+    if minor <= LAST_WITHOUT_TRACER {
+        deallocation::begin();
     }
 }
 
@@ -78,7 +97,7 @@ fn layout_of(version: &api::Version) -> Result<&'static layout::Layout, u32> {
         return Err(NOTE_FREE_THREADED);
     }
     let layout = layout::of(version.minor).ok_or(NOTE_UNKNOWN_PYTHON)?;
-    if !told::agrees(layout, api::runtime()) {
+    if !told::agrees(layout, api::data(c"_PyRuntime")) {
         return Err(NOTE_OTHER_LAYOUT);
     }
     // Its own code in a stack says less than its functions do; without those it says all there is.
@@ -101,16 +120,18 @@ pub(crate) fn begin_late(address: usize) {
     }
     PRESENT.store(true, Ordering::Relaxed);
     domains::hook_until_ready();
+    see_reuse(version.minor);
 }
 
-/// The user's code starts: stacks are walked from now on, if a trial of it goes well.
+/// The user's code starts: stacks are walked from now on, if a trial of it goes well. With the GIL.
 pub(crate) fn arm() {
-    if agent::uncounted(trial::goes_well) {
-        ARMED.store(true, Ordering::Release);
-    } else {
+    if !agent::uncounted(trial::goes_well) {
         PRESENT.store(false, Ordering::Relaxed);
-        note(NOTE_WRONG_WALK);
+        return note(NOTE_WRONG_WALK);
     }
+    deallocation::arm();
+    references::arm();
+    ARMED.store(true, Ordering::Release);
 }
 
 /// Mixes the present Python stack of this thread, down to the frame `floor`, into a hash.
