@@ -16,6 +16,7 @@ use crate::sys;
 const MAX_MODULES: usize = 4096;
 const MAX_LINE: usize = 4608;
 const MAX_UNKNOWN: usize = 256;
+const MAX_INTERPRETERS: usize = 4;
 
 struct Modules {
     known: [(usize, usize); MAX_MODULES],
@@ -23,6 +24,9 @@ struct Modules {
     /// Pages that belong to no file (generated code): not looked for again.
     unknown: [usize; MAX_UNKNOWN],
     unknown_count: usize,
+    /// Those of a name that an interpreter's library has.
+    interpreters: [(usize, usize); MAX_INTERPRETERS],
+    interpreter_count: usize,
     buffer: [u8; MAX_LINE * 2],
 }
 
@@ -31,6 +35,8 @@ static MODULES: Lock<Modules> = Lock::new(Modules {
     count: 0,
     unknown: [0; MAX_UNKNOWN],
     unknown_count: 0,
+    interpreters: [(0, 0); MAX_INTERPRETERS],
+    interpreter_count: 0,
     buffer: [0; MAX_LINE * 2],
 });
 
@@ -47,7 +53,8 @@ pub(crate) fn await_interpreter() {
     AWAITED.store(true, Ordering::Relaxed);
 }
 
-/// An address in the library of an interpreter that was loaded while the program runs; told once.
+/// An address in the library of an interpreter that was loaded while the program runs, once its code has called; told
+/// once.
 #[cold]
 pub(crate) fn arrived_interpreter() -> Option<usize> {
     match ARRIVED.load(Ordering::Relaxed) {
@@ -77,6 +84,7 @@ pub(crate) fn set_interpreter(address: usize) {
 pub(crate) fn learn(address: usize) -> bool {
     let mut modules = MODULES.lock();
     if modules.find(address).is_some() {
+        modules.greet(address);
         return true;
     }
     let page = address >> 12;
@@ -85,6 +93,7 @@ pub(crate) fn learn(address: usize) -> bool {
     }
     modules.read_maps();
     if modules.find(address).is_some() {
+        modules.greet(address);
         return true;
     }
     if modules.unknown_count < MAX_UNKNOWN {
@@ -114,6 +123,16 @@ impl Modules {
     fn find(&self, address: usize) -> Option<(usize, usize)> {
         // The latest first: a library may have been unloaded and another loaded in its place.
         self.known[..self.count].iter().rev().find(|(start, end)| (*start..*end).contains(&address)).copied()
+    }
+
+    /// Takes note of an interpreter whose own code called. That it is mapped would not be enough: while the loader is at
+    /// work on a library, its functions cannot be called.
+    fn greet(&self, address: usize) {
+        let mut interpreters = self.interpreters[..self.interpreter_count].iter();
+        let is_interpreters = interpreters.any(|(start, end)| (*start..*end).contains(&address));
+        if is_interpreters && AWAITED.swap(false, Ordering::Relaxed) {
+            ARRIVED.store(address, Ordering::Relaxed);
+        }
     }
 
     fn read_maps(&mut self) {
@@ -181,9 +200,9 @@ impl Modules {
         };
         // SAFETY: an aligned record inside a chunk, not yet published.
         unsafe { at.cast::<ModuleRecord>().write(record) };
-        if AWAITED.load(Ordering::Relaxed) && is_interpreters(name_of(path)) {
-            AWAITED.store(false, Ordering::Relaxed);
-            ARRIVED.store(start, Ordering::Relaxed);
+        if is_interpreters(name_of(path)) && self.interpreter_count < MAX_INTERPRETERS {
+            self.interpreters[self.interpreter_count] = (start, end);
+            self.interpreter_count += 1;
         }
         self.known[self.count] = (start, end);
         self.count += 1;
