@@ -11,7 +11,7 @@ use crate::intern::{INTERNER, Interner, SiteKey};
 use crate::python::{self, RawFrame};
 use crate::table::mix;
 use crate::thread::Thread;
-use crate::{modules, shadow, start, sys, world};
+use crate::{checkpoint, modules, shadow, start, sys, world};
 
 /// Deepest stack that is stored whole; of deeper ones the outermost frames are left out.
 pub(crate) const MAX_DEPTH: usize = 65_536;
@@ -87,6 +87,10 @@ fn learn(thread: &mut Thread, hash: u64, function: Function, leaf: usize) -> u32
     if let Some(address) = modules::arrived_interpreter() {
         // Not in the middle of an event, for which others wait: this waits for the loader.
         start::begin_python_late(thread, address);
+    }
+    // The tables and the capture grow with the sites.
+    if site.is_multiple_of(1024) {
+        checkpoint::measure_self();
     }
     site
 }

@@ -90,6 +90,11 @@ impl Version {
     pub(super) fn hex(&self) -> u32 {
         u32::from(self.major) << 24 | u32::from(self.minor) << 16 | u32::from(self.micro) << 8
     }
+
+    /// Whether it is a Python 3: there are no layouts for others.
+    pub(super) fn is_third(&self) -> bool {
+        self.major == 3
+    }
 }
 
 unsafe extern "C" {
@@ -123,7 +128,7 @@ fn symbol(name: &CStr) -> *mut c_void {
     unsafe { libc::dlsym(LIBRARY.load(Ordering::Relaxed), name.as_ptr()) }
 }
 
-/// Looks the functions up. `None`: there is no CPython 3.
+/// Looks the functions up. `None`: there is no CPython.
 pub(super) fn find() -> Option<Version> {
     for (index, name) in NAMES.iter().enumerate() {
         let address = symbol(name);
@@ -137,13 +142,12 @@ pub(super) fn find() -> Option<Version> {
     let mut numbers = text.split(|byte| !byte.is_ascii_digit()).map(|digits| {
         digits.iter().fold(0u8, |number, digit| number.wrapping_mul(10).wrapping_add(digit - b'0'))
     });
-    let version = Version {
+    Some(Version {
         major: numbers.next()?,
         minor: numbers.next()?,
         micro: numbers.next().unwrap_or(0),
         free_threaded: text.windows(14).any(|window| window == b"free-threading"),
-    };
-    (version.major == 3).then_some(version)
+    })
 }
 
 /// `None`, borrowed.

@@ -96,7 +96,7 @@ fn layout_of(version: &api::Version) -> Result<&'static layout::Layout, u32> {
     if version.free_threaded {
         return Err(NOTE_FREE_THREADED);
     }
-    let layout = layout::of(version.minor).ok_or(NOTE_UNKNOWN_PYTHON)?;
+    let layout = layout::of(version.minor).filter(|_| version.is_third()).ok_or(NOTE_UNKNOWN_PYTHON)?;
     if !told::agrees(layout, api::data(c"_PyRuntime")) {
         return Err(NOTE_OTHER_LAYOUT);
     }
