@@ -22,7 +22,7 @@ for size in (1 << 22, 1 << 20, 1 << 16):
         pass
 del spare
 kept = []
-for number in range(12000):
+for number in range(6000):
     exec(compile("def f%d(): kept.append(bytes(600))\nf%d()" % (number, number), "file", "exec"), {"kept": kept})
 print(len(kept), len(mapped) > 5)
 raise SystemExit(5)
@@ -32,18 +32,16 @@ raise SystemExit(5)
 fn a_program_that_uses_up_its_address_space_goes_on_and_it_is_said_what_is_missing() {
     for python in python::all() {
         let path = python.path.display();
-        for kilobytes in [100_000, 200_000] {
-            let script = format!("ulimit -v {kilobytes}; exec '{path}' -c \"$0\"");
-            let run = Run::of(["sh", "-c", &script, FILLS_MEMORY]);
-            let plain = run.plain();
-            let recording = run.record_with_losses();
-            let stderr = String::from_utf8_lossy(&recording.output.stderr);
-            assert_eq!(recording.output.status, plain.status, "{python}: {kilobytes}: {stderr}");
-            assert_eq!(recording.output.stdout, plain.stdout, "{python}: {kilobytes}: {stderr}");
-            let notes = &python::profile(&recording.capture).notes;
-            let is_told = notes.iter().any(|note| note.contains("stacks could not be stored"));
-            assert!(is_told, "{python}: {kilobytes}: {notes:?}");
-        }
+        let script = format!("ulimit -v 100000; exec '{path}' -c \"$0\"");
+        let run = Run::of(["sh", "-c", &script, FILLS_MEMORY]);
+        let plain = run.plain();
+        let recording = run.record_with_losses();
+        let stderr = String::from_utf8_lossy(&recording.output.stderr);
+        assert_eq!(recording.output.status, plain.status, "{python}: {stderr}");
+        assert_eq!(recording.output.stdout, plain.stdout, "{python}: {stderr}");
+        let notes = &python::profile(&recording.capture).notes;
+        let is_told = notes.iter().any(|note| note.contains("stacks could not be stored"));
+        assert!(is_told, "{python}: {notes:?}");
     }
 }
 

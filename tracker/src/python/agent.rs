@@ -81,17 +81,31 @@ extern "C" fn audit(event: *const c_char, arguments: Object, _: *mut c_void) -> 
 /// or imported from outside of Python, and is not what the interpreter itself imports before the user's code.
 fn is_start_of_embedded(event: &[u8], arguments: Object) -> bool {
     const OWN: [&[u8]; 4] = [b"site", b"warnings", b"readline", b"rlcompleter"];
-    if !matches!(event, b"compile" | b"exec" | b"import") || !api::is_initialized() || !frames::is_idle() {
+    if !matches!(event, b"compile" | b"exec" | b"import") || !api::is_initialized() {
         return false;
     }
     if event != b"import" {
-        return true;
+        return frames::is_idle() || is_importing();
+    }
+    if !frames::is_idle() {
+        return false;
     }
     // SAFETY: the arguments of an event are a live tuple; that of an import has the module's name first.
     let name = api::PyTuple_GetItem().map_or(null_mut(), |item| unsafe { item(arguments, 0) });
     let mut text = [0; 64];
     let length = text::read(name as usize, &mut text);
     !OWN.contains(&&text[..length])
+}
+
+/// Whether nothing but the import system itself runs. Up to 3.14 that is so while the interpreter imports `site`, too;
+/// later it is ready after that only, and an import from outside of Python has no event of its own.
+fn is_importing() -> bool {
+    frames::is_ready_after_site()
+        && frames::all_files(|file| {
+            let mut text = [0; 32];
+            let length = text::read(file, &mut text);
+            text[..length].starts_with(b"<frozen importlib")
+        })
 }
 
 /// Runs `f` with this thread's allocations not counted.

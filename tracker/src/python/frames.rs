@@ -136,6 +136,16 @@ pub(super) fn is_idle() -> bool {
     walk(0).next().is_none()
 }
 
+/// Whether the files of all functions that the calling thread runs are as wanted: Python strings.
+pub(super) fn all_files(is_wanted: impl Fn(usize) -> bool) -> bool {
+    walk(0).all(|raw| is_wanted(code_file(raw.code)))
+}
+
+/// Whether the interpreter says that it is set up only after it has imported `site`.
+pub(super) fn is_ready_after_site() -> bool {
+    layout().minor >= 15
+}
+
 /// Writes the stack, innermost first; its depth, and whether it was cut.
 pub(super) fn collect(floor: usize, into: &mut [RawFrame]) -> (usize, bool) {
     let mut depth = 0;
