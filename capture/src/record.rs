@@ -72,7 +72,7 @@ pub const STATE_ENDED: u32 = 2;
 pub const NOTE_FULL: u32 = 1;
 /// The interpreter's version has no known layout: Python stacks were not recorded.
 pub const NOTE_UNKNOWN_PYTHON: u32 = 2;
-/// The debug allocator was on from the start: Python objects and stacks were not recorded.
+/// The debug allocator was on, or another took the place of the hooks: Python objects and stacks were not recorded.
 pub const NOTE_DEBUG_ALLOCATOR: u32 = 4;
 /// More threads at once than can be told apart.
 pub const NOTE_THREADS: u32 = 8;
@@ -88,6 +88,14 @@ pub const NOTE_CHILD: u32 = 128;
 pub const NOTE_TRACER: u32 = 512;
 /// The process is a forked child: sites seen before the fork belong to its parent.
 pub const NOTE_FORKED: u32 = 256;
+/// The interpreter is a free-threaded build: native memory only.
+pub const NOTE_FREE_THREADED: u32 = 1024;
+/// The interpreter's own table of offsets is not that of its version: native memory only.
+pub const NOTE_OTHER_LAYOUT: u32 = 2048;
+/// A trial of reading a stack gave another than the interpreter's own: Python objects have no stacks.
+pub const NOTE_WRONG_WALK: u32 = 4096;
+/// Some stacks could not be stored: their allocations are those of `stack not recorded`.
+pub const NOTE_STACKS: u32 = 8192;
 
 /// A distinct allocating stack, function and thread, and what the owning thread counted of it: what it allocated minus what
 /// it freed.

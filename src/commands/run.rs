@@ -53,6 +53,7 @@ pub fn run(args: &Args, messages: &mut dyn Write) -> anyhow::Result<Exit> {
     let (folder, shown) = place(args, &argv, &cwd)?;
     let unpacked = Unpacked::new(&folder)?;
     environment::add_tracker(&mut variables, &unpacked.library(), &argv);
+    environment::admit_sanitizer(&mut variables, &program);
     let launch = Launch { program, argv, cwd, variables };
     let mut progress = Progress::on_stderr(messages, args.quiet);
     let (watched, notes) = record(&launch, &folder, unpacked, &mut progress)?;
@@ -76,18 +77,19 @@ fn record(
     folder: &Path,
     unpacked: Unpacked,
     progress: &mut Progress<'_>,
-) -> anyhow::Result<(Watched, Option<String>)> {
+) -> anyhow::Result<(Watched, Vec<String>)> {
     let failed = || format!("failed to record into `{}`", folder.display());
     let mut signals = Signals::listen(&PASSED_ON).context("failed to listen to signals")?;
     let mut recording = Recording::begin(launch, None, folder).with_context(failed)?;
     let running =
         launch.transparent().with_context(|| format!("failed to start `{}`", launch.program.display()))?;
     signals.tell_origins().context("failed to listen to signals")?;
-    recording.started(&running).with_context(failed)?;
-    let watcher = Watcher::new(running, folder, Ownership::Users, &mut signals).with_context(failed)?;
-    let (watched, _) = watcher.watch(&mut |tick| progress.show(tick)).with_context(failed)?;
-    let note = recording.finish(&watched, unpacked).with_context(failed)?;
-    Ok((watched, note))
+    recording.started(&running);
+    let watcher = Watcher::new(running, folder, Ownership::Users, &mut signals);
+    let (watched, running) = watcher.watch(&mut |tick| progress.show(tick)).with_context(failed)?;
+    let mut notes = running.notes;
+    notes.extend(recording.finish(&watched, unpacked));
+    Ok((watched, notes))
 }
 
 /// The command, with the chosen Python before a script that is named alone.

@@ -3,8 +3,8 @@
 use leakgate_capture::read::{File, Moment, SiteEntry};
 use leakgate_capture::{
     FRAME_NATIVE, FRAME_PYTHON, Function, KIND_PEAK, NOTE_CHILD, NOTE_DEBUG_ALLOCATOR, NOTE_DEEP,
-    NOTE_FORKED, NOTE_FULL, NOTE_NOT_RESERVED, NOTE_STUCK, NOTE_THREADS, NOTE_TRACER, NOTE_UNKNOWN_PYTHON,
-    STATE_ENDED,
+    NOTE_FORKED, NOTE_FREE_THREADED, NOTE_FULL, NOTE_NOT_RESERVED, NOTE_OTHER_LAYOUT, NOTE_STACKS,
+    NOTE_STUCK, NOTE_THREADS, NOTE_TRACER, NOTE_UNKNOWN_PYTHON, NOTE_WRONG_WALK, STATE_ENDED,
 };
 
 use super::model::{
@@ -215,7 +215,7 @@ fn notes(file: &File) -> Vec<String> {
     const NOTES: &[(u32, &str)] = &[
         (
             NOTE_FULL,
-            "the capture could not grow (disk full, or a file size limit): later stacks are not told apart",
+            "the capture could not grow (disk full, or a limit of file size or address space): later stacks are not told apart",
         ),
         (
             NOTE_UNKNOWN_PYTHON,
@@ -223,7 +223,24 @@ fn notes(file: &File) -> Vec<String> {
         ),
         (
             NOTE_DEBUG_ALLOCATOR,
-            "Python's debug allocator was on: no Python objects or stacks; small objects are in anonymous mappings",
+            "Python's debug allocator was on, or one of the program's choice: no Python objects or stacks; small objects are in \
+             anonymous mappings",
+        ),
+        (
+            NOTE_FREE_THREADED,
+            "a free-threaded CPython, which the tracker does not know: native memory only, without Python stacks",
+        ),
+        (
+            NOTE_OTHER_LAYOUT,
+            "this build of CPython is laid out otherwise than its version: native memory only, without Python stacks",
+        ),
+        (
+            NOTE_WRONG_WALK,
+            "a trial of reading Python's stacks went wrong on this build of CPython: its objects have no stacks",
+        ),
+        (
+            NOTE_STACKS,
+            "some stacks could not be stored, for want of space or memory: see `stack not recorded`",
         ),
         (NOTE_THREADS, "more than 4,095 threads at once: the others' allocations have no stack"),
         (NOTE_STUCK, "a thread did not leave the tracker: the peak's composition may miss its last event"),

@@ -34,7 +34,11 @@ pub fn write(folder: &Path) -> std::io::Result<()> {
             files.insert(name, seal(&trimmed(&entry.path())?));
         }
     }
-    fs::write(folder.join(NAME), serde_json::to_string_pretty(&files)?)
+    let (path, text) = (folder.join(NAME), serde_json::to_string_pretty(&files)?);
+    fs::write(&path, text).inspect_err(|_| {
+        // Half a seal would make the capture a damaged one.
+        let _ = fs::remove_file(&path);
+    })
 }
 
 /// A file's bytes; a process file is cut to what is used of it first.

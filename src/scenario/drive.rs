@@ -99,16 +99,17 @@ pub fn run_scenario(plan: &Plan, capture: &Path, signals: &mut Signals) -> Resul
     let running = launch
         .isolated(capture)
         .map_err(|error| Failure::Start { command: launch.program.display().to_string(), error })?;
-    recording.started(&running).map_err(record)?;
+    recording.started(&running);
     let limits = limits_of(plan, driver.as_ref());
     let memory = limits.memory;
-    let watcher = Watcher::new(running, capture, Ownership::Ours, signals).map_err(record)?.limits(limits);
+    let watcher = Watcher::new(running, capture, Ownership::Ours, signals).limits(limits);
     let (watched, mut running) = watcher.watch(&mut |_| {}).map_err(record)?;
-    let output_tail = finish_output(&running).map_err(record)?;
+    let (output_tail, lost_output) = finish_output(&running);
     let report = driver.as_ref().map_or(Ok(None), Driver::read_result).map_err(record)?;
     let mut notes = std::mem::take(&mut running.notes);
     notes.extend(watched.untracked_note());
-    notes.extend(recording.finish(&watched, unpacked).map_err(record)?);
+    notes.extend(lost_output);
+    notes.extend(recording.finish(&watched, unpacked));
     if let End::Interrupted(number) = watched.end {
         return Err(Failure::Interrupted(number));
     }
@@ -151,6 +152,7 @@ fn launch_of(plan: &Plan, driver: Option<&Driver>, unpacked: &Unpacked) -> Resul
     let search = variables.get(OsStr::new("PATH"));
     let program = executable::resolve(word, search.map(OsString::as_os_str), &plan.cwd)?;
     environment::add_tracker(&mut variables, &unpacked.library(), &argv);
+    environment::admit_sanitizer(&mut variables, &program);
     environment::fix_hash_seed(&mut variables);
     Ok(Launch { program, argv, cwd: plan.cwd.clone(), variables })
 }
@@ -166,12 +168,14 @@ fn limits_of(plan: &Plan, driver: Option<&Driver>) -> Limits {
     }
 }
 
-/// The end of stderr, or of stdout where stderr is empty.
-fn finish_output(running: &Running) -> io::Result<String> {
+/// The end of stderr, or of stdout where stderr is empty; and a note if a file of them is not whole.
+fn finish_output(running: &Running) -> (String, Option<String>) {
     let deadline = Instant::now() + PATIENCE;
-    let mut ends = Vec::new();
+    let (mut ends, mut note) = (Vec::new(), None);
     for stream in &running.output {
-        ends.push(output::plain_end(&stream.finish(deadline)?, SHOWN_LINES));
+        let (end, error) = stream.finish(deadline);
+        ends.push(output::plain_end(&end, SHOWN_LINES));
+        note = error.map(|error| format!("the output could not be stored whole: {error}")).or(note);
     }
-    Ok(ends.into_iter().rev().find(|end| !end.is_empty()).unwrap_or_default())
+    (ends.into_iter().rev().find(|end| !end.is_empty()).unwrap_or_default(), note)
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use nix::unistd::{getgid, getuid};
 use object::elf::{self, FileHeader64, ProgramHeader64};
-use object::read::elf::{FileHeader, ProgramHeader};
+use object::read::elf::{Dyn, FileHeader, ProgramHeader};
 use object::{Endianness, ReadCache};
 
 /// What a program file begins with.
@@ -86,6 +86,27 @@ pub fn has_loader(path: &Path) -> Option<bool> {
     let endian = header.endian().ok()?;
     let segments = header.program_headers(endian, &cache).ok()?;
     Some(segments.iter().any(|segment| matches!(segment.interpreter(endian, &cache), Ok(Some(_)))))
+}
+
+/// Whether a program file is linked with AddressSanitizer's shared library.
+pub fn needs_asan(path: &Path) -> bool {
+    needed(path)
+        .unwrap_or_default()
+        .iter()
+        .any(|name| name.starts_with("libasan") || name.starts_with("libclang_rt.asan"))
+}
+
+/// The libraries that a program file names; `None` when it cannot be read.
+fn needed(path: &Path) -> Option<Vec<String>> {
+    let cache = ReadCache::new(File::open(path).ok()?);
+    let header = FileHeader64::<Endianness>::parse(&cache).ok()?;
+    let endian = header.endian().ok()?;
+    let sections = header.sections(endian, &cache).ok()?;
+    let (entries, link) = sections.dynamic(endian, &cache).ok()??;
+    let strings = sections.strings(endian, &cache, link).ok()?;
+    let needed = entries.iter().filter(|entry| entry.tag(endian) == elf::DT_NEEDED);
+    let names = needed.filter_map(|entry| entry.string(endian, strings).ok());
+    Some(names.map(|name| String::from_utf8_lossy(name).into_owned()).collect())
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -5,6 +5,8 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
+use super::elf;
+
 /// Allocators that CPython can be asked for and that hide small blocks from the tracker. `malloc` hides none.
 const HIDING_ALLOCATORS: [&str; 6] =
     ["debug", "pymalloc", "pymalloc_debug", "malloc_debug", "mimalloc", "mimalloc_debug"];
@@ -27,6 +29,22 @@ pub fn add_tracker(variables: &mut Variables, library: &Path, argv: &[OsString])
     if hides_blocks(variables) || asks_for_dev_mode(variables, argv) {
         variables.insert("PYTHONMALLOC".into(), "default".into());
     }
+}
+
+/// Lets a program start that is linked with AddressSanitizer: its library refuses to be behind a preloaded one, unless
+/// told not to look. Both work in that order too: blocks go on to the sanitizer's own `malloc`.
+pub fn admit_sanitizer(variables: &mut Variables, program: &Path) {
+    const LOOKS: &str = "verify_asan_link_order";
+    let present = variables.get(OsStr::new("ASAN_OPTIONS")).cloned().unwrap_or_default();
+    if !elf::needs_asan(program) || present.to_string_lossy().contains(LOOKS) {
+        return;
+    }
+    let mut options = present;
+    if !options.is_empty() {
+        options.push(":");
+    }
+    options.push(format!("{LOOKS}=0"));
+    variables.insert("ASAN_OPTIONS".into(), options);
 }
 
 /// Fixes the order of sets and dictionaries of strings, unless the user decided about it.

@@ -28,6 +28,8 @@ struct Kept {
     head: Vec<u8>,
     tail: VecDeque<u8>,
     left_out: u64,
+    /// Why the file is not whole.
+    error: Option<io::Error>,
     /// The file is complete: what comes later belongs to nobody.
     complete: bool,
 }
@@ -40,6 +42,7 @@ impl Drained {
             head: Vec::new(),
             tail: VecDeque::new(),
             left_out: 0,
+            error: None,
             complete: false,
         };
         let kept = Arc::new(Mutex::new(kept));
@@ -56,9 +59,9 @@ impl Drained {
         Ok(Drained { kept, done })
     }
 
-    /// Completes the file and returns the last `KEPT` bytes. Waits for the stream's end until `deadline` only: a
+    /// Completes the file and returns the last `KEPT` bytes, and why the file is not whole. Waits for the stream's end until `deadline` only: a
     /// process that outlives the scenario may hold it open for ever.
-    pub fn finish(&self, deadline: Instant) -> io::Result<Vec<u8>> {
+    pub fn finish(&self, deadline: Instant) -> (Vec<u8>, Option<io::Error>) {
         let patience = deadline.saturating_duration_since(Instant::now());
         let (Ok(()) | Err(RecvTimeoutError::Disconnected | RecvTimeoutError::Timeout)) =
             self.done.recv_timeout(patience);
@@ -82,28 +85,34 @@ impl Kept {
         }
         let (first, rest) = bytes.split_at(bytes.len().min(KEPT - self.head.len()));
         self.head.extend_from_slice(first);
-        // A full disk loses output, not the scenario.
-        let _ = self.file.write_all(first);
+        self.write(first);
         self.tail.extend(rest);
         let excess = self.tail.len().saturating_sub(KEPT);
         self.tail.drain(..excess);
         self.left_out += excess as u64;
     }
 
-    fn finish(&mut self) -> io::Result<Vec<u8>> {
+    /// A full disk loses output, not the scenario.
+    fn write(&mut self, bytes: &[u8]) {
+        if self.error.is_none() {
+            self.error = self.file.write_all(bytes).err();
+        }
+    }
+
+    fn finish(&mut self) -> (Vec<u8>, Option<io::Error>) {
         self.complete = true;
         if self.left_out > 0 {
-            write!(self.file, "\n[leakgate: {} bytes are left out here]\n", self.left_out)?;
+            self.write(format!("\n[leakgate: {} bytes are left out here]\n", self.left_out).as_bytes());
         }
         let tail: Vec<u8> = std::mem::take(&mut self.tail).into();
-        self.file.write_all(&tail)?;
+        self.write(&tail);
         let mut end = std::mem::take(&mut self.head);
         if self.left_out > 0 {
             end.clear();
         }
         end.extend_from_slice(&tail);
         end.drain(..end.len().saturating_sub(KEPT));
-        Ok(end)
+        (end, self.error.take())
     }
 }
 
@@ -141,7 +150,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("stdout.txt");
         let drained = Drained::start(stream, &path).unwrap();
-        let end = drained.finish(Instant::now() + Duration::from_secs(60)).unwrap();
+        let (end, error) = drained.finish(Instant::now() + Duration::from_secs(60));
+        assert!(error.is_none(), "{error:?}");
         (std::fs::read(path).unwrap(), end)
     }
 

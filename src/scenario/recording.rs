@@ -30,28 +30,36 @@ impl Recording {
         Ok(Recording { folder: folder.to_path_buf(), run })
     }
 
-    /// Notes which process it is.
-    pub fn started(&mut self, running: &Running) -> io::Result<()> {
+    /// Notes which process it is. What is not written now is written at the end: the process must be watched in any case.
+    pub fn started(&mut self, running: &Running) {
         self.run.root_pid = running.child.id();
-        self.run.write(&self.folder)
+        let _ = self.run.write(&self.folder);
     }
 
     /// Describes how it ended. Seals the capture and removes the library, unless a recorded process still runs, which
-    /// needs both; the note then says so.
-    pub fn finish(mut self, watched: &Watched, unpacked: Unpacked) -> io::Result<Option<String>> {
+    /// needs both. What the reader must know of it, in sentences.
+    pub fn finish(mut self, watched: &Watched, unpacked: Unpacked) -> Vec<String> {
         self.run.elapsed_ms = Some(watched.elapsed.as_millis() as u64);
         self.run.exit_code = watched.status.code();
         self.run.signal = watched.status.signal();
-        self.run.write(&self.folder)?;
-        let alive = processes::running_with(&unpacked.library())?;
+        let described = self.run.write(&self.folder);
+        let alive = processes::running_with(&unpacked.mapped_as()).unwrap_or_default();
+        let mut notes = Vec::new();
         if alive.is_empty() {
-            seal::write(&self.folder)?;
-            return Ok(None);
+            // The disk may have been full before the seal cut the files to what is used of them.
+            let completed = described.and_then(|()| seal::write(&self.folder)).or_else(|_| {
+                seal::write(&self.folder)?;
+                self.run.write(&self.folder)?;
+                seal::write(&self.folder)
+            });
+            notes.extend(completed.err().map(|error| format!("the capture could not be completed: {error}")));
+            return notes;
         }
-        unpacked.leave();
         let shown: Vec<String> = alive.iter().take(5).map(u32::to_string).collect();
         let what =
             if alive.len() == 1 { "a recorded process still runs" } else { "recorded processes still run" };
-        Ok(Some(format!("{what} (pid {}): its figures may change after this", shown.join(", "))))
+        notes.push(format!("{what} (pid {}): its figures may change after this", shown.join(", ")));
+        notes.extend(unpacked.leave().map(str::to_owned));
+        notes
     }
 }

@@ -1,14 +1,20 @@
 //! The tracker's library, and the private folder it is unpacked to.
+//!
+//! Where no folder can hold a library (noexec, a space in its path), the library stands in memory, and the loader takes it
+//! through `/proc/PID/fd/N` of this program. It is found there only while this program runs.
 
 use std::env;
 use std::ffi::OsStr;
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use nix::sys::statvfs::{FsFlags, statvfs};
+use rustix::fs::{MemfdFlags, memfd_create};
 use tempfile::TempDir;
 use thiserror::Error;
 
@@ -23,7 +29,8 @@ pub enum TrackerError {
     /// No folder can hold it.
     #[error(
         "no folder can hold the tracker's library: {tried}; one is needed that is writable, allows execution and has \
-         no space or colon in its path (set TMPDIR to it)"
+         no space or colon in its path (set TMPDIR to it). It could not be had from memory either: that needs /proc and \
+         any writable folder"
     )]
     NoFolder {
         /// Each folder with what is wrong about it.
@@ -39,26 +46,56 @@ pub enum TrackerError {
     },
 }
 
-/// The folder with the library and its settings; deleted on drop unless `leave` was called.
+/// The library, with its settings: what the processes load that are recorded.
 #[derive(Debug)]
 pub struct Unpacked {
+    /// For private files; deleted on drop unless `leave` was called.
     folder: TempDir,
+    /// The library, where it is not in the folder.
+    memory: Option<InMemory>,
+}
+
+/// A library that is in no folder.
+#[derive(Debug)]
+struct InMemory {
+    file: File,
+    /// As memory maps name it.
+    mapped_as: PathBuf,
 }
 
 impl Unpacked {
     /// Unpacks the library so that recorded processes write into `capture`, which must be absolute.
     pub fn new(capture: &Path) -> Result<Unpacked, TrackerError> {
-        let folder = private_folder(&candidates())?;
-        let unpacked = Unpacked { folder };
-        unpacked
-            .fill(capture)
-            .map_err(|error| TrackerError::Write { folder: unpacked.folder.path().to_path_buf(), error })?;
-        Ok(unpacked)
+        let folder = match private_folder(&candidates(), usable) {
+            Ok(folder) => folder,
+            Err(unusable) => return Unpacked::in_memory(capture).ok_or(unusable),
+        };
+        let failed = |error| TrackerError::Write { folder: folder.path().to_path_buf(), error };
+        fill(folder.path(), capture).map_err(failed)?;
+        Ok(Unpacked { folder, memory: None })
+    }
+
+    fn in_memory(capture: &Path) -> Option<Unpacked> {
+        let mut folders = candidates();
+        folders.extend(capture.parent().map(Path::to_path_buf));
+        let folder = private_folder(&folders, |folder| absolute(folder)).ok()?;
+        let memory = InMemory::new(capture).ok()?;
+        let unpacked = Unpacked { folder, memory: Some(memory) };
+        // Without /proc the loader does not find it either.
+        unpacked.library().exists().then_some(unpacked)
     }
 
     /// The library's path, for `LD_PRELOAD`.
     pub fn library(&self) -> PathBuf {
-        self.folder.path().join(LIBRARY_NAME)
+        match &self.memory {
+            None => self.folder.path().join(LIBRARY_NAME),
+            Some(memory) => format!("/proc/{}/fd/{}", std::process::id(), memory.file.as_raw_fd()).into(),
+        }
+    }
+
+    /// The library's path as the memory maps of the processes that have loaded it show it.
+    pub fn mapped_as(&self) -> PathBuf {
+        self.memory.as_ref().map_or_else(|| self.library(), |memory| memory.mapped_as.clone())
     }
 
     /// The folder, for further private files of the run.
@@ -66,20 +103,53 @@ impl Unpacked {
         self.folder.path()
     }
 
-    /// Leaves the folder behind, for processes that still run from it.
-    pub fn leave(mut self) {
+    /// Leaves the library behind, for processes that still run with it. What it cannot do for them, in a sentence.
+    pub fn leave(mut self) -> Option<&'static str> {
+        if self.memory.is_some() {
+            return Some(
+                "the tracker's library was in memory, as no folder could hold it: what they start from now on is not \
+                 recorded",
+            );
+        }
         self.folder.disable_cleanup(true);
+        None
     }
+}
 
-    fn fill(&self, capture: &Path) -> io::Result<()> {
-        let library = self.library();
-        fs::write(&library, LIBRARY)?;
-        fs::set_permissions(&library, fs::Permissions::from_mode(0o755))?;
-        let mut settings = b"capture=".to_vec();
-        settings.extend_from_slice(capture.as_os_str().as_bytes());
-        settings.push(b'\n');
-        fs::write(self.folder.path().join("settings"), settings)
+impl InMemory {
+    /// The library with its settings behind it: the loader does not look there.
+    fn new(capture: &Path) -> io::Result<InMemory> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("leakgate-{}-{number}-{LIBRARY_NAME}", std::process::id());
+        // Kernels before 6.3 do not know the flag; they allow execution without it.
+        let file = memfd_create(&name, MemfdFlags::CLOEXEC | MemfdFlags::EXEC)
+            .or_else(|_| memfd_create(&name, MemfdFlags::CLOEXEC))?;
+        let mut file = File::from(file);
+        let settings = settings(capture);
+        file.write_all(LIBRARY)?;
+        file.write_all(&settings)?;
+        file.write_all(&(settings.len() as u32).to_le_bytes())?;
+        file.write_all(SETTINGS_FOLLOW)?;
+        Ok(InMemory { file, mapped_as: format!("/memfd:{name}").into() })
     }
+}
+
+/// The end of a library that has its settings in its own file; their length stands before it.
+const SETTINGS_FOLLOW: &[u8; 8] = b"leakgate";
+
+fn settings(capture: &Path) -> Vec<u8> {
+    let mut settings = b"capture=".to_vec();
+    settings.extend_from_slice(capture.as_os_str().as_bytes());
+    settings.push(b'\n');
+    settings
+}
+
+fn fill(folder: &Path, capture: &Path) -> io::Result<()> {
+    let library = folder.join(LIBRARY_NAME);
+    fs::write(&library, LIBRARY)?;
+    fs::set_permissions(&library, fs::Permissions::from_mode(0o755))?;
+    fs::write(folder.join("settings"), settings(capture))
 }
 
 /// Folders to try, in order.
@@ -91,10 +161,13 @@ fn candidates() -> Vec<PathBuf> {
     folders
 }
 
-fn private_folder(candidates: &[PathBuf]) -> Result<TempDir, TrackerError> {
+fn private_folder(
+    candidates: &[PathBuf],
+    is_usable: impl Fn(&Path) -> Result<(), String>,
+) -> Result<TempDir, TrackerError> {
     let mut tried = Vec::new();
     for folder in candidates {
-        let made = usable(folder).and_then(|()| {
+        let made = is_usable(folder).and_then(|()| {
             tempfile::Builder::new().prefix("leakgate-").tempdir_in(folder).map_err(|error| error.to_string())
         });
         match made {
@@ -108,9 +181,7 @@ fn private_folder(candidates: &[PathBuf]) -> Result<TempDir, TrackerError> {
 /// Whether the loader takes a library from `folder`: `LD_PRELOAD` splits at spaces and colons, and a relative path
 /// would mean another folder after the program's first `chdir`.
 fn usable(folder: &Path) -> Result<(), String> {
-    if !folder.is_absolute() {
-        return Err("is not absolute".to_owned());
-    }
+    absolute(folder)?;
     if splits_preload(folder.as_os_str()) {
         return Err("has a space or a colon in its path".to_owned());
     }
@@ -119,6 +190,10 @@ fn usable(folder: &Path) -> Result<(), String> {
         return Err("is mounted noexec".to_owned());
     }
     Ok(())
+}
+
+fn absolute(folder: &Path) -> Result<(), String> {
+    if folder.is_absolute() { Ok(()) } else { Err("is not absolute".to_owned()) }
 }
 
 fn splits_preload(path: &OsStr) -> bool {
@@ -135,13 +210,14 @@ mod tests {
         let base = tempfile::tempdir().unwrap();
         let names = ["with space", "with:colon", "plain"].map(|name| base.path().join(name));
         names.iter().for_each(|name| fs::create_dir(name).unwrap());
-        let chosen = private_folder(&names).unwrap();
+        let chosen = private_folder(&names, usable).unwrap();
         assert_eq!(chosen.path().parent(), Some(names[2].as_path()));
     }
 
     #[test]
     fn when_no_folder_is_usable_the_reason_names_each() {
-        let error = private_folder(&[PathBuf::from("relative"), PathBuf::from("/not/there")]).unwrap_err();
+        let error =
+            private_folder(&[PathBuf::from("relative"), PathBuf::from("/not/there")], usable).unwrap_err();
         let message = error.to_string();
         assert!(message.contains("`relative`: is not absolute"), "{message}");
         assert!(message.contains("`/not/there`: No such file or directory"), "{message}");

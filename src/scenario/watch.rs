@@ -137,24 +137,19 @@ impl Watched {
 
 impl<'a> Watcher<'a> {
     /// Watches `running`, which writes into the capture in `folder`.
-    pub fn new(
-        running: Running,
-        folder: &Path,
-        ownership: Ownership,
-        signals: &'a mut Signals,
-    ) -> io::Result<Self> {
-        Ok(Watcher {
+    pub fn new(running: Running, folder: &Path, ownership: Ownership, signals: &'a mut Signals) -> Self {
+        Watcher {
             descendants: Descendants::of(running.child.id()),
             running,
             ownership,
             limits: Limits::default(),
             signals,
             processes: Processes::new(folder),
-            timeline: Timeline::create(folder)?,
+            timeline: Timeline::create(folder),
             max_rss: 0,
             ending: None,
             done_since: None,
-        })
+        }
     }
 
     /// Sets when to end it.
@@ -174,17 +169,17 @@ impl<'a> Watcher<'a> {
                 Ok(()) | Err(RecvTimeoutError::Disconnected) => break,
             }
             self.pass_signals();
-            let readings = self.sample(on_tick)?;
+            let readings = self.sample(on_tick);
             self.apply_limits(&readings);
         }
         let elapsed = self.running.started.elapsed();
-        self.sample(on_tick)?;
+        self.sample(on_tick);
         if self.ownership == Ownership::Ours {
             // What it started and left behind; the group is still its own, for it has not been reaped.
             let _ = killpg(self.running.pid(), Signal::SIGKILL);
         }
         let status = self.running.child.wait()?;
-        self.timeline.finish()?;
+        self.running.notes.extend(self.timeline.finish());
         let watched = Watched {
             end: self.ending.map_or(End::ByItself, |ending| ending.why),
             status,
@@ -197,11 +192,11 @@ impl<'a> Watcher<'a> {
         Ok((watched, self.running))
     }
 
-    fn sample(&mut self, on_tick: &mut dyn FnMut(&Tick)) -> io::Result<Vec<Reading>> {
+    fn sample(&mut self, on_tick: &mut dyn FnMut(&Tick)) -> Vec<Reading> {
         let elapsed = self.running.started.elapsed();
         self.descendants.look();
-        let readings = self.processes.read()?;
-        self.timeline.add(elapsed.as_millis() as u64, &readings)?;
+        let readings = self.processes.read();
+        self.timeline.add(elapsed.as_millis() as u64, &readings);
         let own_rss =
             |reading: &Reading| reading.rss.map(|rss| rss.saturating_sub(reading.live.tracker_bytes));
         self.max_rss = readings.iter().filter_map(own_rss).fold(self.max_rss, u64::max);
@@ -210,7 +205,7 @@ impl<'a> Watcher<'a> {
             live: readings.iter().map(|reading| reading.live.live_bytes).sum(),
             peak: readings.iter().map(|reading| reading.live.peak_bytes).max().unwrap_or(0),
         });
-        Ok(readings)
+        readings
     }
 
     fn pass_signals(&mut self) {

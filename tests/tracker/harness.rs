@@ -66,6 +66,26 @@ impl Program {
     }
 }
 
+/// A shared library in a folder of its own.
+pub(crate) struct Shared {
+    _folder: TempDir,
+    path: PathBuf,
+}
+
+impl Shared {
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// Compiles `NAME.c` to a shared library.
+pub(crate) fn shared(name: &str) -> Shared {
+    let folder = folder();
+    let path = folder.path().join(format!("lib{name}.so"));
+    compile(name, &path, &[OsStr::new("-shared"), OsStr::new("-fPIC")]);
+    Shared { _folder: folder, path }
+}
+
 fn compile(name: &str, to: &Path, more: &[&OsStr]) {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs").join(format!("{name}.c"));
     let plain = ["-O0", "-g", "-w", "-fno-inline", "-fno-builtin", "-pthread"];
@@ -156,10 +176,15 @@ impl Run {
     /// Runs it under the tracker, and looks at nothing. The capture is `capture` in the folder.
     pub(crate) fn tracked(&self) -> (TempDir, Output) {
         let folder = folder();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_leakgate"));
-        command.args(["run", "-q", "-o"]).arg(folder.path().join("capture")).arg("--").args(&self.words);
-        let output = self.output(command);
+        let output = self.tracked_into(&folder.path().join("capture"));
         (folder, output)
+    }
+
+    /// Runs it under the tracker, which writes into `capture`.
+    pub(crate) fn tracked_into(&self, capture: &Path) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_leakgate"));
+        command.args(["run", "-q", "-o"]).arg(capture).arg("--").args(&self.words);
+        self.output(command)
     }
 
     fn output(&self, mut command: Command) -> Output {

@@ -9,11 +9,15 @@
 mod allocators;
 mod code;
 mod damage;
+mod embedded;
 mod endings;
+mod folders;
 mod harness;
+mod limits;
 mod mappings;
 mod objects;
 mod peaks;
+mod preloads;
 mod processes;
 mod programs;
 mod python;

@@ -119,7 +119,9 @@ fn python_objects_have_their_size_and_the_line_that_made_them() {
             let made = figures(profile, |site| is_of_python(site) && is_on_top(profile, site, name, line));
             assert_eq!(made.end, amount(size, blocks[name] * COUNT), "{python}: {name}");
             if let Some(each) = bytes.get(name) {
-                assert_eq!(made.end.bytes, each * COUNT, "{python}: {name}");
+                // From 3.15 on a bytearray has its bytes in an object, with a header.
+                let more = if name == "make_bytearray" && python.minor >= 15 { 40 } else { 0 };
+                assert_eq!(made.end.bytes, (each + more) * COUNT, "{python}: {name}");
             }
             // Nothing of it went around the interpreter's domains.
             let heap = figures(profile, |site| !is_of_python(site) && is_on_top(profile, site, name, line));

@@ -4,7 +4,7 @@
 //! lock, which a thread may hold that waits for one of the program's.
 
 use core::mem::offset_of;
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use leakgate_capture::{Header, ModuleRecord, Section};
 
@@ -16,6 +16,7 @@ use crate::sys;
 const MAX_MODULES: usize = 4096;
 const MAX_LINE: usize = 4608;
 const MAX_UNKNOWN: usize = 256;
+const MAX_INTERPRETERS: usize = 4;
 
 struct Modules {
     known: [(usize, usize); MAX_MODULES],
@@ -23,6 +24,9 @@ struct Modules {
     /// Pages that belong to no file (generated code): not looked for again.
     unknown: [usize; MAX_UNKNOWN],
     unknown_count: usize,
+    /// Those of a name that an interpreter's library has.
+    interpreters: [(usize, usize); MAX_INTERPRETERS],
+    interpreter_count: usize,
     buffer: [u8; MAX_LINE * 2],
 }
 
@@ -31,11 +35,33 @@ static MODULES: Lock<Modules> = Lock::new(Modules {
     count: 0,
     unknown: [0; MAX_UNKNOWN],
     unknown_count: 0,
+    interpreters: [(0, 0); MAX_INTERPRETERS],
+    interpreter_count: 0,
     buffer: [0; MAX_LINE * 2],
 });
 
 /// The interpreter's code: its start and length.
 static INTERPRETER: [AtomicUsize; 2] = [const { AtomicUsize::new(0) }; 2];
+
+/// Whether an interpreter may still come, in a library that is loaded later.
+static AWAITED: AtomicBool = AtomicBool::new(false);
+/// An address in the library of an interpreter that came; 0: none, or it was asked for.
+static ARRIVED: AtomicUsize = AtomicUsize::new(0);
+
+/// There is no interpreter yet: watch for one.
+pub(crate) fn await_interpreter() {
+    AWAITED.store(true, Ordering::Relaxed);
+}
+
+/// An address in the library of an interpreter that was loaded while the program runs, once its code has called; told
+/// once.
+#[cold]
+pub(crate) fn arrived_interpreter() -> Option<usize> {
+    match ARRIVED.load(Ordering::Relaxed) {
+        0 => None,
+        _ => Some(ARRIVED.swap(0, Ordering::Relaxed)).filter(|address| *address != 0),
+    }
+}
 
 /// Whether a return address lies in the interpreter itself (or is 0): the Python stack says more then.
 #[inline(always)]
@@ -58,6 +84,7 @@ pub(crate) fn set_interpreter(address: usize) {
 pub(crate) fn learn(address: usize) -> bool {
     let mut modules = MODULES.lock();
     if modules.find(address).is_some() {
+        modules.greet(address);
         return true;
     }
     let page = address >> 12;
@@ -66,6 +93,7 @@ pub(crate) fn learn(address: usize) -> bool {
     }
     modules.read_maps();
     if modules.find(address).is_some() {
+        modules.greet(address);
         return true;
     }
     if modules.unknown_count < MAX_UNKNOWN {
@@ -95,6 +123,16 @@ impl Modules {
     fn find(&self, address: usize) -> Option<(usize, usize)> {
         // The latest first: a library may have been unloaded and another loaded in its place.
         self.known[..self.count].iter().rev().find(|(start, end)| (*start..*end).contains(&address)).copied()
+    }
+
+    /// Takes note of an interpreter whose own code called. That it is mapped would not be enough: while the loader is at
+    /// work on a library, its functions cannot be called.
+    fn greet(&self, address: usize) {
+        let mut interpreters = self.interpreters[..self.interpreter_count].iter();
+        let is_interpreters = interpreters.any(|(start, end)| (*start..*end).contains(&address));
+        if is_interpreters && AWAITED.swap(false, Ordering::Relaxed) {
+            ARRIVED.store(address, Ordering::Relaxed);
+        }
     }
 
     fn read_maps(&mut self) {
@@ -147,19 +185,37 @@ impl Modules {
         if self.count == MAX_MODULES || self.known[..self.count].contains(&(start, end)) {
             return;
         }
-        let Some(path) = INTERNER.lock().string(path) else {
+        let Some(name) = INTERNER.lock().string(path) else {
             return;
         };
         let Some(at) = place(Section::Modules, self.count * size_of::<ModuleRecord>()) else {
             return;
         };
-        let (start, end, offset) = (start as u64, end as u64, offset as u64);
+        let record = ModuleRecord {
+            start: start as u64,
+            end: end as u64,
+            offset: offset as u64,
+            path: name,
+            unused: 0,
+        };
         // SAFETY: an aligned record inside a chunk, not yet published.
-        unsafe { at.cast::<ModuleRecord>().write(ModuleRecord { start, end, offset, path, unused: 0 }) };
-        self.known[self.count] = (start as usize, end as usize);
+        unsafe { at.cast::<ModuleRecord>().write(record) };
+        if is_interpreters(name_of(path)) && self.interpreter_count < MAX_INTERPRETERS {
+            self.interpreters[self.interpreter_count] = (start, end);
+            self.interpreter_count += 1;
+        }
+        self.known[self.count] = (start, end);
         self.count += 1;
         header_word(offset_of!(Header, modules)).store(self.count as u32, Ordering::Release);
     }
+}
+
+fn name_of(path: &[u8]) -> &[u8] {
+    path.rsplit(|byte| *byte == b'/').next().unwrap_or_default()
+}
+
+fn is_interpreters(name: &[u8]) -> bool {
+    name.starts_with(b"libpython3")
 }
 
 fn hexadecimal(digits: &[u8]) -> usize {

@@ -4,14 +4,14 @@
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use leakgate_capture::{FRAME_NATIVE, FRAME_NOTE, FrameRecord, Function, NOTE_DEEP};
+use leakgate_capture::{FRAME_NATIVE, FRAME_NOTE, FrameRecord, Function, NOTE_DEEP, NOTE_STACKS};
 
 use crate::capture::note;
 use crate::intern::{INTERNER, Interner, SiteKey};
 use crate::python::{self, RawFrame};
 use crate::table::mix;
 use crate::thread::Thread;
-use crate::{checkpoint, modules, shadow, sys, trim, world};
+use crate::{checkpoint, modules, shadow, start, sys, trim, world};
 
 /// Deepest stack that is stored whole; of deeper ones the outermost frames are left out.
 pub(crate) const MAX_DEPTH: usize = 65_536;
@@ -87,11 +87,18 @@ fn learn(thread: &mut Thread, hash: u64, function: Function, leaf: usize) -> u32
     }
     let site = world::uninterrupted(thread, |thread| {
         // Also what could not be stored is not tried again at each of its events.
-        let site = store(thread, function, leaf).unwrap_or_else(|| overflow(function));
+        let site = store(thread, function, leaf).unwrap_or_else(|| {
+            note(NOTE_STACKS);
+            overflow(function)
+        });
         thread.cache.insert(hash, site);
         trim::search_if_due(thread);
         site
     });
+    if let Some(address) = modules::arrived_interpreter() {
+        // Not in the middle of an event, for which others wait: this waits for the loader.
+        start::begin_python_late(thread, address);
+    }
     // The tables and the capture grow with the sites.
     if site.is_multiple_of(1024) {
         checkpoint::measure_self();

@@ -61,6 +61,20 @@ fn begin() -> Option<()> {
     Some(())
 }
 
+/// Goes on with an interpreter whose library, in which `address` lies, was loaded while the program runs.
+pub(crate) fn begin_python_late(thread: &mut thread::Thread, address: usize) {
+    // SAFETY: the calling thread's own.
+    let errno = unsafe { libc::__errno_location() };
+    // SAFETY: as above.
+    let before = unsafe { errno.read() };
+    thread.inside += 1;
+    python::begin_late(address);
+    forget_loader_errors();
+    thread.inside -= 1;
+    // SAFETY: as above.
+    unsafe { errno.write(before) };
+}
+
 /// A name that is not there leaves a message for the thread's next `dlerror`, which the program would take for its own.
 fn forget_loader_errors() {
     for _ in 0..2 {
@@ -72,19 +86,16 @@ fn forget_loader_errors() {
 extern "C" fn destruct() {
     if thread::is_ready() {
         checkpoint::measure_self();
+        python::end();
         header_word(offset_of!(Header, state)).store(STATE_ENDED, Ordering::Release);
     }
 }
 
-/// Reads `settings` in the folder that this library was loaded from: one variable in the environment is enough.
+/// Reads `settings` in the folder that this library was loaded from, or at the end of its own file: one variable in the
+/// environment is enough.
 fn read_settings() -> Option<()> {
-    let mut path = [0u8; 1024];
-    let length = own_folder(&mut path)?;
-    const NAME: &[u8] = b"/settings\0";
-    path.get_mut(length..length + NAME.len())?.copy_from_slice(NAME);
-    let settings = sys::open(&path[..length + NAME.len()], libc::O_RDONLY)?;
     let mut text = [0u8; 2048];
-    let length = sys::read(&settings, &mut text);
+    let length = settings_beside(&mut text).or_else(|| settings_inside(&mut text))?;
     for line in text[..length].split(|byte| *byte == b'\n') {
         if let Some(folder) = line.strip_prefix(b"capture=") {
             let mut stored = FOLDER.lock();
@@ -96,7 +107,34 @@ fn read_settings() -> Option<()> {
     None
 }
 
-fn own_folder(into: &mut [u8]) -> Option<usize> {
+fn settings_beside(text: &mut [u8]) -> Option<usize> {
+    const NAME: &[u8] = b"/settings\0";
+    let mut path = [0u8; 1024];
+    let length = own_path(&mut path)?;
+    let end = path[..length].iter().rposition(|byte| *byte == b'/')?;
+    path.get_mut(end..end + NAME.len())?.copy_from_slice(NAME);
+    let settings = sys::open(&path[..end + NAME.len()], libc::O_RDONLY)?;
+    Some(sys::read(&settings, text))
+}
+
+/// A library that is in no folder has its settings behind it: text, its length in four bytes, and a mark.
+fn settings_inside(text: &mut [u8]) -> Option<usize> {
+    const MARK: &[u8; 8] = b"leakgate";
+    let mut path = [0u8; 1024];
+    let length = own_path(&mut path)?;
+    let file = sys::open(path.get(..length + 1)?, libc::O_RDONLY)?;
+    let mut end = [0u8; 12];
+    let at = sys::length(&file)?.checked_sub(end.len())?;
+    if sys::read_at(&file, &mut end, at) != end.len() || end[4..] != *MARK {
+        return None;
+    }
+    let length = u32::from_le_bytes([end[0], end[1], end[2], end[3]]) as usize;
+    let text = text.get_mut(..length)?;
+    (sys::read_at(&file, text, at.checked_sub(length)?) == length).then_some(length)
+}
+
+/// Writes the loader's name of this library; a 0 byte is behind it.
+fn own_path(into: &mut [u8]) -> Option<usize> {
     // SAFETY: all zeros is a valid value of this C struct.
     let mut info: libc::Dl_info = unsafe { core::mem::zeroed() };
     let address = construct as *const () as *const libc::c_void;
@@ -106,9 +144,8 @@ fn own_folder(into: &mut [u8]) -> Option<usize> {
     }
     // SAFETY: the loader's name of this library, a C string.
     let name = unsafe { CStr::from_ptr(info.dli_fname) }.to_bytes();
-    let end = name.iter().rposition(|byte| *byte == b'/')?;
-    into.get_mut(..end)?.copy_from_slice(&name[..end]);
-    Some(end)
+    into.get_mut(..name.len() + 1)?[..name.len()].copy_from_slice(name);
+    Some(name.len())
 }
 
 /// Tries names for this process's file, `process-PID-N.lgp`, until `make` succeeds with one.

@@ -57,6 +57,17 @@ pub(crate) fn read(fd: &Fd, buffer: &mut [u8]) -> usize {
         .unwrap_or(0)
 }
 
+/// Reads at an offset of the file; the number of bytes, 0 on failure.
+pub(crate) fn read_at(fd: &Fd, buffer: &mut [u8], offset: usize) -> usize {
+    let arguments = [fd.0 as usize, buffer.as_mut_ptr() as usize, buffer.len(), offset, 0, 0];
+    checked(raw(libc::SYS_pread64, arguments)).unwrap_or(0)
+}
+
+/// The length of a file.
+pub(crate) fn length(fd: &Fd) -> Option<usize> {
+    checked(raw(libc::SYS_lseek, [fd.0 as usize, 0, libc::SEEK_END as usize, 0, 0, 0]))
+}
+
 /// Writes all of a range of memory at an offset of the file.
 pub(crate) fn write_at(fd: &Fd, memory: *const u8, length: usize, offset: usize) -> bool {
     let mut done = 0;

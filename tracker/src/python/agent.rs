@@ -6,23 +6,23 @@ use core::ptr::null_mut;
 use core::sync::atomic::{AtomicBool, Ordering};
 
 use super::api::{self, Object};
-use super::{domains, names, references};
-use crate::{checkpoint, start, thread};
+use super::{domains, frames, names, references, text};
+use crate::{checkpoint, thread};
 
 static REHOOKED: AtomicBool = AtomicBool::new(false);
 static INSTALLED: AtomicBool = AtomicBool::new(false);
 
 const VARARGS: c_int = 1;
-const NOARGS: c_int = 4;
+pub(super) const NOARGS: c_int = 4;
 const KIND_EXIT: u32 = 4;
 
 /// `PyMethodDef`.
 #[repr(C)]
-struct Method {
-    name: *const c_char,
-    function: Option<unsafe extern "C" fn(Object, Object) -> Object>,
-    flags: c_int,
-    doc: *const c_char,
+pub(super) struct Method {
+    pub(super) name: *const c_char,
+    pub(super) function: Option<unsafe extern "C" fn(Object, Object) -> Object>,
+    pub(super) flags: c_int,
+    pub(super) doc: *const c_char,
 }
 
 // SAFETY: points at static text and functions only.
@@ -54,30 +54,7 @@ pub(super) fn begin() {
     }
 }
 
-/// Whether the debug allocator will be used although the environment asks for another: `-X dev` with `-E` or `-I`, or
-/// `PYTHONMALLOC` set to one.
-pub(super) fn debug_allocator_is_certain() -> bool {
-    if start::variable(b"PYTHONMALLOC=").is_some_and(|value| value.ends_with(b"debug")) {
-        return true;
-    }
-    let (mut ignores, mut dev, mut after_x) = (false, false, false);
-    for argument in start::arguments().skip(1) {
-        if after_x {
-            dev |= argument == b"dev";
-            after_x = false;
-            continue;
-        }
-        if argument.first() != Some(&b'-') || argument.starts_with(b"-c") || argument.starts_with(b"-m") {
-            break;
-        }
-        after_x = argument.ends_with(b"X");
-        dev |= argument.ends_with(b"Xdev");
-        ignores |= !argument.starts_with(b"-X") && argument.iter().any(|flag| matches!(flag, b'E' | b'I'));
-    }
-    ignores && dev
-}
-
-extern "C" fn audit(event: *const c_char, _: Object, _: *mut c_void) -> c_int {
+extern "C" fn audit(event: *const c_char, arguments: Object, _: *mut c_void) -> c_int {
     if !REHOOKED.swap(true, Ordering::Relaxed) {
         // An allocator named by the environment replaced the hooks while the interpreter was configured.
         domains::hook();
@@ -88,7 +65,8 @@ extern "C" fn audit(event: *const c_char, _: Object, _: *mut c_void) -> c_int {
     }
     // SAFETY: CPython passes the event's name, a C string.
     let event = unsafe { CStr::from_ptr(event) }.to_bytes();
-    if event.starts_with(b"cpython.run_") && !INSTALLED.swap(true, Ordering::Relaxed) {
+    let is_start = event.starts_with(b"cpython.run_") || is_start_of_embedded(event, arguments);
+    if is_start && !INSTALLED.swap(true, Ordering::Relaxed) {
         uncounted(|| {
             if install().is_none() {
                 api::clear_error();
@@ -97,6 +75,37 @@ extern "C" fn audit(event: *const c_char, _: Object, _: *mut c_void) -> c_int {
         super::arm();
     }
     0
+}
+
+/// Whether a program that embeds the interpreter begins to use it, which no event tells: something is compiled, executed
+/// or imported from outside of Python, and is not what the interpreter itself imports before the user's code.
+fn is_start_of_embedded(event: &[u8], arguments: Object) -> bool {
+    const OWN: [&[u8]; 4] = [b"site", b"warnings", b"readline", b"rlcompleter"];
+    if !matches!(event, b"compile" | b"exec" | b"import") || !api::is_initialized() {
+        return false;
+    }
+    if event != b"import" {
+        return frames::is_idle() || is_importing();
+    }
+    if !frames::is_idle() {
+        return false;
+    }
+    // SAFETY: the arguments of an event are a live tuple; that of an import has the module's name first.
+    let name = api::PyTuple_GetItem().map_or(null_mut(), |item| unsafe { item(arguments, 0) });
+    let mut text = [0; 64];
+    let length = text::read(name as usize, &mut text);
+    !OWN.contains(&&text[..length])
+}
+
+/// Whether nothing but the import system itself runs. Up to 3.14 that is so while the interpreter imports `site`, too;
+/// later it is ready after that only, and an import from outside of Python has no event of its own.
+fn is_importing() -> bool {
+    frames::is_ready_after_site()
+        && frames::all_files(|file| {
+            let mut text = [0; 32];
+            let length = text::read(file, &mut text);
+            text[..length].starts_with(b"<frozen importlib")
+        })
 }
 
 /// Runs `f` with this thread's allocations not counted.
@@ -262,7 +271,7 @@ unsafe fn set_debug(gc: Object, flags: Object) {
 }
 
 /// A new reference to `None`.
-fn none() -> Object {
+pub(super) fn none() -> Object {
     let none = api::none();
     if let Some(keep) = api::Py_IncRef() {
         // SAFETY: with the GIL; None is a live object.

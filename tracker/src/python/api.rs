@@ -1,7 +1,7 @@
 //! The few functions of CPython's C API that the tracker calls, found by name.
 
 use core::ffi::{CStr, c_char, c_int, c_long, c_void};
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 use super::domains::Allocator;
 use super::frames;
@@ -69,6 +69,12 @@ functions! {
     PyRefTracer_GetTracer: fn(*mut *mut c_void) -> usize;
     PyRefTracer_SetTracer: fn(Tracer, *mut c_void) -> c_int;
     Py_IncRef: fn(Object) -> ();
+    Py_IsInitialized: fn() -> c_int;
+    PyDict_New: fn() -> Object;
+    PyDict_Clear: fn(Object) -> ();
+    PyDict_SetItemString: fn(Object, *const c_char, Object) -> c_int;
+    PyRun_String: fn(*const c_char, c_int, Object, Object) -> Object;
+    PyEval_GetFrame: fn() -> Object;
     Py_DecRef: fn(Object) -> ();
 }
 
@@ -77,7 +83,7 @@ pub(super) struct Version {
     major: u8,
     pub minor: u8,
     micro: u8,
-    free_threaded: bool,
+    pub free_threaded: bool,
 }
 
 impl Version {
@@ -86,17 +92,47 @@ impl Version {
         u32::from(self.major) << 24 | u32::from(self.minor) << 16 | u32::from(self.micro) << 8
     }
 
-    /// Whether it is of a kind that there are layouts for.
-    pub(super) fn may_be_known(&self) -> bool {
-        self.major == 3 && !self.free_threaded
+    /// Whether it is a Python 3: there are no layouts for others.
+    pub(super) fn is_third(&self) -> bool {
+        self.major == 3
     }
 }
 
-/// Looks the functions up in the process. `None`: there is no CPython in it.
+unsafe extern "C" {
+    fn dladdr1(
+        address: *const c_void,
+        info: *mut libc::Dl_info,
+        more: *mut *mut c_void,
+        flags: c_int,
+    ) -> c_int;
+}
+
+/// Where the functions are looked for: in the whole process (null, `RTLD_DEFAULT`), or in a library loaded later, which
+/// may be hidden from the others.
+static LIBRARY: AtomicPtr<c_void> = AtomicPtr::new(core::ptr::null_mut());
+
+/// Looks for the functions in the library that `address` lies in from now on. False: in none.
+pub(super) fn look_in(address: usize) -> bool {
+    const RTLD_DL_LINKMAP: c_int = 2;
+    // SAFETY: all zeros is a valid value of this C struct.
+    let mut info: libc::Dl_info = unsafe { core::mem::zeroed() };
+    let mut library = core::ptr::null_mut();
+    // SAFETY: both places are valid.
+    let found = unsafe { dladdr1(address as *const c_void, &mut info, &mut library, RTLD_DL_LINKMAP) };
+    // glibc's `dlsym` takes the link map, which is what its `dlopen` gives.
+    LIBRARY.store(library, Ordering::Relaxed);
+    found != 0 && !library.is_null()
+}
+
+fn symbol(name: &CStr) -> *mut c_void {
+    // SAFETY: the name ends in a 0 byte.
+    unsafe { libc::dlsym(LIBRARY.load(Ordering::Relaxed), name.as_ptr()) }
+}
+
+/// Looks the functions up. `None`: there is no CPython.
 pub(super) fn find() -> Option<Version> {
     for (index, name) in NAMES.iter().enumerate() {
-        // SAFETY: the name ends in a 0 byte.
-        let address = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
+        let address = symbol(name);
         ADDRESS[index].store(address as usize, Ordering::Relaxed);
         if index == 0 && address.is_null() {
             return None;
@@ -122,8 +158,13 @@ pub(super) fn none() -> Object {
 
 /// The address of something that the interpreter exports; 0 where it is not there.
 pub(super) fn data(name: &CStr) -> usize {
-    // SAFETY: the name ends in a 0 byte.
-    unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) as usize }
+    symbol(name) as usize
+}
+
+/// Whether the interpreter is set up.
+pub(super) fn is_initialized() -> bool {
+    // SAFETY: reads a flag, at any time.
+    Py_IsInitialized().is_some_and(|is_initialized| unsafe { is_initialized() } != 0)
 }
 
 /// An address in the interpreter's code.

@@ -1,10 +1,11 @@
 //! CPython's MEM and OBJ domains through `PyMem_SetAllocator`. RAW goes through `malloc` and is seen there.
 
 use core::cell::UnsafeCell;
+use core::sync::atomic::{AtomicBool, Ordering};
 
 use leakgate_capture::Function;
 
-use super::{api, references};
+use super::{agent, api, references};
 use crate::hooks::call;
 use crate::modules;
 
@@ -58,7 +59,8 @@ pub(super) fn hook() {
         api::get_allocator(domain, &mut present);
         let at = address(present.malloc);
         let is_first = original(index).malloc.is_none();
-        if at == address(HOOKS[index].malloc) || present.free.is_none() {
+        let is_ours = [HOOKS[index].malloc, UNTIL_READY.malloc].into_iter().any(|hook| at == address(hook));
+        if is_ours || present.free.is_none() {
             continue;
         }
         if !is_first && !modules::is_interpreter(at) {
@@ -69,6 +71,44 @@ pub(super) fn hook() {
         let mut hook = HOOKS[index];
         api::set_allocator(domain, &mut hook);
     }
+}
+
+/// Whether `UNTIL_READY` was put in place and has not seen the interpreter ready.
+static WAITING: AtomicBool = AtomicBool::new(false);
+
+/// As `OBJ`'s hook, and asks at each allocation whether the interpreter is ready.
+const UNTIL_READY: Allocator = Allocator { malloc: Some(malloc_until_ready), ..HOOKS[1] };
+
+/// Puts the hooks in place in an interpreter that is being set up, and begins with the rest when it is ready.
+pub(super) fn hook_until_ready() {
+    hook();
+    let mut present = NONE;
+    api::get_allocator(OBJ, &mut present);
+    if address(present.malloc) == address(HOOKS[1].malloc) {
+        let mut hook = UNTIL_READY;
+        api::set_allocator(OBJ, &mut hook);
+        WAITING.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Whether the interpreter was never seen ready because others took the place of the hooks.
+pub(super) fn were_replaced() -> bool {
+    let mut present = NONE;
+    if !WAITING.load(Ordering::Relaxed) {
+        return false;
+    }
+    api::get_allocator(OBJ, &mut present);
+    address(present.malloc) != address(UNTIL_READY.malloc)
+}
+
+extern "C" fn malloc_until_ready(context: *mut u8, size: usize) -> usize {
+    if api::is_initialized() {
+        let mut hook = HOOKS[1];
+        api::set_allocator(OBJ, &mut hook);
+        WAITING.store(false, Ordering::Relaxed);
+        agent::uncounted(agent::begin);
+    }
+    object_malloc(context, size)
 }
 
 fn address(malloc: Option<extern "C" fn(*mut u8, usize) -> usize>) -> usize {

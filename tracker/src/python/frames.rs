@@ -3,7 +3,7 @@
 
 use core::sync::atomic::{AtomicPtr, Ordering};
 
-use super::layout::{self, Layout, Position};
+use super::layout::{Layout, Position};
 use super::{api, lines};
 
 /// A frame as it stands in the interpreter: its code object and its position in it.
@@ -15,13 +15,9 @@ pub(crate) struct RawFrame {
 
 static LAYOUT: AtomicPtr<Layout> = AtomicPtr::new(core::ptr::null_mut());
 
-/// Chooses the row of a version; false if there is none.
-pub(super) fn set_layout(minor: u8) -> bool {
-    let Some(layout) = layout::of(minor) else {
-        return false;
-    };
+/// Chooses the row to walk by.
+pub(super) fn set_layout(layout: &'static Layout) {
     LAYOUT.store(core::ptr::from_ref(layout).cast_mut(), Ordering::Release);
-    true
 }
 
 #[inline(always)]
@@ -123,6 +119,21 @@ impl Frames {
 #[inline(always)]
 fn walk(floor: usize) -> Frames {
     Frames { at: top(), floor, layout: layout() }
+}
+
+/// Whether the calling thread runs no Python function.
+pub(super) fn is_idle() -> bool {
+    walk(0).next().is_none()
+}
+
+/// Whether the files of all functions that the calling thread runs are as wanted: Python strings.
+pub(super) fn all_files(is_wanted: impl Fn(usize) -> bool) -> bool {
+    walk(0).all(|raw| is_wanted(code_file(raw.code)))
+}
+
+/// Whether the interpreter says that it is set up only after it has imported `site`.
+pub(super) fn is_ready_after_site() -> bool {
+    layout().minor >= 15
 }
 
 /// Writes the stack, innermost first; its depth, and whether it was cut.

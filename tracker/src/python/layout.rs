@@ -50,6 +50,23 @@ pub(crate) struct Layout {
     pub lines: Lines,
     /// Header of an ASCII string, and of another compact one.
     pub text_header: (usize, usize),
+    /// Where CPython itself tells these offsets; it does from 3.13 on.
+    pub told: Option<Told>,
+}
+
+/// Indices of 64-bit words of `_Py_DebugOffsets`, whose fields are in a fixed order within a version.
+pub(crate) struct Told {
+    /// `thread_state.current_frame` and `.thread_id`.
+    pub state_frame: usize,
+    pub state_thread: usize,
+    /// `interpreter_frame.previous`; `executable`, `instr_ptr`, `localsplus` and `owner` follow.
+    pub frame: usize,
+    /// `code_object.filename`; `name`, `qualname`, `linetable` and `firstlineno` follow.
+    pub code: usize,
+    /// `code_object.co_code_adaptive`.
+    pub code_instructions: usize,
+    /// `unicode_object.state`; `length` and `asciiobject_size` follow.
+    pub text: usize,
 }
 
 const FRAMES: Layout = Layout {
@@ -71,6 +88,7 @@ const FRAMES: Layout = Layout {
     code_instructions: 0,
     lines: Lines::Table38,
     text_header: (48, 72),
+    told: None,
 };
 
 const INTERPRETER_FRAMES: Layout = Layout {
@@ -93,6 +111,7 @@ const INTERPRETER_FRAMES: Layout = Layout {
     code_instructions: 184,
     lines: Lines::Table311,
     text_header: (48, 72),
+    told: None,
 };
 
 const NEW_FRAMES: Layout = Layout {
@@ -106,6 +125,14 @@ const NEW_FRAMES: Layout = Layout {
     code_first_line: 68,
     code_instructions: 200,
     text_header: (40, 56),
+    told: Some(Told {
+        state_frame: 23,
+        state_thread: 24,
+        frame: 29,
+        code: 35,
+        code_instructions: 43,
+        text: 68,
+    }),
     ..INTERPRETER_FRAMES
 };
 
@@ -128,6 +155,7 @@ pub(super) const LAYOUTS: &[Layout] = &[
         state_frame: 56,
         state_thread: 136,
         code_instructions: 192,
+        told: None,
         ..NEW_FRAMES
     },
     NEW_FRAMES,
@@ -137,6 +165,14 @@ pub(super) const LAYOUTS: &[Layout] = &[
         frame_locals: 80,
         frame_owner: Some(74),
         code_instructions: 208,
+        told: Some(Told {
+            state_frame: 26,
+            state_thread: 27,
+            frame: 32,
+            code: 40,
+            code_instructions: 48,
+            text: 78,
+        }),
         ..NEW_FRAMES
     },
     Layout {
@@ -146,6 +182,14 @@ pub(super) const LAYOUTS: &[Layout] = &[
         frame_owner: Some(74),
         code_instructions: 208,
         state_thread: 176,
+        told: Some(Told {
+            state_frame: 26,
+            state_thread: 30,
+            frame: 40,
+            code: 48,
+            code_instructions: 56,
+            text: 90,
+        }),
         ..NEW_FRAMES
     },
 ];

@@ -10,13 +10,19 @@ mod layout;
 mod lines;
 mod names;
 mod objects;
+mod options;
 mod references;
 mod text;
+mod told;
+mod trial;
 mod walk;
 
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
-use leakgate_capture::{FRAME_NOTE, FRAME_PYTHON, FrameRecord, NOTE_DEBUG_ALLOCATOR, NOTE_UNKNOWN_PYTHON};
+use leakgate_capture::{
+    FRAME_NOTE, FRAME_PYTHON, FrameRecord, NOTE_DEBUG_ALLOCATOR, NOTE_FREE_THREADED, NOTE_OTHER_LAYOUT,
+    NOTE_UNKNOWN_PYTHON, NOTE_WRONG_WALK,
+};
 
 use crate::capture::note;
 use crate::intern::Interner;
@@ -27,6 +33,7 @@ use crate::thread::Thread;
 use crate::{modules, start};
 
 pub(crate) use frames::RawFrame;
+use options::Allocators;
 
 /// Set when the user's code starts: before it, all stacks are one ("interpreter start-up").
 static ARMED: AtomicBool = AtomicBool::new(false);
@@ -47,24 +54,27 @@ static NAMED: Lock<Cache> = Lock::new(Cache::new());
 /// Finds the interpreter in this process, if there is one, and hooks its domains.
 pub(crate) fn begin() {
     let Some(version) = api::find() else {
+        modules::await_interpreter();
         return;
     };
-    start::write_python(version.hex());
-    if !version.may_be_known() || !frames::set_layout(version.minor) {
-        // Its own functions are named then, as those of any program.
-        note(NOTE_UNKNOWN_PYTHON);
-        return;
+    match layout_of(&version) {
+        Ok(layout) => frames::set_layout(layout),
+        Err(reason) => return note(reason),
     }
-    modules::set_interpreter(api::code_address());
     PRESENT.store(true, Ordering::Relaxed);
-    if agent::debug_allocator_is_certain() {
-        // A C audit hook registered now would make the debug allocator abort at the end.
-        note(NOTE_DEBUG_ALLOCATOR);
-        return;
+    match options::allocators() {
+        // An audit hook registered now would make the debug allocator abort at the end.
+        Allocators::Debug => note(NOTE_DEBUG_ALLOCATOR),
+        Allocators::Unknown => {
+            domains::hook_until_ready();
+            see_reuse(version.minor);
+        }
+        Allocators::Usual | Allocators::Named => {
+            domains::hook();
+            see_reuse(version.minor);
+            agent::begin();
+        }
     }
-    domains::hook();
-    see_reuse(version.minor);
-    agent::begin();
 }
 
 /// Sees to it that blocks which the interpreter keeps for later objects are not taken for those of the earlier ones.
@@ -73,8 +83,52 @@ fn see_reuse(minor: u8) {
     deallocation::begin();
 }
 
-/// The user's code starts: stacks are walked from now on. With the GIL.
+/// The process ends: an interpreter that took other allocators than the usual ones before it was ready is told of.
+pub(crate) fn end() {
+    if domains::were_replaced() {
+        note(NOTE_DEBUG_ALLOCATOR);
+    }
+}
+
+/// The row to walk an interpreter by, or the note that says why there is none.
+fn layout_of(version: &api::Version) -> Result<&'static layout::Layout, u32> {
+    start::write_python(version.hex());
+    if version.free_threaded {
+        return Err(NOTE_FREE_THREADED);
+    }
+    let layout = layout::of(version.minor).filter(|_| version.is_third()).ok_or(NOTE_UNKNOWN_PYTHON)?;
+    if !told::agrees(layout, api::data(c"_PyRuntime")) {
+        return Err(NOTE_OTHER_LAYOUT);
+    }
+    // Its own code in a stack says less than its functions do; without those it says all there is.
+    modules::set_interpreter(api::code_address());
+    Ok(layout)
+}
+
+/// An interpreter was loaded while the program runs, and now allocates for the first time. It may be in the middle of
+/// being set up: only the hooks of its domains may be put in place now, and those wait until it is ready.
+pub(crate) fn begin_late(address: usize) {
+    if !api::look_in(address) {
+        return;
+    }
+    let Some(version) = api::find() else {
+        return;
+    };
+    match layout_of(&version) {
+        Ok(layout) => frames::set_layout(layout),
+        Err(reason) => return note(reason),
+    }
+    PRESENT.store(true, Ordering::Relaxed);
+    domains::hook_until_ready();
+    see_reuse(version.minor);
+}
+
+/// The user's code starts: stacks are walked from now on, if a trial of it goes well. With the GIL.
 pub(crate) fn arm() {
+    if !agent::uncounted(trial::goes_well) {
+        PRESENT.store(false, Ordering::Relaxed);
+        return note(NOTE_WRONG_WALK);
+    }
     deallocation::arm();
     references::arm();
     ARMED.store(true, Ordering::Release);

@@ -2,8 +2,8 @@
 
 use super::frames;
 
-const LENGTH: usize = 16;
-const STATE: usize = 32;
+pub(super) const LENGTH: usize = 16;
+pub(super) const STATE: usize = 32;
 
 /// Writes a string's text; the number of bytes. Empty for what is not a compact string.
 pub(super) fn read(string: usize, into: &mut [u8]) -> usize {

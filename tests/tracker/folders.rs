@@ -1,0 +1,213 @@
+//! Folders: full, read-only, without execution, with a space in their path. The program goes on as it would alone.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use leakgate::profile::load;
+use tempfile::TempDir;
+
+use crate::harness::{Run, amount, figures, folder};
+use crate::python;
+
+/// A file system in memory, mounted for a test. `None` where that is not permitted.
+struct Mounted(TempDir);
+
+impl Mounted {
+    fn tmpfs(options: &str) -> Option<Mounted> {
+        let folder = folder();
+        let mut command = Command::new("mount");
+        command.args(["-t", "tmpfs", "-o", options, "none"]).arg(folder.path());
+        let is_mounted = command.output().is_ok_and(|output| output.status.success());
+        if !is_mounted {
+            eprintln!("skipped: a file system cannot be mounted here (it takes root)");
+        }
+        is_mounted.then_some(Mounted(folder))
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(self.0.path()).status();
+    }
+}
+
+/// 5,000 functions, whose stacks need more space than the first 1 MiB of a file.
+const MANY: &str = r#"
+kept = []
+for number in range(5000):
+    exec(compile("def f%d(): kept.append(bytes(600))\nf%d()" % (number, number), "file", "exec"), {"kept": kept})
+print('done')
+raise SystemExit(5)
+"#;
+
+#[test]
+fn a_disk_too_small_for_the_stacks_costs_stacks_and_nothing_else() {
+    let Some(disk) = Mounted::tmpfs("size=2m") else { return };
+    for (number, python) in python::all().into_iter().enumerate() {
+        let capture = disk.path().join(format!("capture{number}"));
+        let run = python.run(&["-c", MANY]);
+        let (plain, tracked) = (run.plain(), run.tracked_into(&capture));
+        assert_eq!((tracked.status, &tracked.stdout), (plain.status, &plain.stdout), "{python}");
+        assert_eq!(String::from_utf8_lossy(&tracked.stderr), "", "{python}");
+        let loaded = load::capture(&capture).unwrap();
+        let profile = python::profile(&loaded);
+        assert!(
+            profile.notes.iter().any(|note| note.contains("could not grow (disk full")),
+            "{:?}",
+            profile.notes
+        );
+        let objects = figures(profile, |site| site.allocator.name == "PyObject_Calloc");
+        assert!(objects.peak.blocks >= 5000 && objects.peak.bytes >= 5000 * 633, "{python}: {objects:?}");
+        fs::remove_dir_all(&capture).unwrap();
+    }
+}
+
+#[test]
+fn a_disk_too_small_for_any_record_leaves_the_program_alone_and_it_is_said() {
+    let Some(disk) = Mounted::tmpfs("size=128k") else { return };
+    let run = python::newest().run(&["-c", MANY]);
+    let (plain, tracked) = (run.plain(), run.tracked_into(&disk.path().join("capture")));
+    assert_eq!((tracked.status, &tracked.stdout), (plain.status, &plain.stdout));
+    let stderr = String::from_utf8_lossy(&tracked.stderr).into_owned();
+    assert!(stderr.starts_with("leakgate: error: the command was not recorded: "), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+}
+
+/// Fills the disk that its capture is on, while it is recorded.
+const FILLS: &str = r#"
+import sys
+kept = []
+def work():
+    for _ in range(100): kept.append(bytes(2000))
+try:
+    with open(sys.argv[1], "wb", buffering=0) as file:
+        while True: file.write(bytes(4096))
+except OSError as error:
+    print(error.strerror)
+work()
+raise SystemExit(5)
+"#;
+
+#[test]
+fn a_disk_that_the_program_fills_is_survived_by_its_record() {
+    let Some(disk) = Mounted::tmpfs("size=3m") else { return };
+    let (capture, file) = (disk.path().join("capture"), disk.path().join("file"));
+    let run = python::newest().run(&["-c", FILLS, file.to_str().unwrap()]);
+    let tracked = run.tracked_into(&capture);
+    assert_eq!(tracked.status.code(), Some(5), "{}", String::from_utf8_lossy(&tracked.stderr));
+    assert_eq!(String::from_utf8_lossy(&tracked.stdout), "No space left on device\n");
+    let loaded = load::capture(&capture).unwrap();
+    assert_eq!(python::held_by_work(python::profile(&loaded)), amount(100 * 2033, 100));
+}
+
+#[test]
+fn where_nothing_can_be_written_nothing_is_run_and_the_reason_is_told() {
+    let ran = folder();
+    let marker = ran.path().join("ran");
+    let run = Run::of(["touch", marker.to_str().unwrap()]);
+    // Not even root makes a folder there.
+    let output = run.tracked_into(Path::new("/proc/leakgate/capture"));
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(stderr.starts_with("leakgate: error: failed to create `/proc/leakgate/capture`: "), "{stderr}");
+    assert_eq!(output.status.code(), Some(125), "{stderr}");
+    if let Some(disk) = Mounted::tmpfs("ro") {
+        let output = run.tracked_into(&disk.path().join("capture"));
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(stderr.contains("Read-only file system"), "{stderr}");
+        assert_eq!(output.status.code(), Some(125), "{stderr}");
+    }
+    assert!(!marker.exists());
+}
+
+/// Prints where it has the library from, forks, and starts another Python.
+const FAMILY: &str = r#"
+import os, subprocess, sys
+kept = []
+def work():
+    for _ in range(100): kept.append(bytes(2000))
+sys.stdout.write(os.environ["LD_PRELOAD"].split(":")[0])
+sys.stdout.flush()
+if os.fork() == 0:
+    work()
+    os._exit(0)
+os.wait()
+work()
+sys.exit(subprocess.call([sys.executable, "-c", "raise SystemExit(5)"]))
+"#;
+
+#[test]
+fn paths_with_spaces_are_no_obstacle() {
+    let base = folder();
+    let spaced = base.path().join("a b: c");
+    fs::create_dir(&spaced).unwrap();
+    for python in python::all() {
+        let capture = spaced.join(format!("capture {}", python.path.display().to_string().replace('/', "_")));
+        let output = python.run(&["-c", FAMILY]).env("TMPDIR", &spaced).tracked_into(&capture);
+        assert_eq!(output.status.code(), Some(5), "{python}: {}", String::from_utf8_lossy(&output.stderr));
+        let library = String::from_utf8(output.stdout).unwrap();
+        assert!(!library.contains(' '), "{python}: {library}");
+        check_family(&capture, &python.to_string());
+    }
+}
+
+fn check_family(capture: &Path, python: &str) {
+    let loaded = load::capture(capture).unwrap();
+    assert!(loaded.notes.is_empty(), "{python}: {:?}", loaded.notes);
+    let held: Vec<_> = loaded.processes.iter().map(python::held_by_work).collect();
+    let of_parent_and_child = held.iter().filter(|held| **held == amount(100 * 2033, 100)).count();
+    assert_eq!((held.len(), of_parent_and_child), (3, 2), "{python}: {held:?}");
+}
+
+#[test]
+fn where_no_folder_can_hold_a_library_it_is_taken_from_memory() {
+    let base = folder();
+    let spaced = base.path().join("with space");
+    fs::create_dir(&spaced).unwrap();
+    // In a mount namespace of its own: /dev/shm is the one folder that is always tried.
+    const WITHOUT_EXECUTION: &str = "mount -t tmpfs -o noexec none /dev/shm && exec \"$@\"";
+    let available =
+        Command::new("unshare").args(["-m", "sh", "-c", WITHOUT_EXECUTION, "sh", "true"]).output();
+    if !available.is_ok_and(|output| output.status.success()) {
+        eprintln!("skipped: a file system cannot be mounted here (it takes root)");
+        return;
+    }
+    for python in python::all() {
+        let capture = spaced.join(format!("capture{}", python.path.display().to_string().replace('/', "_")));
+        let words = [
+            "unshare",
+            "-m",
+            "sh",
+            "-c",
+            WITHOUT_EXECUTION,
+            "sh",
+            env!("CARGO_BIN_EXE_leakgate"),
+            "run",
+            "-o",
+        ];
+        let more =
+            [capture.as_os_str(), "--".as_ref(), python.path.as_os_str(), "-c".as_ref(), FAMILY.as_ref()];
+        let run = Run::of(words.iter().map(AsRef::as_ref).chain(more));
+        let run = ["TMPDIR", "HOME", "XDG_RUNTIME_DIR"].iter().fold(run, |run, name| run.env(name, &spaced));
+        let output = run.plain();
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(5), "{python}: {stderr}");
+        let library = String::from_utf8(output.stdout).unwrap();
+        assert!(library.starts_with("/proc/") && library.contains("/fd/"), "{python}: {library}");
+        assert!(stderr.lines().all(|line| line.starts_with("leakgate: ")), "{python}: {stderr}");
+        assert!(!stderr.contains("without the tracker"), "{python}: {stderr}");
+        check_family(&capture, &python.to_string());
+    }
+    // What was made beside the captures is gone.
+    assert!(
+        fs::read_dir(&spaced).unwrap().all(|entry| entry
+            .unwrap()
+            .path()
+            .to_string_lossy()
+            .contains("capture"))
+    );
+}

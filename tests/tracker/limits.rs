@@ -1,0 +1,134 @@
+//! Limits of memory and descriptors. The program goes on as it would alone, and what is missing is said.
+
+use std::fs;
+use std::process::Command;
+
+use leakgate::profile::load;
+
+use crate::harness::{Run, amount, folder};
+use crate::python;
+
+/// Takes all of its address space but for free blocks in the C library's heap, goes on with those, and keeps objects
+/// under names that need space in the record.
+const FILLS_MEMORY: &str = r#"
+import mmap
+spare = [bytes(700) for _ in range(20000)]
+pinned = [bytes(700)]
+mapped = []
+for size in (1 << 22, 1 << 20, 1 << 16):
+    try:
+        while True: mapped.append(mmap.mmap(-1, size))
+    except (OSError, MemoryError):
+        pass
+del spare
+kept = []
+for number in range(6000):
+    exec(compile("def f%d(): kept.append(bytes(600))\nf%d()" % (number, number), "file", "exec"), {"kept": kept})
+print(len(kept), len(mapped) > 5)
+raise SystemExit(5)
+"#;
+
+#[test]
+fn a_program_that_uses_up_its_address_space_goes_on_and_it_is_said_what_is_missing() {
+    for python in python::all() {
+        let path = python.path.display();
+        let script = format!("ulimit -v 100000; exec '{path}' -c \"$0\"");
+        let run = Run::of(["sh", "-c", &script, FILLS_MEMORY]);
+        let plain = run.plain();
+        let recording = run.record_with_losses();
+        let stderr = String::from_utf8_lossy(&recording.output.stderr);
+        assert_eq!(recording.output.status, plain.status, "{python}: {stderr}");
+        assert_eq!(recording.output.stdout, plain.stdout, "{python}: {stderr}");
+        let notes = &python::profile(&recording.capture).notes;
+        let is_told = notes.iter().any(|note| note.contains("stacks could not be stored"));
+        assert!(is_told, "{python}: {notes:?}");
+    }
+}
+
+#[test]
+fn a_hundred_megabytes_of_address_space_are_enough_for_whole_figures() {
+    const SMALL: &str = "\
+kept = []
+def work():
+    for _ in range(100): kept.append(bytes(2000))
+work()
+";
+    for python in python::all() {
+        let script = format!("ulimit -v 100000; exec '{}' -c \"$0\"", python.path.display());
+        let recording = Run::of(["sh", "-c", &script, SMALL]).record().ended_well();
+        let profile = python::profile(&recording.capture);
+        assert_eq!(python::held_by_work(profile), amount(100 * 2033, 100), "{python}");
+        assert!(profile.notes.is_empty(), "{python}: {:?}", profile.notes);
+    }
+}
+
+/// Closes descriptors, and tells through a file that it went on.
+const CLOSES: &str = r#"
+import os, sys
+kept = []
+def work():
+    for _ in range(100): kept.append(bytes(2000))
+if sys.argv[2] == "all":
+    os.closerange(0, 65536)
+elif sys.argv[2] != "none":
+    for digit in sys.argv[2]: os.close(int(digit))
+work()
+with open(sys.argv[1], "w") as file:
+    file.write("%d %s" % (file.fileno(), sorted(os.listdir("/proc/self/fd"))))
+os._exit(5) if sys.argv[2] == "all" else sys.exit(5)
+"#;
+
+#[test]
+fn closed_descriptors_change_nothing_and_lose_nothing() {
+    let told = folder();
+    let marker = told.path().join("told");
+    for python in python::all() {
+        let path = python.path.display();
+        for (before, closed) in [
+            ("", "all"),
+            ("", "0"),
+            ("", "12"),
+            ("", "012"),
+            ("exec 0<&- 1>&- 2>&-;", "none"),
+            ("exec 1>&-;", "all"),
+        ] {
+            let script = format!("{before} exec '{path}' -S -c \"$0\" \"$@\"");
+            let run = Run::of(["sh", "-c", &script, CLOSES, marker.to_str().unwrap(), closed]);
+            let plain = run.plain();
+            let told_by_plain = fs::read_to_string(&marker).unwrap();
+            fs::remove_file(&marker).unwrap();
+            let recording = run.record();
+            let what = format!("{python}: `{before}` {closed}");
+            assert_eq!(recording.output.status, plain.status, "{what}");
+            assert_eq!(plain.status.code().is_some(), true, "{what}");
+            assert_eq!(fs::read_to_string(&marker).unwrap(), told_by_plain, "{what}");
+            let profile = python::profile(&recording.capture);
+            assert_eq!(python::held_by_work(profile), amount(100 * 2033, 100), "{what}");
+        }
+    }
+}
+
+#[test]
+fn few_descriptors_for_the_program_itself_are_enough_or_an_error_before_anything_is_run() {
+    let python = python::newest();
+    for most in [4, 6, 8, 10, 12, 16, 24, 64] {
+        let base = folder();
+        let (capture, ran) = (base.path().join("capture"), base.path().join("ran"));
+        let code = "import sys; open(sys.argv[1], 'w').close(); raise SystemExit(5)";
+        let script = format!("ulimit -n {most}; exec \"$@\"");
+        let mut command = Command::new("sh");
+        command.args(["-c", &script, "sh", env!("CARGO_BIN_EXE_leakgate"), "run", "-q", "-o"]).arg(&capture);
+        let output = command.arg("--").arg(&python.path).args(["-S", "-c", code]).arg(&ran).output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        if ran.exists() {
+            assert_eq!(output.status.code(), Some(5), "{most}: {stderr}");
+            assert!(
+                load::capture(&capture).is_ok() || stderr.contains("leakgate: error"),
+                "{most}: {stderr}"
+            );
+        } else {
+            assert!(matches!(output.status.code(), Some(125..=127)), "{most}: {:?} {stderr}", output.status);
+            assert!(stderr.contains("leakgate: error"), "{most}: {stderr}");
+        }
+    }
+}

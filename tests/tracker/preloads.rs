@@ -1,0 +1,173 @@
+//! Other allocators: preloaded ones of the user's, and those that CPython has by other names.
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use crate::harness::{Program, Run, amount, of_function};
+use crate::python;
+
+const ALLOCATES: &str = "\
+import threading
+kept = []
+def work():
+    for _ in range(100): kept.append(bytes(2000))
+thread = threading.Thread(target=lambda: [bytes(3000) for _ in range(100)])
+thread.start(); thread.join()
+work()
+print('done')
+raise SystemExit(5)
+";
+
+/// Names a jemalloc that is not installed in the system.
+const JEMALLOC: &str = "LEAKGATE_TEST_JEMALLOC";
+
+fn jemalloc() -> Option<PathBuf> {
+    let named = std::env::var_os(JEMALLOC).map(PathBuf::from);
+    let folders = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib"];
+    let installed = folders.iter().map(|folder| PathBuf::from(folder).join("libjemalloc.so.2"));
+    let found = named.into_iter().chain(installed).find(|path| path.exists());
+    if found.is_none() {
+        eprintln!("skipped: there is no libjemalloc.so.2 (`{JEMALLOC}` names one)");
+    }
+    found
+}
+
+/// The compiler's libasan.
+fn libasan() -> Option<PathBuf> {
+    let output = Command::new("gcc").arg("-print-file-name=libasan.so").output().ok()?;
+    let path = PathBuf::from(String::from_utf8(output.stdout).ok()?.trim()).canonicalize().ok()?;
+    if !path.is_absolute() {
+        eprintln!("skipped: gcc has no libasan");
+    }
+    path.is_absolute().then_some(path)
+}
+
+fn is_the_same_and_exact(run: &Run, what: &str) {
+    let plain = run.plain();
+    let recording = run.record();
+    let stderr = String::from_utf8_lossy(&recording.output.stderr).into_owned();
+    assert_eq!(plain.status.code(), Some(5), "{what}: {}", String::from_utf8_lossy(&plain.stderr));
+    assert_eq!(recording.output.status, plain.status, "{what}: {stderr}");
+    assert_eq!(recording.output.stdout, plain.stdout, "{what}: {stderr}");
+    assert_eq!(stderr, String::from_utf8_lossy(&plain.stderr), "{what}");
+    let profile = python::profile(&recording.capture);
+    assert_eq!(python::held_by_work(profile), amount(100 * 2033, 100), "{what}: {:?}", profile.notes);
+}
+
+#[test]
+fn a_preloaded_jemalloc_stays_the_allocator_and_its_blocks_are_counted() {
+    let Some(jemalloc) = jemalloc() else { return };
+    let program = Program::of("endings");
+    let recording = program.run(&["return"]).env("LD_PRELOAD", &jemalloc).record();
+    assert_eq!(recording.output.status.code(), Some(3));
+    let profile = recording.first();
+    assert_eq!(of_function(profile, "kept").end, amount(100_000, 100));
+    assert_eq!(of_function(profile, "freed").peak, amount(1_500_000, 300));
+    for python in python::all() {
+        let run = python.run(&["-c", ALLOCATES]).env("LD_PRELOAD", &jemalloc);
+        is_the_same_and_exact(&run, &python.to_string());
+    }
+}
+
+#[test]
+fn a_preloaded_libasan_stays_first_and_its_blocks_are_counted() {
+    let Some(libasan) = libasan() else { return };
+    for python in python::all() {
+        let run =
+            python.run(&["-c", ALLOCATES]).env("LD_PRELOAD", &libasan).env("ASAN_OPTIONS", "detect_leaks=0");
+        is_the_same_and_exact(&run, &python.to_string());
+    }
+}
+
+#[test]
+fn a_program_built_with_libasan_still_has_it_first() {
+    if libasan().is_none() {
+        return;
+    }
+    let program =
+        Program::with("pretended", &["-fsanitize=address".as_ref(), "-DVERSION=\"4.0.0\"".as_ref()]);
+    let run = program.run(&[]).env("ASAN_OPTIONS", "detect_leaks=0");
+    let (plain, recording) = (run.plain(), run.record());
+    assert_eq!(plain.status.code(), Some(7));
+    let stderr = String::from_utf8_lossy(&recording.output.stderr);
+    assert_eq!((recording.output.status, stderr.as_ref()), (plain.status, ""));
+    assert_eq!(of_function(recording.first(), "kept").end, amount(100_000, 100));
+}
+
+const OPTIONS: [&[&str]; 10] = [
+    &[],
+    &["-X", "dev"],
+    &["-Xdev", "-O"],
+    &["-W", "ignore", "-X", "dev"],
+    &["-I", "-X", "dev"],
+    &["-E", "-Xdev"],
+    &["-S", "-X", "dev"],
+    &["-ISX", "dev"],
+    &["-I"],
+    &["-E"],
+];
+
+const VARIABLES: [&str; 8] = [
+    "",
+    "PYTHONMALLOC=debug",
+    "PYTHONMALLOC=malloc",
+    "PYTHONMALLOC=pymalloc",
+    "PYTHONMALLOC=default",
+    "PYTHONMALLOC=malloc_debug",
+    "PYTHONMALLOC=pymalloc_debug",
+    "PYTHONDEVMODE=1",
+];
+
+/// Whether CPython takes its debug allocator, and whether the environment decides about it.
+fn is_debug(options: &[&str], variable: &str) -> (bool, bool) {
+    let ignores = options.iter().any(|option| option.starts_with("-I") || option.starts_with("-E"));
+    let dev = options.iter().any(|option| option.ends_with("dev"));
+    let debug = match variable.split_once('=') {
+        Some(("PYTHONMALLOC", name)) if !ignores => name.ends_with("debug"),
+        Some(("PYTHONDEVMODE", _)) if !ignores => true,
+        _ => dev,
+    };
+    (debug, !ignores)
+}
+
+#[test]
+fn dev_mode_and_every_allocator_by_name_leave_the_program_unharmed_and_what_is_missing_is_said() {
+    for python in python::all() {
+        for options in OPTIONS {
+            for variable in VARIABLES {
+                // All pairs would take minutes: each with the plain other, and those that ignore what the other says.
+                let is_pair = !options.is_empty() && !variable.is_empty();
+                if is_pair && !matches!(variable, "PYTHONMALLOC=debug" | "PYTHONDEVMODE=1") {
+                    continue;
+                }
+                check_allocator(&python, options, variable);
+            }
+        }
+    }
+}
+
+fn check_allocator(python: &python::Python, options: &[&str], variable: &str) {
+    let words =
+        [&["env", variable], &[python.path.to_str().unwrap()][..], options, &["-c", ALLOCATES]].concat();
+    let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
+    let run = Run::of(words);
+    let (plain, recording) = (run.plain(), run.record());
+    let what = format!("{python} {options:?} {variable}");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert_eq!(plain.status.code(), Some(5), "{what}: {}", text(&plain.stderr));
+    let Output { status, stdout, stderr } = &recording.output;
+    assert_eq!(
+        (*status, text(stdout), text(stderr)),
+        (plain.status, text(&plain.stdout), text(&plain.stderr)),
+        "{what}"
+    );
+    let profile = python::profile(&recording.capture);
+    let said = profile.notes.iter().any(|note| note.contains("debug allocator was on"));
+    let (debug, by_environment) = is_debug(options, variable);
+    // What `env` sets is not seen before it runs, `-X dev` on the command line is, and a variable beats it.
+    let has_option = options.iter().any(|option| option.ends_with("dev"));
+    let is_helped = by_environment && has_option && !variable.starts_with("PYTHONMALLOC");
+    assert_eq!(said, debug && !is_helped, "{what}: {:?}", profile.notes);
+    let expected = if said { amount(0, 0) } else { amount(100 * 2033, 100) };
+    assert_eq!(python::held_by_work(profile), expected, "{what}: {:?}", profile.notes);
+}
