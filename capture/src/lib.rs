@@ -21,6 +21,7 @@
 //! | threads | 6 | [`ThreadRecord`], 1,024 bytes | thread id; 0 stands for threads that could not be told apart |
 //! | checkpoints | 7 | a stream of [`CheckpointRecord`] (64 bytes), each followed by its [`CheckpointEntry`] (24 bytes) | order |
 //! | modules | 8 | [`ModuleRecord`], 32 bytes: executable mappings | order |
+//! | bills | 9 | a stream of [`BillRecord`] (64 bytes), each followed by its [`BillPart`]s (24 bytes) | order |
 //!
 //! **Live figures of a site** are `site.live - foreign.freed`: the thread that owns the site writes the one, all other
 //! threads the other (under the tracker's lock). **At the peak**: each half has an `epoch`; if it equals
@@ -37,11 +38,14 @@
 #[cfg(feature = "read")]
 extern crate alloc;
 
+mod bill;
 mod function;
 #[cfg(feature = "read")]
 pub mod read;
 mod record;
+pub mod survey;
 
+pub use bill::*;
 pub use function::{Domain, Function};
 pub use record::*;
 
@@ -82,11 +86,13 @@ pub enum Section {
     Checkpoints = 7,
     /// Executable mappings.
     Modules = 8,
+    /// What was resident, part by part.
+    Bills = 9,
 }
 
 impl Section {
     /// All sections.
-    pub const ALL: [Section; 8] = [
+    pub const ALL: [Section; 9] = [
         Section::Sites,
         Section::Foreign,
         Section::Nodes,
@@ -95,6 +101,7 @@ impl Section {
         Section::Threads,
         Section::Checkpoints,
         Section::Modules,
+        Section::Bills,
     ];
 
     /// The directory's entry for this section's chunk number `ordinal`.
@@ -128,4 +135,14 @@ pub fn live(header: &[u8]) -> Option<Live> {
         peak_bytes: window_peak.max(word(record::OFFSET_BEST_PEAK)?),
         tracker_bytes: word(record::OFFSET_TRACKER)?,
     })
+}
+
+/// Where a survey from outside finds what the tracker keeps in the process's memory, from the same bytes.
+pub fn places(header: &[u8]) -> Option<survey::Places> {
+    let word = |offset: usize| -> Option<u64> {
+        Some(u64::from_le_bytes(header.get(offset..offset + 8)?.try_into().ok()?))
+    };
+    let places =
+        survey::Places { shadow: word(record::OFFSET_SHADOW)?, ranges: word(record::OFFSET_RANGES)? };
+    (live(header).is_some() && places.shadow != 0 && places.ranges != 0).then_some(places)
 }

@@ -1,5 +1,7 @@
 //! Reading a file: everything is checked against the file's length, nothing panics on any bytes.
 
+mod bills;
+
 use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec;
@@ -10,6 +12,8 @@ use crate::{
     CHECKPOINT_MARK, CHUNK, CheckpointEntry, CheckpointRecord, FrameRecord, HEADER_LEN, MAGIC, MAX_CHUNKS,
     MAX_SITES, ModuleRecord, NodeRecord, Section, SiteRecord, VERSION,
 };
+
+pub use bills::{Bill, Running, running};
 
 /// Why a file cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,6 +136,8 @@ pub struct File {
     pub modules: Vec<ModuleRecord>,
     /// Checkpoints, in order.
     pub moments: Vec<Moment>,
+    /// Bills, in order.
+    pub bills: Vec<Bill>,
     strings: Vec<u8>,
 }
 
@@ -197,6 +203,7 @@ impl Reader<'_> {
         file.modules = self.modules()?;
         file.sites = self.sites(&file)?;
         file.moments = self.moments(file.sites.len())?;
+        file.bills = bills::decode(&self.section(Section::Bills, self.u64(144))?, file.sites.len())?;
         Ok(file)
     }
 

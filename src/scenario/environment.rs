@@ -9,6 +9,9 @@ use std::path::Path;
 const HIDING_ALLOCATORS: [&str; 6] =
     ["debug", "pymalloc", "pymalloc_debug", "malloc_debug", "mimalloc", "mimalloc_debug"];
 
+/// Names the allocator that pyarrow takes its buffers from.
+const ARROW_POOL: &str = "ARROW_DEFAULT_MEMORY_POOL";
+
 /// All variables of a command.
 pub type Variables = BTreeMap<OsString, OsString>;
 
@@ -24,6 +27,8 @@ pub fn add_tracker(variables: &mut Variables, library: &Path, argv: &[OsString])
     let preload = OsString::from("LD_PRELOAD");
     let combined = preload_list(library, variables.get(&preload).map(OsString::as_os_str));
     variables.insert(preload, combined);
+    // pyarrow's own allocator would show as large mappings; through `malloc`, its buffers are counted one by one.
+    variables.entry(ARROW_POOL.into()).or_insert_with(|| "system".into());
     if hides_blocks(variables) || asks_for_dev_mode(variables, argv) {
         variables.insert("PYTHONMALLOC".into(), "default".into());
     }

@@ -13,8 +13,10 @@ use super::launch::Running;
 use super::output::plain;
 use super::processes::{Processes, Reading, has_tracker};
 use super::signals::{Origin, Received, Signals};
+use super::survey::Surveyor;
 use super::timeline::Timeline;
 use super::untracked::Descendants;
+use crate::profile::resident::ResidentFile;
 
 /// Time between two samples.
 const INTERVAL: Duration = Duration::from_millis(10);
@@ -108,6 +110,8 @@ pub struct Watcher<'a> {
     processes: Processes,
     timeline: Timeline,
     descendants: Descendants,
+    surveyor: Surveyor,
+    folder: std::path::PathBuf,
     max_rss: u64,
     ending: Option<Ending>,
     done_since: Option<Instant>,
@@ -151,6 +155,8 @@ impl<'a> Watcher<'a> {
             signals,
             processes: Processes::new(folder),
             timeline: Timeline::create(folder)?,
+            surveyor: Surveyor::default(),
+            folder: folder.to_path_buf(),
             max_rss: 0,
             ending: None,
             done_since: None,
@@ -185,6 +191,7 @@ impl<'a> Watcher<'a> {
         }
         let status = self.running.child.wait()?;
         self.timeline.finish()?;
+        ResidentFile::of(self.surveyor.finish()).write(&self.folder)?;
         let watched = Watched {
             end: self.ending.map_or(End::ByItself, |ending| ending.why),
             status,
@@ -202,6 +209,7 @@ impl<'a> Watcher<'a> {
         self.descendants.look();
         let readings = self.processes.read()?;
         self.timeline.add(elapsed.as_millis() as u64, &readings)?;
+        self.surveyor.look(&self.folder, elapsed, &readings);
         let own_rss =
             |reading: &Reading| reading.rss.map(|rss| rss.saturating_sub(reading.live.tracker_bytes));
         self.max_rss = readings.iter().filter_map(own_rss).fold(self.max_rss, u64::max);

@@ -19,8 +19,8 @@ const MAX_SEGMENTS: usize = MAX_CHUNKS / STEP + 2;
 const MAX_PATH: usize = 1024;
 
 static HEADER: AtomicPtr<Header> = AtomicPtr::new(null_mut());
-static CHUNKS: [[AtomicPtr<u8>; MAX_CHUNKS]; 9] =
-    [const { [const { AtomicPtr::new(null_mut()) }; MAX_CHUNKS] }; 9];
+static CHUNKS: [[AtomicPtr<u8>; MAX_CHUNKS]; 10] =
+    [const { [const { AtomicPtr::new(null_mut()) }; MAX_CHUNKS] }; 10];
 static FILE: Lock<File> = Lock::new(File {
     path: [0; MAX_PATH],
     segments: [Segment { at: 0, chunks: 0 }; MAX_SEGMENTS],

@@ -8,6 +8,8 @@
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
+use leakgate_capture::survey;
+
 use crate::lock::Lock;
 use crate::sys;
 
@@ -22,11 +24,25 @@ const SIZE_MASK: u64 = (1 << SIZE_BITS) - 1;
 const LARGE: u64 = SIZE_MASK;
 const CODE: u64 = 1 << 63;
 
+// The survey reads the table from outside.
+const _: () = assert!(
+    LEAF_BITS == survey::LEAF_BITS
+        && MIDDLE_BITS == survey::MIDDLE_BITS
+        && TOP_BITS == survey::TOP_BITS
+        && SITE_BITS == survey::SITE_BITS
+        && SIZE_BITS == survey::SIZE_BITS
+);
+
 type Leaf = [AtomicU64; LEAF_LEN];
 type Middle = [AtomicPtr<Leaf>; 1 << MIDDLE_BITS];
 
 static TOP: [AtomicPtr<Middle>; 1 << TOP_BITS] = [const { AtomicPtr::new(null_mut()) }; 1 << TOP_BITS];
 static LARGE_SIZES: Lock<[(usize, u64); 64]> = Lock::new([(0, 0); 64]);
+
+/// Where the first level is, for a reader outside.
+pub(crate) fn table() -> *const u8 {
+    TOP.as_ptr().cast()
+}
 
 /// A tracked block.
 #[derive(Clone, Copy, PartialEq, Eq)]
