@@ -73,6 +73,8 @@ pub struct BillRecord {
     pub heap: i64,
     /// 56: milliseconds since the Unix epoch.
     pub at_ms: u64,
+    /// 64: the resident set as `statm` has it at the same moment: the kernel's own count, which may lag behind.
+    pub counted: u64,
 }
 
 /// A part of a bill.
@@ -91,5 +93,5 @@ pub struct BillPart {
     pub bytes: u64,
 }
 
-const _: () = assert!(size_of::<BillRecord>() == 64);
+const _: () = assert!(size_of::<BillRecord>() == 72);
 const _: () = assert!(size_of::<BillPart>() == 24);

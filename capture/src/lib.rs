@@ -21,7 +21,7 @@
 //! | threads | 6 | [`ThreadRecord`], 1,024 bytes | thread id; 0 stands for threads that could not be told apart |
 //! | checkpoints | 7 | a stream of [`CheckpointRecord`] (64 bytes), each followed by its [`CheckpointEntry`] (24 bytes) | order |
 //! | modules | 8 | [`ModuleRecord`], 32 bytes: executable mappings | order |
-//! | bills | 9 | a stream of [`BillRecord`] (64 bytes), each followed by its [`BillPart`]s (24 bytes) | order |
+//! | bills | 9 | a stream of [`BillRecord`] (72 bytes), each followed by its [`BillPart`]s (24 bytes) | order |
 //!
 //! **Live figures of a site** are `site.live - foreign.freed`: the thread that owns the site writes the one, all other
 //! threads the other (under the tracker's lock). **At the peak**: each half has an `epoch`; if it equals

@@ -18,6 +18,8 @@ const TOLERANCE: u64 = 100;
 pub(super) struct Survey {
     /// Resident bytes in all.
     pub resident: u64,
+    /// The kernel's own count of them.
+    pub counted: u64,
     /// Live bytes of CPython's object domain.
     pub objects: i64,
     /// Live bytes of CPython's mem domain.
@@ -69,6 +71,8 @@ pub struct Bill {
     pub sampled: Option<String>,
     /// Resident bytes: the sum of the lines.
     pub resident: u64,
+    /// The kernel's own count of what is resident at the same moment (`statm`), which may lag behind by some pages.
+    pub counted: u64,
     /// The lines, in the order in which people read them; none is empty.
     pub lines: Vec<BillLine>,
     /// Live bytes that are not resident (never touched, or swapped out): not a part of the sum.
@@ -273,6 +277,7 @@ pub(super) fn bill(profile: &Profile, survey: &Survey, moment: BillMoment, sampl
         moment,
         sampled,
         resident: lines.values().fold(0, |sum, bytes| sum.saturating_add(*bytes)),
+        counted: survey.counted,
         lines: sorted(lines),
         not_resident: untouched.values().fold(0, |sum, bytes| sum.saturating_add(*bytes)),
         notes,

@@ -64,6 +64,7 @@ fn survey(file: &File, taken: &read::Bill) -> Survey {
     let head = &taken.head;
     Survey {
         resident: head.resident,
+        counted: head.counted,
         objects: head.objects,
         memory: head.memory,
         heap: head.heap,

@@ -1,7 +1,7 @@
 //! `resident.json`: the surveys that were taken from outside while a process ran, beside the processes' own files.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::path::Path;
 
 use leakgate_capture::PartKind;
@@ -39,6 +39,8 @@ pub struct Kept {
     pub live: u64,
     /// Resident bytes in all.
     pub resident: u64,
+    /// The kernel's own count of them at that moment.
+    pub counted: u64,
     /// Live bytes: Python objects, Python memory, native heap.
     pub domains: (i64, i64, i64),
     /// Whether some of the heap was too much to look at.
@@ -71,7 +73,11 @@ impl ResidentFile {
     /// When it cannot be written.
     pub fn write(&self, folder: &Path) -> io::Result<()> {
         let text = serde_json::to_string(self).map_err(io::Error::other)?;
-        fs::write(folder.join(NAME), text)
+        // Whole or not at all: a view may read it meanwhile.
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all(text.as_bytes())?;
+        file.persist(folder.join(NAME))?;
+        Ok(())
     }
 
     /// Reads that of a capture. `None`: nothing sampled it, or it is of another version.
@@ -106,6 +112,7 @@ impl Kept {
         let (objects, memory, heap) = self.domains;
         Some(Survey {
             resident: self.resident,
+            counted: self.counted,
             objects,
             memory,
             heap,

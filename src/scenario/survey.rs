@@ -2,7 +2,7 @@
 //! so that one that is killed has a bill too. The process is not stopped, and little of the time is spent on it.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use leakgate_capture::read::{self, Running};
 use leakgate_capture::survey::{self, Buffers, Failed, Part, Process, Sink};
 
 use super::processes::Reading;
-use crate::profile::resident::{Kept, KeptFor};
+use crate::profile::resident::{Kept, KeptFor, ResidentFile};
 
 /// Part of the time that surveys may take: the kernel keeps a process from changing its mappings meanwhile.
 const SHARE: u32 = 50;
@@ -23,6 +23,8 @@ const RISE: u64 = 50;
 const SMALL: u64 = 256 * 1024;
 /// Without a rise, a process is looked at again after this time.
 const QUIET: Duration = Duration::from_millis(500);
+/// Samples are written this often.
+const WRITTEN: Duration = Duration::from_secs(1);
 /// Processes that are looked at; of more of them, those that come later have no samples.
 const MOST: usize = 64;
 
@@ -32,6 +34,9 @@ pub(super) struct Surveyor {
     processes: Vec<Surveyed>,
     spent: Duration,
     longest: Duration,
+    /// When the samples were written, and whether all of them were.
+    written: Duration,
+    is_written: bool,
 }
 
 /// What was seen of one process.
@@ -53,7 +58,7 @@ struct Surveyed {
 
 impl Surveyor {
     /// After each look at the processes: samples those whose figures have risen, as far as there is time.
-    pub(super) fn look(&mut self, folder: &Path, elapsed: Duration, readings: &[Reading]) {
+    pub(super) fn look(&mut self, folder: &Path, elapsed: Duration, readings: &[Reading]) -> io::Result<()> {
         for reading in readings {
             let Some(index) = self.index_of(reading) else { continue };
             let now = elapsed.as_millis() as u64;
@@ -66,13 +71,21 @@ impl Surveyor {
                 let took = own_time().saturating_sub(started);
                 self.spent += took;
                 self.longest = self.longest.max(took);
+                self.is_written = false;
             }
         }
+        // What is written survives this program.
+        if !self.is_written && elapsed >= self.written + WRITTEN {
+            self.written = elapsed;
+            return self.write(folder);
+        }
+        Ok(())
     }
 
-    /// What is worth keeping of all of it.
-    pub(super) fn finish(self) -> Vec<Kept> {
-        self.processes.into_iter().flat_map(Surveyed::kept).collect()
+    /// Writes what is worth keeping of all of it.
+    pub(super) fn write(&mut self, folder: &Path) -> io::Result<()> {
+        self.is_written = true;
+        ResidentFile::of(self.processes.iter().flat_map(Surveyed::kept).collect()).write(folder)
     }
 
     fn index_of(&mut self, reading: &Reading) -> Option<usize> {
@@ -143,15 +156,16 @@ impl Surveyed {
         }
     }
 
-    fn kept(self) -> impl Iterator<Item = Kept> {
+    fn kept(&self) -> impl Iterator<Item = Kept> {
         let (peak_ms, end_ms) = (self.peak.1, self.seen_ms);
-        let of = |kept: Option<Kept>, kept_for, moment_ms: Option<u64>| {
-            kept.map(|kept| Kept { kept_for, moment_ms: moment_ms.unwrap_or(kept.at_ms), ..kept })
+        let of = |kept: &Option<Kept>, kept_for, moment_ms: Option<u64>| {
+            let kept = kept.clone()?;
+            Some(Kept { kept_for, moment_ms: moment_ms.unwrap_or(kept.at_ms), ..kept })
         };
         [
-            of(self.best, KeptFor::Peak, Some(peak_ms)),
-            of(self.largest, KeptFor::Largest, None),
-            of(self.last, KeptFor::Last, Some(end_ms)),
+            of(&self.best, KeptFor::Peak, Some(peak_ms)),
+            of(&self.largest, KeptFor::Largest, None),
+            of(&self.last, KeptFor::Last, Some(end_ms)),
         ]
         .into_iter()
         .flatten()
@@ -185,10 +199,15 @@ fn take(folder: &Path, reading: &Reading) -> Result<Kept, Failed> {
         moment_ms: 0,
         live: reading.live.live_bytes,
         resident: surveyed.resident,
+        counted: counted(reading.pid).ok_or(Failed::Unreadable)?,
         domains: (objects, memory, heap),
         partial: surveyed.is_partial,
         parts: parts.0,
     })
+}
+
+fn counted(pid: u32) -> Option<u64> {
+    survey::counted(&std::fs::read(format!("/proc/{pid}/statm")).ok()?)
 }
 
 /// Gathers parts; neighbours of the same kind as one.

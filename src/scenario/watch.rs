@@ -16,7 +16,6 @@ use super::signals::{Origin, Received, Signals};
 use super::survey::Surveyor;
 use super::timeline::Timeline;
 use super::untracked::Descendants;
-use crate::profile::resident::ResidentFile;
 
 /// Time between two samples.
 const INTERVAL: Duration = Duration::from_millis(10);
@@ -191,7 +190,7 @@ impl<'a> Watcher<'a> {
         }
         let status = self.running.child.wait()?;
         self.timeline.finish()?;
-        ResidentFile::of(self.surveyor.finish()).write(&self.folder)?;
+        self.surveyor.write(&self.folder)?;
         let watched = Watched {
             end: self.ending.map_or(End::ByItself, |ending| ending.why),
             status,
@@ -209,7 +208,7 @@ impl<'a> Watcher<'a> {
         self.descendants.look();
         let readings = self.processes.read()?;
         self.timeline.add(elapsed.as_millis() as u64, &readings)?;
-        self.surveyor.look(&self.folder, elapsed, &readings);
+        self.surveyor.look(&self.folder, elapsed, &readings)?;
         let own_rss =
             |reading: &Reading| reading.rss.map(|rss| rss.saturating_sub(reading.live.tracker_bytes));
         self.max_rss = readings.iter().filter_map(own_rss).fold(self.max_rss, u64::max);

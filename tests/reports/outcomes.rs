@@ -213,6 +213,7 @@ fn bill() -> Bill {
         moment: BillMoment::Peak,
         sampled: Some("sampled 4 ms after it, 94.0 MiB of its 96.2 MiB live".into()),
         resident: lines.iter().map(|line| line.bytes).sum(),
+        counted: lines.iter().map(|line| line.bytes).sum(),
         lines,
         not_resident: 2 * MIB,
         notes: vec![],

@@ -7,6 +7,7 @@
 #![allow(clippy::print_stderr, reason = "what is skipped is told")]
 
 mod allocators;
+mod bill;
 mod code;
 mod damage;
 mod endings;

@@ -82,7 +82,8 @@ fn take(kind: u32, iteration: u32) {
 fn write(mut record: BillRecord, room: &mut Scratch) -> Result<(), Failed> {
     // SAFETY: the header is mapped.
     let start = unsafe { (*header()).bills } as usize;
-    let mut sink = Parts { stream: Stream::of(Section::Bills, start + 64), last: None, count: 0 };
+    let mut sink =
+        Parts { stream: Stream::of(Section::Bills, start + size_of::<BillRecord>()), last: None, count: 0 };
     add_live(&mut record);
     let stacks = stacks(&mut room.stacks);
     let places = Places { shadow: shadow::table() as u64, ranges: mapping::list() as u64 };
@@ -91,6 +92,7 @@ fn write(mut record: BillRecord, room: &mut Scratch) -> Result<(), Failed> {
         survey::survey(&mut process, places, stacks, &mut room.buffers, &mut sink)?;
     sink.flush().ok_or(Failed::Unreadable)?;
     record.resident = resident;
+    record.counted = counted().unwrap_or(0);
     record.flags = if is_partial { BILL_PARTIAL } else { 0 };
     record.parts = sink.count;
     record.at_ms = sys::now_ms();
@@ -99,6 +101,14 @@ fn write(mut record: BillRecord, room: &mut Scratch) -> Result<(), Failed> {
     // SAFETY: the header is mapped; the stream is counted after it was written.
     unsafe { (&raw mut (*header()).bills).write_volatile(end as u64) };
     Ok(())
+}
+
+/// What `statm` says is resident.
+fn counted() -> Option<u64> {
+    let statm = sys::open(b"/proc/self/statm\0", libc::O_RDONLY)?;
+    let mut text = [0; 128];
+    let length = sys::read(&statm, &mut text);
+    survey::counted(text.get(..length)?)
 }
 
 /// Live bytes of the domains that lie in the heap.

@@ -23,7 +23,7 @@ pub(super) fn decode(bytes: &[u8], sites: usize) -> Result<Vec<Bill>, ReadError>
     while at < bytes.len() {
         let cut = ReadError::Corrupt("a bill is cut short");
         let head = head(bytes.get(at..).unwrap_or_default()).ok_or(cut.clone())?;
-        at += 64;
+        at += size_of::<BillRecord>();
         let end = at + head.parts as usize * 24;
         let parts: Vec<BillPart> = bytes.get(at..end).ok_or(cut)?.chunks_exact(24).map(part).collect();
         let is_known =
@@ -50,6 +50,7 @@ fn head(bytes: &[u8]) -> Option<BillRecord> {
         memory: u64_at(bytes, 40)? as i64,
         heap: u64_at(bytes, 48)? as i64,
         at_ms: u64_at(bytes, 56)?,
+        counted: u64_at(bytes, 64)?,
     })
 }
 

@@ -110,6 +110,16 @@ impl Default for Buffers {
     }
 }
 
+/// Resident bytes by the text of a `statm`.
+pub fn counted(statm: &[u8]) -> Option<u64> {
+    let pages = statm.split(|byte| *byte == b' ').nth(1)?;
+    Some(
+        pages.iter().try_fold(0u64, |number, digit| {
+            number.checked_mul(10)?.checked_add(u64::from((*digit as char).to_digit(10)?))
+        })? * PAGE,
+    )
+}
+
 fn word(bytes: &[u8], index: usize) -> u64 {
     let at = index * 8;
     bytes.get(at..at + 8).and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_le_bytes)
