@@ -12,7 +12,7 @@ use crate::gate::measurement::Measurement;
 pub use crate::gate::place::ScenarioFacts;
 use crate::gate::wording::{self, Threshold};
 use crate::outcome::{BudgetState, JudgedBudget, ScenarioError, Verdict};
-use crate::profile::{Bill, BillMoment, ThreadId};
+use crate::profile::{Bill, BillMoment, Profile, ThreadId};
 use crate::units::{Bytes, grouped};
 
 /// The order in which reports list figures: what stays before what was needed for a while.
@@ -240,15 +240,22 @@ fn held_for(scenario: &ScenarioFacts, measurement: &Measurement, key: BudgetKey)
 
 /// What was resident at the moment that a budget of memory is about.
 fn bill_for(measurement: &Measurement, key: BudgetKey) -> Option<Bill> {
-    use BillMoment::{End, Largest, Last, Left, Peak, Retained};
+    use BillMoment::{End, Largest, Last, Left, Retained};
     let moments: &[BillMoment] = match key {
-        BudgetKey::Peak | BudgetKey::PeakAdded => &[Peak],
+        BudgetKey::Peak | BudgetKey::PeakAdded => return bill_of_peak(&measurement.profile).cloned(),
         BudgetKey::Rss => &[Largest],
         BudgetKey::Retained => &[Retained, End, Last],
         BudgetKey::Left => &[Left],
         BudgetKey::Growth | BudgetKey::Blocks | BudgetKey::Fds | BudgetKey::Threads => return None,
     };
     measurement.profile.bill(moments).cloned()
+}
+
+/// The sample nearest to the peak; where a short program was over before a good one, the moment with most resident.
+fn bill_of_peak(profile: &Profile) -> Option<&Bill> {
+    let largest = profile.bills.iter().max_by_key(|bill| bill.resident)?;
+    let sample = profile.bill(&[BillMoment::Peak]);
+    sample.filter(|sample| sample.resident >= largest.resident / 8 * 7).or(Some(largest))
 }
 
 fn evidence(key: BudgetKey, measurement: &Measurement, held: &Held) -> Vec<String> {

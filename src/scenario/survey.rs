@@ -26,7 +26,7 @@ const QUIET: Duration = Duration::from_millis(500);
 /// Samples are written this often.
 const WRITTEN: Duration = Duration::from_secs(1);
 /// Processes that are looked at; of more of them, those that come later have no samples.
-const MOST: usize = 64;
+const MOST: usize = 512;
 
 /// The samples of all processes.
 #[derive(Debug, Default)]

@@ -8,6 +8,7 @@
 
 mod allocators;
 mod bill;
+mod bill_packages;
 mod code;
 mod damage;
 mod endings;

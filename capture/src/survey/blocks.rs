@@ -20,6 +20,8 @@ pub(super) struct Blocks {
     nearest: Option<Block>,
     searched: usize,
     read: u32,
+    /// What stands in the buffer for slots.
+    loaded: Option<u64>,
 }
 
 impl Blocks {
@@ -31,6 +33,7 @@ impl Blocks {
             nearest: None,
             searched: usize::MAX,
             read: 0,
+            loaded: None,
         }
     }
 
@@ -92,14 +95,19 @@ impl Blocks {
         base: u64,
         slots: &mut [u8],
     ) -> Result<bool, Failed> {
+        if self.loaded == Some(base) {
+            return Ok(true);
+        }
         if self.is_exhausted() {
             return Ok(false);
         }
         self.read += 1;
+        self.loaded = None;
         let Some(at) = self.shadow.slot(process, base).ok_or(Failed::Unreadable)? else {
             return Ok(false);
         };
         process.memory(at, slots).ok_or(Failed::Unreadable)?;
+        self.loaded = Some(base);
         Ok(true)
     }
 

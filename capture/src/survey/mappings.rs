@@ -307,22 +307,24 @@ impl Library {
 
 /// Where the data of the ELF file that is mapped at `base` end in memory.
 fn end_of_data<P: Process>(process: &mut P, base: u64) -> Option<u64> {
-    const HEADER: usize = 56;
+    const ENTRY: usize = 56;
+    const MOST: usize = 32;
     const LOAD: u64 = 1;
     let mut head = [0; 64];
     process.memory(base, &mut head)?;
     if head.get(..4)? != b"\x7fELF" {
         return None;
     }
-    let count = u16::from_le_bytes([head[56], head[57]]).min(32);
+    let count = usize::from(u16::from_le_bytes([head[56], head[57]])).min(MOST);
+    let mut entries = [0; ENTRY * MOST];
+    let entries = entries.get_mut(..count * ENTRY)?;
+    process.memory(base.checked_add(word(&head, 4))?, entries)?;
     let (mut first, mut last) = (u64::MAX, 0);
-    for number in 0..u64::from(count) {
-        let mut entry = [0; HEADER];
-        process.memory(base.checked_add(word(&head, 4))? + number * HEADER as u64, &mut entry)?;
-        if word(&entry, 0) & 0xffff_ffff == LOAD {
-            let address = word(&entry, 2);
+    for entry in entries.chunks_exact(ENTRY) {
+        if word(entry, 0) & 0xffff_ffff == LOAD {
+            let address = word(entry, 2);
             first = first.min(address / PAGE * PAGE);
-            last = last.max(address.checked_add(word(&entry, 5))?);
+            last = last.max(address.checked_add(word(entry, 5))?);
         }
     }
     let length = last.checked_sub(first)?;
