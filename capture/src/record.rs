@@ -94,6 +94,8 @@ pub const NOTE_DEEP: u32 = 64;
 pub const NOTE_CHILD: u32 = 128;
 /// What was resident at the end could not be read (`/proc` is restricted, or the capture could not grow).
 pub const NOTE_NO_BILL: u32 = 1 << 20;
+/// For a time the program traced references itself: reused objects may have an earlier line.
+pub const NOTE_TRACER: u32 = 512;
 /// The process is a forked child: sites seen before the fork belong to its parent.
 pub const NOTE_FORKED: u32 = 256;
 

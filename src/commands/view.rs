@@ -183,8 +183,8 @@ impl Printed<'_> {
     /// What the capture says beside the profile, and which other processes it holds.
     fn notes(&self) -> Vec<String> {
         let mut notes: Vec<String> = self.capture.notes.iter().map(|note| clean(note).into_owned()).collect();
-        let others: Vec<u32> = self.capture.processes.iter().map(|other| other.process.pid).collect();
-        let others: Vec<u32> = others.into_iter().filter(|pid| *pid != self.profile.process.pid).collect();
+        let mut others = recorded(self.capture);
+        others.retain(|pid| *pid != self.profile.process.pid);
         if !others.is_empty() {
             notes.push(format!("also recorded: {}; choose with `--process PID`", pids(&others)));
         }
@@ -222,11 +222,22 @@ fn process(capture: &Capture, pid: Option<u32>) -> Result<&Profile, ViewError> {
     let Some(pid) = pid else {
         return capture.main().ok_or_else(|| ViewError::NoProcess(shown(&capture.dir)));
     };
-    let found = capture.processes.iter().find(|profile| profile.process.pid == pid);
-    found.ok_or_else(|| {
-        let existing: Vec<u32> = capture.processes.iter().map(|profile| profile.process.pid).collect();
-        ViewError::NoSuchProcess(pid, pids(&existing))
-    })
+    // A process that became another program, as a wrapper script does, has a profile for each.
+    let programs = capture.processes.iter().filter(|profile| profile.process.pid == pid);
+    programs
+        .max_by_key(|profile| profile.totals.peak.bytes)
+        .ok_or_else(|| ViewError::NoSuchProcess(pid, pids(&recorded(capture))))
+}
+
+/// The processes of a capture, each once.
+fn recorded(capture: &Capture) -> Vec<u32> {
+    let mut recorded = Vec::new();
+    for profile in &capture.processes {
+        if !recorded.contains(&profile.process.pid) {
+            recorded.push(profile.process.pid);
+        }
+    }
+    recorded
 }
 
 fn pids(pids: &[u32]) -> String {

@@ -4,7 +4,7 @@ use leakgate_capture::read::{self, File, Moment, SiteEntry};
 use leakgate_capture::{
     BILL_AT_EXIT, BILL_PARTIAL, BillPart, FRAME_NATIVE, FRAME_PYTHON, Function, KIND_PEAK, NOTE_CHILD,
     NOTE_DEBUG_ALLOCATOR, NOTE_DEEP, NOTE_FORKED, NOTE_FULL, NOTE_NO_BILL, NOTE_NOT_RESERVED, NOTE_STUCK,
-    NOTE_THREADS, NOTE_UNKNOWN_PYTHON, PartKind, STATE_ENDED,
+    NOTE_THREADS, NOTE_TRACER, NOTE_UNKNOWN_PYTHON, PartKind, STATE_ENDED,
 };
 
 use super::bill::{self, Bill, BillMoment, Part, Survey};
@@ -267,6 +267,10 @@ fn notes(file: &File) -> Vec<String> {
         (
             NOTE_NO_BILL,
             "what was resident at the end is not known: `/proc` could not be read, or the capture not grow",
+        ),
+        (
+            NOTE_TRACER,
+            "the program traced references itself for a time (tracemalloc does): reused objects may have an earlier line",
         ),
         (NOTE_CHILD, "a forked child could not be given a capture of its own and was not recorded"),
     ];

@@ -1,4 +1,5 @@
-//! The environment of a recorded command: what the user has, plus the one variable that loads the tracker.
+//! The environment of a recorded command: what the user has, plus the variable that loads the tracker, and those that
+//! have allocators be seen.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
