@@ -39,6 +39,15 @@ pub(super) struct Surveyor {
     is_written: bool,
 }
 
+/// Why a process is to be looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Due {
+    /// Its peak or its resident set has risen.
+    Rose,
+    /// It was long ago.
+    Quiet,
+}
+
 /// What was seen of one process.
 #[derive(Debug)]
 struct Surveyed {
@@ -64,8 +73,11 @@ impl Surveyor {
             let now = elapsed.as_millis() as u64;
             let process = &mut self.processes[index];
             process.see(reading, now);
+            let Some(due) = process.due(reading) else { continue };
             let allowance = CREDIT + elapsed / SHARE;
-            if process.is_due(reading) && self.spent + self.longest / 2 <= allowance {
+            // Half of the time is kept for figures that rise.
+            let allowance = if due == Due::Rose { allowance } else { allowance / 2 };
+            if self.spent + self.longest / 2 <= allowance {
                 let started = own_time();
                 self.processes[index].sample(folder, now, reading);
                 let took = own_time().saturating_sub(started);
@@ -124,13 +136,16 @@ impl Surveyed {
         self.seen_ms = now;
     }
 
-    fn is_due(&self, reading: &Reading) -> bool {
-        let Some(rss) = reading.rss.filter(|_| !self.is_unreadable) else { return false };
+    fn due(&self, reading: &Reading) -> Option<Due> {
+        let rss = reading.rss.filter(|_| !self.is_unreadable)?;
         let rose = |now: u64, before: u64| now > before + (before / RISE).max(SMALL);
         // A sample far below the peak tells little about it.
         let is_near = reading.live.live_bytes >= reading.live.peak_bytes / 8 * 7;
         let is_quiet = self.taken.is_none_or(|taken| taken.elapsed() >= QUIET);
-        is_quiet || rose(rss, self.sampled_rss) || is_near && rose(self.peak.0, self.sampled_peak)
+        if rose(rss, self.sampled_rss) || is_near && rose(self.peak.0, self.sampled_peak) {
+            return Some(Due::Rose);
+        }
+        is_quiet.then_some(Due::Quiet)
     }
 
     fn sample(&mut self, folder: &Path, now: u64, reading: &Reading) {
