@@ -1,5 +1,6 @@
 //! A broken budget or rule, with its place and its evidence: the currency between gate and reports.
 
+use crate::profile::Bill;
 use crate::units::{Bytes, grouped};
 
 /// How much a finding weighs.
@@ -34,6 +35,8 @@ pub struct Finding {
     pub figure: Option<Figure>,
     /// Live bytes at the start and after each judged iteration (growth), for the sparkline and the reader's own check.
     pub series: Vec<u64>,
+    /// What was resident at the moment of the figure, for budgets of memory.
+    pub bill: Option<Bill>,
     /// How to go on, one or two sentences.
     pub help: String,
     /// Stable identity: rule, scenario and function names, no line numbers; 12 hexadecimal digits.

@@ -316,6 +316,18 @@ fn the_documentation_shows_what_the_reports_say() {
     assert_eq!(std::fs::read_to_string(path).unwrap(), page);
 }
 
+/// The bill that the documentation shows is the canonical outcome's.
+#[test]
+fn the_documentation_shows_the_bill_of_a_report() {
+    let page = include_str!("../docs/reports.md");
+    let (_, rest) = page.split_once("<!-- bill: text -->\n```text\n").expect("a bill");
+    let (bill, _) = rest.split_once("```\n<!-- end of bill -->").expect("an end of the bill");
+    assert!(
+        bill.contains("Python objects") && shown(Format::Terminal, &canonical()).contains(bill),
+        "{bill}"
+    );
+}
+
 /// A sample as the documentation has it: in a fence, with XML broken into lines.
 fn documented(format: Format) -> String {
     let report = scrubbed(format, &sample()).replace("leakgate VERSION", "leakgate 0.1");

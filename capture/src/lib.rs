@@ -22,6 +22,7 @@
 //! | checkpoints | 7 | a stream of [`CheckpointRecord`] (64 bytes), each followed by its [`CheckpointEntry`] (24 bytes) | order |
 //! | modules | 8 | [`ModuleRecord`], 32 bytes: executable mappings | order |
 //! | temporary | 9 | [`TemporaryRecord`], 16 bytes; chunks may be missing (zeros) | site id |
+//! | bills | 10 | a stream of [`BillRecord`] (72 bytes), each followed by its [`BillPart`]s (24 bytes) | order |
 //!
 //! **The figures of a site** are sums: the thread that owns the site counts in the [`SiteRecord`], each other thread that
 //! changes the site (frees its blocks) in a [`ForeignRecord`] of its own, where live figures are mostly below zero. So each
@@ -42,11 +43,14 @@
 #[cfg(feature = "read")]
 extern crate alloc;
 
+mod bill;
 mod function;
 #[cfg(feature = "read")]
 pub mod read;
 mod record;
+pub mod survey;
 
+pub use bill::*;
 pub use function::{Domain, Function};
 pub use record::*;
 
@@ -89,11 +93,13 @@ pub enum Section {
     Modules = 8,
     /// Temporary blocks of sites.
     Temporary = 9,
+    /// What was resident, part by part.
+    Bills = 10,
 }
 
 impl Section {
     /// All sections.
-    pub const ALL: [Section; 9] = [
+    pub const ALL: [Section; 10] = [
         Section::Sites,
         Section::Foreign,
         Section::Nodes,
@@ -103,6 +109,7 @@ impl Section {
         Section::Checkpoints,
         Section::Modules,
         Section::Temporary,
+        Section::Bills,
     ];
 
     /// The directory's entry for this section's chunk number `ordinal`.
@@ -136,4 +143,14 @@ pub fn live(header: &[u8]) -> Option<Live> {
         peak_bytes: window_peak.max(word(record::OFFSET_BEST_PEAK)?),
         tracker_bytes: word(record::OFFSET_TRACKER)?,
     })
+}
+
+/// Where a survey from outside finds what the tracker keeps in the process's memory, from the same bytes.
+pub fn places(header: &[u8]) -> Option<survey::Places> {
+    let word = |offset: usize| -> Option<u64> {
+        Some(u64::from_le_bytes(header.get(offset..offset + 8)?.try_into().ok()?))
+    };
+    let places =
+        survey::Places { shadow: word(record::OFFSET_SHADOW)?, ranges: word(record::OFFSET_RANGES)? };
+    (live(header).is_some() && places.shadow != 0 && places.ranges != 0).then_some(places)
 }

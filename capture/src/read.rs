@@ -1,5 +1,6 @@
 //! Reading a file: everything is checked against the file's length, nothing panics on any bytes.
 
+mod bills;
 mod sites;
 
 use alloc::borrow::Cow;
@@ -13,6 +14,7 @@ use crate::{
     MAX_CHUNKS, MAX_SITES, ModuleRecord, NodeRecord, Section, VERSION,
 };
 
+pub use bills::{Bill, Running, running};
 pub use sites::SiteEntry;
 use sites::site;
 
@@ -122,6 +124,8 @@ pub struct File {
     pub modules: Vec<ModuleRecord>,
     /// Checkpoints, in order.
     pub moments: Vec<Moment>,
+    /// Bills, in order.
+    pub bills: Vec<Bill>,
     strings: Vec<u8>,
 }
 
@@ -187,6 +191,7 @@ impl Reader<'_> {
         file.modules = self.modules()?;
         file.sites = self.sites(&file)?;
         file.moments = self.moments(file.sites.len())?;
+        file.bills = bills::decode(&self.section(Section::Bills, self.u64(144))?, file.sites.len())?;
         Ok(file)
     }
 

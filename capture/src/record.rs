@@ -54,12 +54,20 @@ pub struct Header {
     pub inherited_bytes: u64,
     /// 136: blocks inherited at a fork.
     pub inherited_blocks: u64,
+    /// 144: bytes of bills in use.
+    pub bills: u64,
+    /// 152: address, in the process, of the shadow table's first level.
+    pub shadow: u64,
+    /// 160: address, in the process, of the list of tracked mappings ([`crate::survey::RangesHead`]).
+    pub ranges: u64,
 }
 
 pub(crate) const OFFSET_LIVE: usize = 32;
 pub(crate) const OFFSET_PEAK: usize = 40;
 pub(crate) const OFFSET_BEST_PEAK: usize = 48;
 pub(crate) const OFFSET_TRACKER: usize = 56;
+pub(crate) const OFFSET_SHADOW: usize = 152;
+pub(crate) const OFFSET_RANGES: usize = 160;
 
 /// The file is being set up.
 pub const STATE_STARTING: u32 = 0;
@@ -84,6 +92,8 @@ pub const NOTE_NOT_RESERVED: u32 = 32;
 pub const NOTE_DEEP: u32 = 64;
 /// A forked child could not be given a capture of its own and was not recorded.
 pub const NOTE_CHILD: u32 = 128;
+/// What was resident at the end could not be read (`/proc` is restricted, or the capture could not grow).
+pub const NOTE_NO_BILL: u32 = 1 << 20;
 /// For a time the program traced references itself: reused objects may have an earlier line.
 pub const NOTE_TRACER: u32 = 512;
 /// The process is a forked child: sites seen before the fork belong to its parent.
@@ -213,8 +223,12 @@ pub struct ThreadRecord {
     pub name: [u8; 56],
     /// 64: requests by size class: class 0 is size 0, class n is 2^(n-1) <= size < 2^n.
     pub histogram: [u64; 64],
-    /// 576: unused.
-    pub unused: [u64; 56],
+    /// 576: where its stack begins while it runs; 0 where that is not known (the first thread's has a name in `smaps`).
+    pub stack_start: u64,
+    /// 584: where it ends.
+    pub stack_end: u64,
+    /// 592: unused.
+    pub unused: [u64; 54],
 }
 
 /// The head of a checkpoint.
@@ -269,7 +283,7 @@ pub struct ModuleRecord {
     pub unused: u32,
 }
 
-const _: () = assert!(size_of::<Header>() == 144);
+const _: () = assert!(size_of::<Header>() == 168);
 const _: () = assert!(size_of::<SiteRecord>() == 64);
 const _: () = assert!(size_of::<ForeignRecord>() == 64);
 const _: () = assert!(size_of::<TemporaryRecord>() == 16);

@@ -12,7 +12,7 @@ use crate::gate::measurement::Measurement;
 pub use crate::gate::place::ScenarioFacts;
 use crate::gate::wording::{self, Threshold};
 use crate::outcome::{BudgetState, JudgedBudget, ScenarioError, Verdict};
-use crate::profile::ThreadId;
+use crate::profile::{Bill, BillMoment, Profile, ThreadId};
 use crate::units::{Bytes, grouped};
 
 /// The order in which reports list figures: what stays before what was needed for a while.
@@ -198,6 +198,7 @@ fn broken(scenario: &ScenarioFacts, measurement: &Measurement, crossing: Crossin
         figure: Some(figure(key, measured, Some(value))),
         series: growth.map(|growth| growth.series).unwrap_or_default(),
         evidence,
+        bill: bill_for(measurement, key),
         help: wording::help(key).to_owned(),
         ..finding(scenario, rule, held)
     }
@@ -217,6 +218,7 @@ fn finding(scenario: &ScenarioFacts, rule: String, held: Held) -> Finding {
         evidence: Vec::new(),
         figure: None,
         series: Vec::new(),
+        bill: None,
         help: String::new(),
     }
 }
@@ -234,6 +236,26 @@ fn held_for(scenario: &ScenarioFacts, measurement: &Measurement, key: BudgetKey)
         BudgetKey::Fds | BudgetKey::Threads => return Held::default(),
     };
     held(scenario, measurement, moment, by)
+}
+
+/// What was resident at the moment that a budget of memory is about.
+fn bill_for(measurement: &Measurement, key: BudgetKey) -> Option<Bill> {
+    use BillMoment::{End, Largest, Last, Left, Retained};
+    let moments: &[BillMoment] = match key {
+        BudgetKey::Peak | BudgetKey::PeakAdded => return bill_of_peak(&measurement.profile).cloned(),
+        BudgetKey::Rss => &[Largest],
+        BudgetKey::Retained => &[Retained, End, Last],
+        BudgetKey::Left => &[Left],
+        BudgetKey::Growth | BudgetKey::Blocks | BudgetKey::Fds | BudgetKey::Threads => return None,
+    };
+    measurement.profile.bill(moments).cloned()
+}
+
+/// The sample nearest to the peak; where a short program was over before a good one, the moment with most resident.
+fn bill_of_peak(profile: &Profile) -> Option<&Bill> {
+    let largest = profile.bills.iter().max_by_key(|bill| bill.resident)?;
+    let sample = profile.bill(&[BillMoment::Peak]);
+    sample.filter(|sample| sample.resident >= largest.resident / 8 * 7).or(Some(largest))
 }
 
 fn evidence(key: BudgetKey, measurement: &Measurement, held: &Held) -> Vec<String> {
@@ -285,6 +307,7 @@ fn memory_limit(scenario: &ScenarioFacts, limit: u64, measurement: &Measurement)
             Bytes(live),
             Bytes(measurement.rss)
         )],
+        bill: measurement.profile.bill(&[BillMoment::Last, BillMoment::Largest]).cloned(),
         help: wording::MEMORY_LIMIT_HELP.to_owned(),
         ..finding(scenario, "memory-limit".to_owned(), held(scenario, measurement, Moment::End, By::Bytes))
     }

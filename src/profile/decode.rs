@@ -1,12 +1,14 @@
 //! From a decoded process file to the model.
 
-use leakgate_capture::read::{File, Moment, SiteEntry};
+use leakgate_capture::read::{self, File, Moment, SiteEntry};
 use leakgate_capture::{
-    FRAME_NATIVE, FRAME_PYTHON, Function, KIND_PEAK, NOTE_CHILD, NOTE_DEBUG_ALLOCATOR, NOTE_DEEP,
-    NOTE_FORKED, NOTE_FREE_THREADED, NOTE_FULL, NOTE_NOT_RESERVED, NOTE_OTHER_LAYOUT, NOTE_STACKS,
-    NOTE_STUCK, NOTE_THREADS, NOTE_TRACER, NOTE_UNKNOWN_PYTHON, NOTE_WRONG_WALK, STATE_ENDED,
+    BILL_AT_EXIT, BILL_PARTIAL, BillPart, FRAME_NATIVE, FRAME_PYTHON, Function, KIND_PEAK, NOTE_CHILD,
+    NOTE_DEBUG_ALLOCATOR, NOTE_DEEP, NOTE_FORKED, NOTE_FREE_THREADED, NOTE_FULL, NOTE_NO_BILL,
+    NOTE_NOT_RESERVED, NOTE_OTHER_LAYOUT, NOTE_STACKS, NOTE_STUCK, NOTE_THREADS, NOTE_TRACER,
+    NOTE_UNKNOWN_PYTHON, NOTE_WRONG_WALK, PartKind, STATE_ENDED,
 };
 
+use super::bill::{self, Bill, BillMoment, Part, Survey};
 use super::model::{
     Allocator, Amount, Checkpoint, CheckpointKind, Domain, Frame, FrameId, Process, Profile, Site, StackId,
     StackNode, Thread, ThreadId, Totals,
@@ -18,7 +20,7 @@ pub(super) fn profile(file: &File) -> Profile {
     let moments = Moments::of(file);
     let sites: Vec<Site> =
         file.sites.iter().enumerate().skip(1).filter_map(|(id, entry)| site(id, entry, &moments)).collect();
-    Profile {
+    let mut profile = Profile {
         process: process(file),
         frames: frames(file),
         stacks: file.nodes.iter().map(stack_node).collect(),
@@ -32,7 +34,43 @@ pub(super) fn profile(file: &File) -> Profile {
             .collect(),
         histogram: histogram(file),
         checkpoints: moments.checkpoints,
+        bills: Vec::new(),
         notes: notes(file),
+    };
+    profile.bills = bills(file, &profile);
+    profile
+}
+
+/// The bills that the process took of itself; of each moment the last.
+fn bills(file: &File, profile: &Profile) -> Vec<Bill> {
+    let mut bills: Vec<Bill> = Vec::new();
+    for taken in &file.bills {
+        let moment = match taken.head.kind {
+            2 => BillMoment::Retained,
+            3 => BillMoment::Left,
+            4 | BILL_AT_EXIT => BillMoment::End,
+            _ => continue,
+        };
+        bills.retain(|bill| bill.moment != moment);
+        bills.push(bill::bill(profile, &survey(file, taken), moment, None));
+    }
+    bills
+}
+
+fn survey(file: &File, taken: &read::Bill) -> Survey {
+    let part = |part: &BillPart| {
+        let kind = PartKind::from_number(part.kind)?;
+        Some(Part { kind, name: file.string(part.name).into_owned(), site: part.site, bytes: part.bytes })
+    };
+    let head = &taken.head;
+    Survey {
+        resident: head.resident,
+        counted: head.counted,
+        objects: head.objects,
+        memory: head.memory,
+        heap: head.heap,
+        is_partial: head.flags & BILL_PARTIAL != 0,
+        parts: taken.parts.iter().filter_map(part).collect(),
     }
 }
 
@@ -246,6 +284,10 @@ fn notes(file: &File) -> Vec<String> {
         (NOTE_STUCK, "a thread did not leave the tracker: the peak's composition may miss its last event"),
         (NOTE_NOT_RESERVED, "the file system cannot reserve space for the capture"),
         (NOTE_DEEP, "some stacks are deeper than 65,536 frames: their outermost frames are missing"),
+        (
+            NOTE_NO_BILL,
+            "what was resident at the end is not known: `/proc` could not be read, or the capture not grow",
+        ),
         (
             NOTE_TRACER,
             "the program traced references itself for a time (tracemalloc does): reused objects may have an earlier line",

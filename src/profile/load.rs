@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use leakgate_capture::read::{self, ReadError};
 
 use super::model::{Capture, Profile, Sample};
+use super::resident::ResidentFile;
 use super::{decode, seal};
 
 /// Why a capture cannot be loaded.
@@ -58,9 +59,14 @@ pub fn capture(path: &Path) -> Result<Capture, LoadError> {
     files.sort();
     let mut notes = Vec::from_iter(seal::check(path)?);
     let mut processes = Vec::new();
+    let resident = ResidentFile::read(path);
     for file in &files {
         match process(file)? {
-            Some(profile) => processes.push(profile),
+            Some(mut profile) => {
+                let name = file.file_name().unwrap_or_default().to_string_lossy();
+                resident.iter().for_each(|resident| resident.add_to(&mut profile, &name));
+                processes.push(profile);
+            }
             None => notes.push(format!("{}: the process ended before recording began", file.display())),
         }
     }

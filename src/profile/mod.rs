@@ -2,14 +2,17 @@
 //!
 //! `load` fills it from a capture; views, gate and reports only read it.
 
+mod bill;
 mod decode;
 pub mod load;
 pub mod model;
 mod name;
+pub mod resident;
 #[cfg(test)]
 pub(crate) mod sample;
 pub mod seal;
 mod symbols;
 
+pub use bill::{Bill, BillLine, BillMoment, LineKind};
 pub use model::*;
 pub use name::command_line;

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::bill::{Bill, BillMoment};
+
 /// Everything that one capture folder holds.
 #[derive(Debug, Clone, Default)]
 pub struct Capture {
@@ -54,6 +56,8 @@ pub struct Profile {
     pub histogram: Vec<u64>,
     /// Moments at which all sites were frozen, in order.
     pub checkpoints: Vec<Checkpoint>,
+    /// What was resident at some moments, at most one bill a moment.
+    pub bills: Vec<Bill>,
     /// What is not exact or not recorded, in sentences for the reader.
     pub notes: Vec<String>,
 }
@@ -285,6 +289,11 @@ pub enum CheckpointKind {
 }
 
 impl Profile {
+    /// The bill of the first of these moments that has one.
+    pub fn bill(&self, moments: &[BillMoment]) -> Option<&Bill> {
+        moments.iter().find_map(|moment| self.bills.iter().find(|bill| bill.moment == *moment))
+    }
+
     /// The frames of a stack, innermost first.
     pub fn frames_of(&self, stack: StackId) -> impl Iterator<Item = &Frame> {
         let mut at = stack;

@@ -9,6 +9,7 @@ use super::clean;
 use crate::finding::{Figure, Finding, Holder, Place, Severity, Unit};
 use crate::gate::fingerprint::SCHEME;
 use crate::outcome::{BudgetState, Outcome, ScenarioResult, Verdict};
+use crate::profile::{Bill, BillLine};
 
 /// The format's version.
 pub const VERSION: u32 = 1;
@@ -123,8 +124,40 @@ struct FindingEntry {
     evidence: Vec<String>,
     /// Live bytes at the start and after each judged iteration; empty unless it is about growth.
     series: Vec<u64>,
+    /// What was resident at the moment of the figure, in lines that add up; `null` unless a budget of memory is broken
+    /// and it is known.
+    bill: Option<BillEntry>,
     /// How to go on.
     help: String,
+}
+
+/// What was resident at one moment.
+#[derive(Debug, Serialize)]
+struct BillEntry {
+    /// The moment: `peak`, `largest`, `retained`, `left`, `end` or `last`.
+    at: &'static str,
+    /// How far a sample is from its moment; `null` where the process itself stood still for it.
+    sampled: Option<String>,
+    /// Resident bytes: the sum of the lines.
+    resident: u64,
+    /// The lines; none is empty.
+    lines: Vec<BillLineEntry>,
+    /// Live bytes that are not resident; not in the sum.
+    not_resident: u64,
+    /// What is less than exact.
+    notes: Vec<String>,
+}
+
+/// A line of a bill.
+#[derive(Debug, Serialize)]
+struct BillLineEntry {
+    /// `python-objects`, `python-memory`, `native-heap`, `free-but-held`, `own-allocator`, `anonymous-mappings`, `file`,
+    /// `stacks`, `tracker` or `not-attributed`.
+    line: &'static str,
+    /// Path of the library or the file; `null` for other lines.
+    name: Option<String>,
+    /// Resident bytes.
+    bytes: u64,
 }
 
 /// The identity of a finding.
@@ -260,7 +293,26 @@ impl FindingEntry {
             more_holders: finding.more_holders,
             evidence: sentences(&finding.evidence),
             series: finding.series.clone(),
+            bill: finding.bill.as_ref().map(BillEntry::of),
             help: clean::line(&finding.help, clean::SENTENCE),
+        }
+    }
+}
+
+impl BillEntry {
+    fn of(bill: &Bill) -> BillEntry {
+        let line = |line: &BillLine| BillLineEntry {
+            line: line.kind.key(),
+            name: (!line.name.is_empty()).then(|| clean::line(&line.name, clean::SENTENCE)),
+            bytes: line.bytes,
+        };
+        BillEntry {
+            at: bill.moment.key(),
+            sampled: bill.sampled.as_ref().map(|text| clean::line(text, clean::SENTENCE)),
+            resident: bill.resident,
+            lines: bill.lines.iter().map(line).collect(),
+            not_resident: bill.not_resident,
+            notes: sentences(&bill.notes),
         }
     }
 }

@@ -7,7 +7,7 @@ use junit_report::{
     Duration, OffsetDateTime, ReportBuilder, TestCase, TestCaseBuilder, TestSuite, TestSuiteBuilder,
 };
 
-use super::{clean, sparkline::sparkline, summary};
+use super::{bill, clean, sparkline::sparkline, summary};
 use crate::finding::{Finding, Severity};
 use crate::outcome::{Outcome, ScenarioResult};
 use crate::units::grouped;
@@ -134,6 +134,7 @@ fn text(finding: &Finding) -> String {
         lines.push(format!("       {}", series(&finding.series)));
     }
     lines.extend(holders(finding));
+    lines.extend(resident(finding));
     if !finding.help.is_empty() {
         lines.push(format!("fix: {}", clean::line(&finding.help, clean::SENTENCE)));
     }
@@ -157,6 +158,17 @@ fn series(series: &[u64]) -> String {
         ),
         _ => shown(series),
     }
+}
+
+/// `resident: 96.2 MiB resident at the peak`, and its lines.
+fn resident(finding: &Finding) -> Vec<String> {
+    let Some(bill) = finding.bill.as_ref().map(bill::shown) else { return Vec::new() };
+    let mut lines = vec![format!("bill: {}", bill.title)];
+    lines.extend(
+        bill.lines.iter().map(|(label, bytes)| format!("    {bytes} ({} B) {label}", grouped(bytes.0))),
+    );
+    lines.extend(bill.remarks.iter().map(|remark| format!("    {remark}")));
+    lines
 }
 
 fn holders(finding: &Finding) -> Vec<String> {

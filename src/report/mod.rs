@@ -4,6 +4,7 @@
 //! decides nothing. What all of them share: `clean` makes text of the program under test harmless, `excerpt` and
 //! `sparkline` show evidence, `summary` orders and counts.
 
+mod bill;
 mod clean;
 mod excerpt;
 mod json;

@@ -9,7 +9,7 @@ use thiserror::Error;
 use super::processes;
 use super::run_file::{RUN_FILE, RunFile};
 use super::timeline::TIMELINE_FILE;
-use crate::profile::seal;
+use crate::profile::{resident, seal};
 
 /// Names of the captured output of a scenario.
 pub const OUTPUT_FILES: [&str; 2] = ["stdout.txt", "stderr.txt"];
@@ -168,7 +168,7 @@ fn clear(folder: &Path, existing: Existing) -> Result<(), CaptureDirError> {
 }
 
 fn is_our_name(name: &str) -> bool {
-    [RUN_FILE, seal::NAME, TIMELINE_FILE].contains(&name)
+    [RUN_FILE, seal::NAME, TIMELINE_FILE, resident::NAME].contains(&name)
         || OUTPUT_FILES.contains(&name)
         || processes::parse_name(name).is_some()
 }

@@ -1,4 +1,5 @@
-//! The environment of a recorded command: what the user has, plus the one variable that loads the tracker.
+//! The environment of a recorded command: what the user has, plus the variable that loads the tracker, and those that
+//! have allocators be seen.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -10,6 +11,9 @@ use super::elf;
 /// Allocators that CPython can be asked for and that hide small blocks from the tracker. `malloc` hides none.
 const HIDING_ALLOCATORS: [&str; 6] =
     ["debug", "pymalloc", "pymalloc_debug", "malloc_debug", "mimalloc", "mimalloc_debug"];
+
+/// Names the allocator that pyarrow takes its buffers from.
+const ARROW_POOL: &str = "ARROW_DEFAULT_MEMORY_POOL";
 
 /// All variables of a command.
 pub type Variables = BTreeMap<OsString, OsString>;
@@ -26,6 +30,8 @@ pub fn add_tracker(variables: &mut Variables, library: &Path, argv: &[OsString])
     let preload = OsString::from("LD_PRELOAD");
     let combined = preload_list(library, variables.get(&preload).map(OsString::as_os_str));
     variables.insert(preload, combined);
+    // pyarrow's own allocator would show as large mappings; through `malloc`, its buffers are counted one by one.
+    variables.entry(ARROW_POOL.into()).or_insert_with(|| "system".into());
     if hides_blocks(variables) || asks_for_dev_mode(variables, argv) {
         variables.insert("PYTHONMALLOC".into(), "default".into());
     }

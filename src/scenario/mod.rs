@@ -21,6 +21,7 @@ pub mod python;
 pub mod recording;
 pub mod run_file;
 pub mod signals;
+mod survey;
 pub mod timeline;
 pub mod tracker;
 mod untracked;

@@ -19,10 +19,12 @@ const HEADER: usize = 4096;
 const SETTLED: Duration = Duration::from_millis(100);
 
 /// One look at one process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reading {
     /// The process.
     pub pid: u32,
+    /// Name of its file in the capture.
+    pub file: String,
     /// Its tracker's figures.
     pub live: Live,
     /// Its resident set in bytes; `None` once it has ended.
@@ -59,6 +61,10 @@ enum State {
 pub fn parse_name(name: &str) -> Option<(u32, u32)> {
     let (pid, sequence) = name.strip_prefix("process-")?.strip_suffix(".lgp")?.split_once('-')?;
     Some((pid.parse().ok()?, sequence.parse().ok()?))
+}
+
+fn name(pid: u32, sequence: u32) -> String {
+    format!("process-{pid}-{sequence}.lgp")
 }
 
 /// The processes with a file in `folder` that still run with a tracker in them.
@@ -143,7 +149,7 @@ impl Processes {
     }
 
     fn add(&mut self, pid: u32, sequence: u32) {
-        let record = File::open(self.folder.join(format!("process-{pid}-{sequence}.lgp")));
+        let record = File::open(self.folder.join(name(pid, sequence)));
         let statm = File::open(format!("/proc/{pid}/statm"));
         let state = match (record, statm) {
             (Ok(record), Ok(statm)) => State::Running { record, statm },
@@ -165,7 +171,7 @@ impl Known {
             self.state = State::Ended;
         }
         // A file without figures is one that its process has just made.
-        Some(Reading { pid, live: live?, rss })
+        Some(Reading { pid, file: name(pid, self.sequence), live: live?, rss })
     }
 }
 

@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     fn reading(pid: u32, live_bytes: u64, rss: Option<u64>) -> Reading {
-        Reading { pid, live: Live { live_bytes, peak_bytes: 0, tracker_bytes: 0 }, rss }
+        Reading { pid, file: String::new(), live: Live { live_bytes, peak_bytes: 0, tracker_bytes: 0 }, rss }
     }
 
     #[test]

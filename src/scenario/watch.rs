@@ -13,6 +13,7 @@ use super::launch::Running;
 use super::output::plain;
 use super::processes::{Processes, Reading, has_tracker};
 use super::signals::{Origin, Received, Signals};
+use super::survey::Surveyor;
 use super::timeline::Timeline;
 use super::untracked::Descendants;
 
@@ -108,6 +109,8 @@ pub struct Watcher<'a> {
     processes: Processes,
     timeline: Timeline,
     descendants: Descendants,
+    surveyor: Surveyor,
+    folder: std::path::PathBuf,
     max_rss: u64,
     ending: Option<Ending>,
     done_since: Option<Instant>,
@@ -146,6 +149,8 @@ impl<'a> Watcher<'a> {
             signals,
             processes: Processes::new(folder),
             timeline: Timeline::create(folder),
+            surveyor: Surveyor::default(),
+            folder: folder.to_path_buf(),
             max_rss: 0,
             ending: None,
             done_since: None,
@@ -180,6 +185,7 @@ impl<'a> Watcher<'a> {
         }
         let status = self.running.child.wait()?;
         self.running.notes.extend(self.timeline.finish());
+        self.running.notes.extend(self.surveyor.finish(&self.folder));
         let watched = Watched {
             end: self.ending.map_or(End::ByItself, |ending| ending.why),
             status,
@@ -197,6 +203,7 @@ impl<'a> Watcher<'a> {
         self.descendants.look();
         let readings = self.processes.read();
         self.timeline.add(elapsed.as_millis() as u64, &readings);
+        self.surveyor.look(&self.folder, elapsed, &readings);
         let own_rss =
             |reading: &Reading| reading.rss.map(|rss| rss.saturating_sub(reading.live.tracker_bytes));
         self.max_rss = readings.iter().filter_map(own_rss).fold(self.max_rss, u64::max);

@@ -1,5 +1,6 @@
 //! The figures of a process at a glance: totals, sizes, domains, allocating functions, top sites, modules, threads.
 
+mod bill;
 mod print;
 
 use std::cmp::Ordering;
@@ -8,6 +9,8 @@ use std::path::Path;
 
 use ahash::AHashMap;
 use serde::Serialize;
+
+use bill::BillView;
 
 use super::calls::{CallTree, Kind};
 use super::head::Head;
@@ -29,6 +32,8 @@ pub struct Stats {
     pub totals: Totals,
     /// The tracker's own memory, not part of any other figure.
     pub tracker_bytes: u64,
+    /// What was resident at some moments, in lines that add up to it; the peak first.
+    pub bills: Vec<BillView>,
     /// How many allocations there were of each size class, from the smallest to the largest that occurs.
     pub sizes: Vec<SizeClass>,
     /// Live by domain, in reading order; those that do not count say so.
@@ -148,6 +153,7 @@ pub fn of(profile: &Profile, options: &Options, folder: &Path) -> Stats {
         head: Head::of(&tree, options, "stats"),
         totals: Totals { peak: totals.peak.into(), end: totals.end.into(), allocated: totals.total.into() },
         tracker_bytes: profile.process.tracker_bytes,
+        bills: bill::of(profile),
         sizes: sizes(&profile.histogram),
         domains: domains(profile, options, tree.total().bytes),
         allocators: allocators(&tree, limit),

@@ -43,7 +43,7 @@ int main(int count, char **arguments) {
     for (int i = 1; i < count; i++)
         printf("argument %s\n", arguments[i]);
     for (char **each = environ; *each != NULL; each++)
-        if (strncmp(*each, "LD_PRELOAD=", 11) != 0 && strncmp(*each, "_=", 2) != 0)
+        if (strncmp(*each, "LD_PRELOAD=", 11) != 0 && strncmp(*each, "ARROW_DEFAULT_MEMORY_POOL=", 26) != 0 && strncmp(*each, "_=", 2) != 0)
             printf("%s\n", *each);
     for (int i = 3; i < 1024; i++) {
         char path[64], target[512] = "";

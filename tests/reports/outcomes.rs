@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use leakgate::finding::{Figure, Finding, Holder, Place, Severity, Unit};
 use leakgate::outcome::{BudgetState, JudgedBudget, Outcome, ScenarioError, ScenarioResult, Verdict};
+use leakgate::profile::{Bill, BillLine, BillMoment, LineKind};
 use leakgate::units::Bytes;
 
 const MIB: u64 = 1 << 20;
@@ -109,6 +110,7 @@ pub(crate) fn finding(scenario: &str, rule: &str, title: &str) -> Finding {
         evidence: vec![],
         figure: None,
         series: vec![],
+        bill: None,
         help: String::new(),
         fingerprint: "7f3a9c01d2e4".into(),
     }
@@ -175,6 +177,7 @@ fn report() -> ScenarioResult {
             library,
         ],
         figure: Some(figure("peak", 100_873_011, Some(80 * MIB as i64))),
+        bill: Some(bill()),
         help: "do not hold it all at once: use generators instead of lists".into(),
         fingerprint: "0c55aa10b2d9".into(),
         ..finding("report", "budget-peak", "peak 96.2 MiB is over its budget of 80.0 MiB by 16.2 MiB")
@@ -187,6 +190,34 @@ fn report() -> ScenarioResult {
     };
     report.findings = vec![peak, fds];
     report
+}
+
+/// What was resident at the peak: more than the budget's figure, and less than was allocated.
+fn bill() -> Bill {
+    let line = |kind, name: &str, bytes| BillLine { kind, name: name.into(), bytes };
+    let lines = vec![
+        line(LineKind::Objects, "", 71_303_168),
+        line(LineKind::Heap, "", 9_100_000),
+        line(LineKind::Held, "", 3_245_376),
+        line(LineKind::OwnAllocator, "/opt/venv/lib/libarrow.so.2100", 16_777_216),
+        line(LineKind::File, "/usr/lib/x86_64-linux-gnu/libc.so.6", 1_613_824),
+        line(LineKind::File, "/usr/lib/x86_64-linux-gnu/libxml2.so.2", 1_007_616),
+        line(LineKind::File, "/srv/app/orders.csv", 655_360),
+        line(LineKind::File, "/usr/lib/locale/C.utf8/LC_CTYPE", 69_632),
+        line(LineKind::File, "[vdso]", 4_096),
+        line(LineKind::Stacks, "", 90_112),
+        line(LineKind::Tracker, "", 5_902_336),
+        line(LineKind::Unknown, "", 12_288),
+    ];
+    Bill {
+        moment: BillMoment::Peak,
+        sampled: Some("sampled 4 ms after it, 94.0 MiB of its 96.2 MiB live".into()),
+        resident: lines.iter().map(|line| line.bytes).sum(),
+        counted: lines.iter().map(|line| line.bytes).sum(),
+        lines,
+        not_resident: 2 * MIB,
+        notes: vec![],
+    }
 }
 
 /// A scenario that could not be measured, with its traceback.

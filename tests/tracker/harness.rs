@@ -54,6 +54,11 @@ impl Program {
         self.folder.path()
     }
 
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// A run of it.
     pub(crate) fn run(&self, arguments: &[&str]) -> Run {
         let words = std::iter::once(self.path.as_os_str());

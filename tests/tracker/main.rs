@@ -7,6 +7,8 @@
 #![allow(clippy::print_stderr, reason = "what is skipped is told")]
 
 mod allocators;
+mod bill;
+mod bill_packages;
 mod code;
 mod damage;
 mod embedded;

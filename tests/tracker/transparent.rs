@@ -17,7 +17,7 @@ fn is_the_same(run: &Run, what: &str) {
 }
 
 #[test]
-fn a_program_sees_nothing_of_the_tracker_but_its_variable() {
+fn a_program_sees_nothing_of_the_tracker_but_its_variables() {
     let program = Program::of("look");
     is_the_same(&program.run(&["a", "", "b c", "--help", "-o", "x"]), "look");
     assert_eq!(program.run(&[]).plain().status.code(), Some(42));
@@ -28,7 +28,7 @@ import atexit, faulthandler, gc, locale, os, resource, signal, sys, threading
 print(sys.argv, sys.flags, sys.orig_argv if hasattr(sys, "orig_argv") else None)
 print(sorted(sys.modules))
 print(sys.gettrace(), sys.getprofile(), len(threading.enumerate()), gc.get_threshold(), gc.callbacks, gc.get_debug())
-print(sorted(os.listdir("/proc/self/fd")), sorted(name for name in os.environ if name not in ("LD_PRELOAD", "PYTHONMALLOC")))
+print(sorted(os.listdir("/proc/self/fd")), sorted(name for name in os.environ if name not in ("LD_PRELOAD", "PYTHONMALLOC", "ARROW_DEFAULT_MEMORY_POOL")))
 print([signal.getsignal(number) for number in range(1, 32)], signal.pthread_sigmask(signal.SIG_BLOCK, []))
 print(locale.getlocale(), sys.stdout.encoding, os.getcwd(), resource.getrlimit(resource.RLIMIT_AS))
 print(sys.path, sys.executable, __name__, sorted(vars()))

@@ -88,17 +88,29 @@ pub(crate) fn restart() {
     }
 }
 
-/// A place in the stream of checkpoints, filled word by word: no word crosses a chunk.
-struct Stream {
+/// A place in a section that is a stream, filled word by word: no word crosses a chunk.
+pub(crate) struct Stream {
+    section: Section,
     at: usize,
 }
 
 impl Stream {
-    fn put<T: Copy>(&mut self, record: &T) -> Option<()> {
+    /// The place `at` bytes from the section's beginning.
+    pub(crate) fn of(section: Section, at: usize) -> Stream {
+        Stream { section, at }
+    }
+
+    /// Bytes from the section's beginning.
+    pub(crate) fn position(&self) -> usize {
+        self.at
+    }
+
+    /// Writes a record. `None`: no more space.
+    pub(crate) fn put<T: Copy>(&mut self, record: &T) -> Option<()> {
         let words = size_of::<T>() / 8;
         let from = core::ptr::from_ref(record).cast::<u64>();
         for index in 0..words {
-            let to = place(Section::Checkpoints, self.at)?;
+            let to = place(self.section, self.at)?;
             // SAFETY: the record has that many aligned words, and so has the stream.
             unsafe { to.cast::<u64>().write(from.add(index).read()) };
             self.at += 8;
@@ -110,7 +122,7 @@ impl Stream {
 fn write(kind: u32, iteration: u32, sites: u32, window_peak: i64) -> Option<Frozen> {
     // SAFETY: the header is mapped.
     let start = unsafe { (*header()).checkpoints } as usize;
-    let mut stream = Stream { at: start + size_of::<CheckpointRecord>() };
+    let mut stream = Stream::of(Section::Checkpoints, start + size_of::<CheckpointRecord>());
     let mut record = CheckpointRecord {
         mark: CHECKPOINT_MARK,
         kind,
@@ -134,8 +146,8 @@ fn write(kind: u32, iteration: u32, sites: u32, window_peak: i64) -> Option<Froz
             stream.put(&CheckpointEntry { site: u64::from(site), bytes, blocks })?;
         }
     }
-    let end = stream.at;
-    Stream { at: start }.put(&record)?;
+    let end = stream.position();
+    Stream::of(Section::Checkpoints, start).put(&record)?;
     // SAFETY: the header is mapped; the stream is counted after it was written.
     unsafe { (&raw mut (*header()).checkpoints).write_volatile(end as u64) };
     Some(Frozen { bytes: record.live_bytes, blocks: record.live_blocks, window_peak })

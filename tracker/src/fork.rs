@@ -8,7 +8,7 @@ use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 use leakgate_capture::{MAX_SITES, NOTE_CHILD, Section, SiteRecord, TemporaryRecord};
 
 use crate::intern::INTERNER;
-use crate::{capture, cells, checkpoint, event, mapping, modules, python, shadow, start, sys, world};
+use crate::{bill, capture, cells, checkpoint, event, mapping, modules, python, shadow, start, sys, world};
 
 static WORD: AtomicPtr<AtomicU32> = AtomicPtr::new(core::ptr::null_mut());
 static LOST: AtomicBool = AtomicBool::new(false);
@@ -94,6 +94,7 @@ pub(crate) fn begin_child() -> Option<()> {
     start::write_identity();
     event::restart(inherit());
     checkpoint::restart();
+    bill::restart();
     Some(())
 }
 

@@ -21,6 +21,7 @@
 //! | `thread` | what is known of a thread, and how it is found without a call |
 //! | `capture` | the file that both sides hold |
 //! | `checkpoint` | freezing all sites |
+//! | `bill` | what is resident, part by part |
 //! | `fork` | a child gets a file of its own before it records anything |
 //! | `start` | where it begins and ends |
 //! | `sys` | system calls that leave `errno` alone |
@@ -30,6 +31,7 @@
 #[cfg(not(target_os = "linux"))]
 compile_error!("the tracker is for Linux");
 
+mod bill;
 mod capture;
 mod cells;
 mod checkpoint;

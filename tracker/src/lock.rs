@@ -20,6 +20,11 @@ impl<T> Lock<T> {
         Lock { held: AtomicU32::new(0), value: UnsafeCell::new(value) }
     }
 
+    /// Where the value is, for a reader that takes no lock.
+    pub(crate) fn address(&self) -> *const T {
+        self.value.get()
+    }
+
     pub(crate) fn lock(&self) -> Guard<'_, T> {
         self.acquire();
         Guard(self)

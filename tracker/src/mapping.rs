@@ -7,8 +7,9 @@ use leakgate_capture::Function;
 use crate::lock::Lock;
 use crate::{event, stack, sys, thread};
 
-/// A tracked range of address space.
+/// A tracked range of address space; its layout is read from outside (`leakgate_capture::survey`).
 #[derive(Clone, Copy)]
+#[repr(C)]
 struct Range {
     start: usize,
     end: usize,
@@ -16,14 +17,24 @@ struct Range {
     function: Function,
 }
 
-/// The tracked ranges, sorted, without overlap.
+/// The tracked ranges, sorted, without overlap. The first three fields are read from outside.
+#[repr(C)]
 pub(crate) struct Ranges {
     list: *mut Range,
     count: usize,
+    /// Odd while they change.
+    changes: usize,
     room: usize,
 }
 
-static RANGES: Lock<Ranges> = Lock::new(Ranges { list: null_mut(), count: 0, room: 0 });
+static RANGES: Lock<Ranges> = Lock::new(Ranges { list: null_mut(), count: 0, changes: 0, room: 0 });
+
+const _: () = assert!(size_of::<Range>() == 24);
+
+/// Where the list is, for a reader that takes no lock.
+pub(crate) fn list() -> *const Ranges {
+    RANGES.address()
+}
 
 /// What a mapping of these arguments is.
 pub(crate) fn kind(protection: i32, flags: i32) -> Function {
@@ -53,7 +64,11 @@ pub(crate) fn step<T>(f: impl FnOnce(&mut Ranges) -> T) -> T {
     if let Some(thread) = thread::current() {
         thread.in_step = true;
     }
-    let result = f(&mut RANGES.lock());
+    let mut ranges = RANGES.lock();
+    ranges.changed();
+    let result = f(&mut ranges);
+    ranges.changed();
+    drop(ranges);
     if let Some(thread) = thread::current() {
         thread.in_step = false;
     }
@@ -61,6 +76,12 @@ pub(crate) fn step<T>(f: impl FnOnce(&mut Ranges) -> T) -> T {
 }
 
 impl Ranges {
+    fn changed(&mut self) {
+        let changes = &raw mut self.changes;
+        // SAFETY: the field is valid, and the lock is held. Volatile, so that both changes of a step are made.
+        unsafe { changes.write_volatile(changes.read_volatile() + 1) };
+    }
+
     fn all(&self) -> &[Range] {
         if self.list.is_null() {
             return &[];

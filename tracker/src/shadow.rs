@@ -8,6 +8,8 @@
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 
+use leakgate_capture::survey;
+
 use crate::lock::Lock;
 use crate::{checkpoint, sys};
 
@@ -25,6 +27,15 @@ const CODE: u64 = 1 << 63;
 /// Sizes below this one, of blocks that are no code objects, are what the ordinary event knows.
 const SMALL: u64 = 1 << 32;
 
+// The survey reads the table from outside.
+const _: () = assert!(
+    LEAF_BITS == survey::LEAF_BITS
+        && MIDDLE_BITS == survey::MIDDLE_BITS
+        && TOP_BITS == survey::TOP_BITS
+        && SITE_BITS == survey::SITE_BITS
+        && SIZE_BITS == survey::SIZE_BITS
+);
+
 /// Slots of 4 MiB of address space.
 pub(crate) type Leaf = [AtomicU64; LEAF_LEN];
 type Middle = [AtomicPtr<Leaf>; 1 << MIDDLE_BITS];
@@ -34,6 +45,11 @@ static LARGE_SIZES: Lock<[(usize, u64); 64]> = Lock::new([(0, 0); 64]);
 static LEAVES: AtomicUsize = AtomicUsize::new(0);
 /// The number of leaves at which the tracker's own size is measured again.
 static MEASURED_AT: AtomicUsize = AtomicUsize::new(1);
+
+/// Where the first level is, for a reader outside.
+pub(crate) fn table() -> *const u8 {
+    TOP.as_ptr().cast()
+}
 
 /// A tracked block.
 #[derive(Clone, Copy, PartialEq, Eq)]

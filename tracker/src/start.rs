@@ -9,7 +9,7 @@ use leakgate_capture::{Header, STATE_ENDED, STATE_RECORDING};
 use crate::capture::{header, header_word};
 use crate::intern::INTERNER;
 use crate::lock::Lock;
-use crate::{capture, checkpoint, fork, python, real, stack, sys, thread, world};
+use crate::{bill, capture, checkpoint, fork, python, real, stack, sys, thread, world};
 
 #[used]
 #[unsafe(link_section = ".init_array")]
@@ -49,6 +49,7 @@ fn begin() -> Option<()> {
         stack::begin(&mut interner)?;
     }
     write_identity();
+    bill::begin();
     thread::begin()?;
     let thread = thread::current()?;
     thread::name(thread, b"main");
@@ -87,6 +88,7 @@ extern "C" fn destruct() {
     if thread::is_ready() {
         checkpoint::measure_self();
         python::end();
+        bill::at_exit();
         header_word(offset_of!(Header, state)).store(STATE_ENDED, Ordering::Release);
     }
 }

@@ -68,6 +68,19 @@ pub(crate) fn length(fd: &Fd) -> Option<usize> {
     checked(raw(libc::SYS_lseek, [fd.0 as usize, 0, libc::SEEK_END as usize, 0, 0, 0]))
 }
 
+/// Fills `buffer` from an offset of a file on; `None` when that cannot be had.
+pub(crate) fn fill_at(fd: &Fd, buffer: &mut [u8], offset: u64) -> Option<()> {
+    let mut done = 0;
+    while done < buffer.len() {
+        let to = buffer.as_mut_ptr() as usize + done;
+        match raw(libc::SYS_pread64, [fd.0 as usize, to, buffer.len() - done, offset as usize + done, 0, 0]) {
+            read if read > 0 => done += read as usize,
+            _ => return None,
+        }
+    }
+    Some(())
+}
+
 /// Writes all of a range of memory at an offset of the file.
 pub(crate) fn write_at(fd: &Fd, memory: *const u8, length: usize, offset: usize) -> bool {
     let mut done = 0;

@@ -334,6 +334,12 @@ pub(crate) fn name(thread: &Thread, name: &[u8]) {
     unsafe { (*thread.record).name = stored };
 }
 
+/// Notes the calling thread's stack in the capture.
+pub(crate) fn note_stack(thread: &Thread, start: usize, end: usize) {
+    // SAFETY: the record is mapped for the process's life; only its own thread writes these fields.
+    unsafe { ((*thread.record).stack_start, (*thread.record).stack_end) = (start as u64, end as u64) };
+}
+
 /// The end of a thread, as far as other destructors let us be the last.
 extern "C" fn leave(value: *mut libc::c_void) {
     let thread = value.cast::<Thread>();
@@ -358,6 +364,7 @@ extern "C" fn leave(value: *mut libc::c_void) {
     if !record.named {
         name(record, &sys::thread_name());
     }
+    note_stack(record, 0, 0);
     // SAFETY: as above.
     unsafe { tls().write(LEAVING) };
     WORLD.stopped(|| {

@@ -1,11 +1,11 @@
 //! A finding in a pull request: its sentence, and what backs it.
 
-use super::escape::{code, fenced, prose, sentence};
+use super::escape::{code, code_cell, fenced, prose, sentence};
 use super::name;
 use crate::finding::{Finding, Holder, Place, Severity};
 use crate::outcome::ScenarioResult;
 use crate::report::sparkline::sparkline;
-use crate::report::{Options, clean, excerpt, summary};
+use crate::report::{Options, bill, clean, excerpt, summary};
 
 /// The sentence that a reader sees first: of the first scenario that has something to say.
 pub(super) fn lead(shown: &[&ScenarioResult]) -> String {
@@ -81,7 +81,7 @@ pub(super) fn body(finding: &Finding, options: &Options) -> String {
             out.push_str(&format!("{}\n", fenced(&numbered)));
         }
     }
-    let parts = [why(finding), held_by(finding), called_from(finding), fix(finding)];
+    let parts = [why(finding), held_by(finding), called_from(finding), resident(finding), fix(finding)];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     out.push_str(&parts.join("\n\n"));
     out.push('\n');
@@ -127,6 +127,19 @@ fn called_from(finding: &Finding) -> Option<String> {
     let more = finding.holders.first().and_then(|holder| summary::more(holder.more_frames));
     let more = more.map(|more| format!(" ({more} frames)")).unwrap_or_default();
     Some(format!("**Called from**: {}{more}", frames.join(" → ")))
+}
+
+fn resident(finding: &Finding) -> Option<String> {
+    let bill = bill::shown(finding.bill.as_ref()?);
+    let mut out = format!("**The bill**: {}\n\n| resident | |\n| --: | --- |", sentence(&bill.title));
+    for (label, bytes) in &bill.lines {
+        out.push_str(&format!("\n| {bytes} | {} |", code_cell(label, clean::FRAME)));
+    }
+    let remarks: Vec<String> = bill.remarks.iter().map(|text| sentence(text)).collect();
+    if !remarks.is_empty() {
+        out.push_str(&format!("\n\n{}", remarks.join("; ")));
+    }
+    Some(out)
 }
 
 fn fix(finding: &Finding) -> Option<String> {

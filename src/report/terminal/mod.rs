@@ -3,7 +3,7 @@
 mod page;
 
 use self::page::{Page, Style};
-use super::{Options, clean, excerpt, sparkline::sparkline, summary};
+use super::{Options, bill, clean, excerpt, sparkline::sparkline, summary};
 use crate::finding::{Finding, Holder, Place, Severity};
 use crate::outcome::{Outcome, ScenarioResult, Verdict};
 
@@ -173,6 +173,7 @@ fn evidence_in_full(page: &mut Page, finding: &Finding) {
         }
     }
     holders(page, finding);
+    bill_of(page, finding);
     let path = summary::path(finding);
     if !path.is_empty() {
         let more = finding.holders.first().and_then(|holder| summary::more(holder.more_frames));
@@ -203,6 +204,15 @@ fn holders(page: &mut Page, finding: &Finding) {
     if let Some(more) = summary::more(finding.more_holders) {
         inside(page, "", &more);
     }
+}
+
+fn bill_of(page: &mut Page, finding: &Finding) {
+    let Some(bill) = finding.bill.as_ref().map(bill::shown) else { return };
+    inside(page, "bill", &bill.title);
+    for (label, bytes) in &bill.lines {
+        inside(page, "", &format!("{bytes:>9}   {label}"));
+    }
+    bill.remarks.iter().for_each(|remark| inside(page, "", remark));
 }
 
 /// `157.5 KiB in 20 blocks   shop/quotes.py:14 in remember   Python objects`.

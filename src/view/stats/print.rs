@@ -21,6 +21,8 @@ impl View for Stats {
     fn print(&self, screen: &Screen, out: &mut dyn Write) -> io::Result<()> {
         self.head.print_top(screen, out)?;
         self.print_totals(screen, out)?;
+        let bills = self.bills.iter().filter(|bill| bill.is_printed());
+        bills.into_iter().try_for_each(|bill| bill.print(screen, out))?;
         self.print_sizes(screen, out)?;
         self.print_domains(screen, out)?;
         let at = self.head.at.phrase();

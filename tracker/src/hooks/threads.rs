@@ -1,10 +1,11 @@
-//! The names of threads: `pthread_create`, where Python has one for the new thread, and `pthread_setname_np`.
+//! Names and stacks of threads: `pthread_create` and `pthread_setname_np`.
 //!
 //! The interpreter is asked in the starting thread: the new one cannot be asked while it allocates, and is gone from
 //! `threading` before its record ends.
 
 use core::ffi::{CStr, c_char, c_int, c_void};
 
+use crate::thread::Thread;
 use crate::{python, real, thread};
 
 type Start = unsafe extern "C" fn(*mut c_void) -> *mut c_void;
@@ -31,10 +32,10 @@ pub(crate) unsafe extern "C" fn pthread_create(
     // SAFETY: the caller's own arguments.
     let unchanged = || unsafe { real::pthread_create(handle, attributes, start, argument) };
     let mut name = [0; thread::NAME];
-    let length = if thread::is_ready() { python::name_of_starting_thread(&mut name) } else { 0 };
-    if length == 0 {
+    if !thread::is_ready() {
         return unchanged();
     }
+    let length = python::name_of_starting_thread(&mut name);
     // SAFETY: no preconditions. The real function, so that it counts as nobody's.
     let plan = unsafe { real::malloc(size_of::<Plan>()) }.cast::<Plan>();
     if plan.is_null() {
@@ -57,11 +58,33 @@ unsafe extern "C" fn begin(plan: *mut c_void) -> *mut c_void {
     // SAFETY: it came from the real `malloc`, and is not used any more.
     unsafe { real::free(plan) };
     if let Some(thread) = thread::current() {
-        thread::name(thread, &name[..length]);
-        thread.named = true;
+        if length > 0 {
+            thread::name(thread, &name[..length]);
+            thread.named = true;
+        }
+        note_stack(thread);
     }
     // SAFETY: what the program asked for.
     unsafe { start(argument) }
+}
+
+/// Notes where the calling thread's stack is, its thread-local variables included.
+fn note_stack(thread: &mut Thread) {
+    // What the question allocates is not the program's.
+    thread.inside += 1;
+    // SAFETY: all zeros is memory that the C library fills.
+    let mut attributes: libc::pthread_attr_t = unsafe { core::mem::zeroed() };
+    let (mut start, mut length) = (core::ptr::null_mut(), 0);
+    // SAFETY: the calling thread is alive, and `attributes` is valid.
+    if unsafe { libc::pthread_getattr_np(libc::pthread_self(), &mut attributes) } == 0 {
+        // SAFETY: `attributes` was just filled.
+        if unsafe { libc::pthread_attr_getstack(&attributes, &mut start, &mut length) } == 0 {
+            thread::note_stack(thread, start as usize, start as usize + length);
+        }
+        // SAFETY: as above; not used any more.
+        unsafe { libc::pthread_attr_destroy(&mut attributes) };
+    }
+    thread.inside -= 1;
 }
 
 /// GNU `pthread_setname_np`.

@@ -7,7 +7,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 
 use super::api::{self, Object};
 use super::{domains, frames, names, references, text};
-use crate::{checkpoint, thread};
+use crate::{bill, checkpoint, thread};
 
 static REHOOKED: AtomicBool = AtomicBool::new(false);
 static INSTALLED: AtomicBool = AtomicBool::new(false);
@@ -207,6 +207,7 @@ unsafe fn freeze_with(arguments: Object) -> Option<Object> {
         let as_long = api::PyLong_AsLong()?;
         let (kind, iteration) = (as_long(kind), as_long(iteration));
         let frozen = checkpoint::take(kind as u32, iteration as u32);
+        bill::after_checkpoint(kind as u32, iteration as u32);
         let result = api::PyTuple_New()?(3);
         for (index, figure) in [frozen.bytes, frozen.blocks, frozen.window_peak].into_iter().enumerate() {
             api::PyTuple_SetItem()?(result, index as isize, api::PyLong_FromLongLong()?(figure));
@@ -223,6 +224,7 @@ unsafe extern "C" fn exit(_: Object, _: Object) -> Object {
     }
     uncounted(names::of_all_threads);
     checkpoint::take(KIND_EXIT, 0);
+    bill::after_checkpoint(KIND_EXIT, 0);
     none()
 }
 
