@@ -26,7 +26,7 @@ fn loaded(text: &str) -> Config {
 }
 
 fn budget(key: BudgetKey, max: impl Into<Option<u64>>, warn: impl Into<Option<u64>>, line: u32) -> Budget {
-    Budget { key, max: max.into(), warn: warn.into(), line }
+    Budget { key, max: max.into(), warn: warn.into(), of: Of::Each, line }
 }
 
 #[test]

@@ -54,12 +54,24 @@ pub struct Header {
     pub inherited_bytes: u64,
     /// 136: blocks inherited at a fork.
     pub inherited_blocks: u64,
+    /// 144: process id of the process that this one was forked from, the nearest that has a file; 0: not forked.
+    pub origin: u32,
+    /// 148: number in the name of that process's file.
+    pub origin_sequence: u32,
+    /// 152: bytes inherited at a fork that are still live in this process.
+    pub inherited_live: i64,
+    /// 160: sites below this id hold inherited blocks only; 0: not forked.
+    pub inherited_sites: u32,
+    /// 164: number in the name of this file.
+    pub sequence: u32,
 }
 
 pub(crate) const OFFSET_LIVE: usize = 32;
 pub(crate) const OFFSET_PEAK: usize = 40;
 pub(crate) const OFFSET_BEST_PEAK: usize = 48;
 pub(crate) const OFFSET_TRACKER: usize = 56;
+pub(crate) const OFFSET_ORIGIN: usize = 144;
+pub(crate) const OFFSET_INHERITED: usize = 152;
 
 /// The file is being set up.
 pub const STATE_STARTING: u32 = 0;
@@ -236,7 +248,7 @@ pub struct ModuleRecord {
     pub unused: u32,
 }
 
-const _: () = assert!(size_of::<Header>() == 144);
+const _: () = assert!(size_of::<Header>() == 168);
 const _: () = assert!(size_of::<SiteRecord>() == 64);
 const _: () = assert!(size_of::<ForeignRecord>() == 64);
 const _: () = assert!(size_of::<NodeRecord>() == 8);

@@ -9,7 +9,9 @@ mod name;
 #[cfg(test)]
 pub(crate) mod sample;
 pub mod seal;
+pub mod shared;
 mod symbols;
+pub mod tree;
 
 pub use model::*;
 pub use name::command_line;

@@ -22,10 +22,11 @@ pub mod recording;
 pub mod run_file;
 pub mod signals;
 pub mod timeline;
+pub mod together;
 pub mod tracker;
-mod untracked;
+pub mod untracked;
 pub mod watch;
 
 pub use drive::{Failure, ScenarioRun, run_scenario};
-pub use measure::measure;
+pub use measure::{measure, measure_all};
 pub use plan::Plan;

@@ -9,9 +9,11 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use leakgate_capture::Live;
+use nix::errno::Errno;
 use nix::unistd::{SysconfVar, sysconf};
 
 use super::tracker::LIBRARY_NAME;
+use crate::profile::ProgramId;
 
 /// Bytes of a process file that hold its live figures.
 const HEADER: usize = 4096;
@@ -21,12 +23,19 @@ const SETTLED: Duration = Duration::from_millis(100);
 /// One look at one process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reading {
-    /// The process.
-    pub pid: u32,
+    /// The process, and which of the programs that it executed.
+    pub id: ProgramId,
     /// Its tracker's figures.
     pub live: Live,
     /// Its resident set in bytes; `None` once it has ended.
     pub rss: Option<u64>,
+}
+
+impl Reading {
+    /// Its resident set without the tracker's own memory.
+    pub fn own_rss(&self) -> Option<u64> {
+        self.rss.map(|rss| rss.saturating_sub(self.live.tracker_bytes))
+    }
 }
 
 /// The processes that write into a capture folder.
@@ -37,6 +46,7 @@ pub struct Processes {
     /// By process id: a program that a process became by `exec` takes the place of the one before.
     known: BTreeMap<u32, Known>,
     listed: Option<(SystemTime, Instant)>,
+    unseen: usize,
 }
 
 #[derive(Debug)]
@@ -104,7 +114,7 @@ impl Processes {
     /// Watches `folder`.
     pub fn new(folder: &Path) -> Processes {
         let page = sysconf(SysconfVar::PAGE_SIZE).ok().flatten().map_or(4096, |page| page as u64);
-        Processes { folder: folder.to_path_buf(), page, known: BTreeMap::new(), listed: None }
+        Processes { folder: folder.to_path_buf(), page, known: BTreeMap::new(), listed: None, unseen: 0 }
     }
 
     /// Looks at every process that has a file and has not ended; one that just ended is read a last time.
@@ -122,6 +132,11 @@ impl Processes {
     /// How many processes had a file.
     pub fn count(&self) -> usize {
         self.known.len()
+    }
+
+    /// How many processes could not be watched while they ran, because no descriptor was left.
+    pub fn unseen(&self) -> usize {
+        self.unseen
     }
 
     fn find_new(&mut self) -> io::Result<()> {
@@ -146,7 +161,11 @@ impl Processes {
         let state = match (record, statm) {
             (Ok(record), Ok(statm)) => State::Running { record, statm },
             // It has ended already, or no descriptor is left: what its file holds is loaded later.
-            _ => State::Ended,
+            (record, statm) => {
+                let is_full = [record.err(), statm.err()].into_iter().flatten().any(|error| is_limit(&error));
+                self.unseen += usize::from(is_full);
+                State::Ended
+            }
         };
         self.known.insert(pid, Known { sequence, state });
     }
@@ -163,8 +182,14 @@ impl Known {
             self.state = State::Ended;
         }
         // A file without figures is one that its process has just made.
-        Some(Reading { pid, live: live?, rss })
+        let id = ProgramId { pid, sequence: self.sequence };
+        Some(Reading { id, live: live?, rss })
     }
+}
+
+/// Whether a file could not be opened because too many are open.
+fn is_limit(error: &io::Error) -> bool {
+    [Errno::EMFILE, Errno::ENFILE].iter().any(|limit| error.raw_os_error() == Some(*limit as i32))
 }
 
 /// The second number of a `statm` file; `None` for a process that has ended (a zombie has no pages).

@@ -39,6 +39,15 @@ pub enum TrackerError {
     },
 }
 
+/// Whether the processes that the command starts are recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Follow {
+    /// All of them.
+    Children,
+    /// None: only the command itself.
+    Nothing,
+}
+
 /// The folder with the library and its settings; deleted on drop unless `leave` was called.
 #[derive(Debug)]
 pub struct Unpacked {
@@ -47,11 +56,11 @@ pub struct Unpacked {
 
 impl Unpacked {
     /// Unpacks the library so that recorded processes write into `capture`, which must be absolute.
-    pub fn new(capture: &Path) -> Result<Unpacked, TrackerError> {
+    pub fn new(capture: &Path, follow: Follow) -> Result<Unpacked, TrackerError> {
         let folder = private_folder(&candidates())?;
         let unpacked = Unpacked { folder };
         unpacked
-            .fill(capture)
+            .fill(capture, follow)
             .map_err(|error| TrackerError::Write { folder: unpacked.folder.path().to_path_buf(), error })?;
         Ok(unpacked)
     }
@@ -71,13 +80,16 @@ impl Unpacked {
         self.folder.disable_cleanup(true);
     }
 
-    fn fill(&self, capture: &Path) -> io::Result<()> {
+    fn fill(&self, capture: &Path, follow: Follow) -> io::Result<()> {
         let library = self.library();
         fs::write(&library, LIBRARY)?;
         fs::set_permissions(&library, fs::Permissions::from_mode(0o755))?;
         let mut settings = b"capture=".to_vec();
         settings.extend_from_slice(capture.as_os_str().as_bytes());
         settings.push(b'\n');
+        if follow == Follow::Nothing {
+            settings.extend_from_slice(b"follow=no\n");
+        }
         fs::write(self.folder.path().join("settings"), settings)
     }
 }
@@ -149,11 +161,14 @@ mod tests {
 
     #[test]
     fn the_settings_name_the_capture_folder_and_everything_is_deleted_on_drop() {
-        let unpacked = Unpacked::new(Path::new("/some/capture")).unwrap();
+        let unpacked = Unpacked::new(Path::new("/some/capture"), Follow::Children).unwrap();
         let folder = unpacked.folder().to_path_buf();
         assert_eq!(fs::read_to_string(folder.join("settings")).unwrap(), "capture=/some/capture\n");
         assert_eq!(fs::read(unpacked.library()).unwrap(), LIBRARY);
         drop(unpacked);
         assert!(!folder.exists());
+        let alone = Unpacked::new(Path::new("/some/capture"), Follow::Nothing).unwrap();
+        let settings = fs::read_to_string(alone.folder().join("settings")).unwrap();
+        assert_eq!(settings, "capture=/some/capture\nfollow=no\n");
     }
 }

@@ -4,14 +4,14 @@
 //! present peak's, its value has not changed since that peak and is copied first.
 
 use core::mem::offset_of;
-use core::sync::atomic::{AtomicU64, Ordering, compiler_fence, fence};
+use core::sync::atomic::{AtomicI64, AtomicU64, Ordering, compiler_fence, fence};
 
 use leakgate_capture::{ForeignRecord, Function, Header, NOTE_FORKED, Section, SiteRecord};
 
 use crate::capture::{header, header_word, place, present};
 use crate::thread::{self, FAST, OUTSIDE, PENDING, SLOW, Thread};
 use crate::world::{self, EXACT, FREE, SINGLE, SLACK};
-use crate::{python, shadow, stack};
+use crate::{fork, python, shadow, stack};
 
 /// Functions from this number on do not count as memory (file mappings, reserved space).
 const FIRST_UNCOUNTED: u8 = 40;
@@ -35,11 +35,19 @@ pub(crate) fn allocated(address: usize, size: usize, function: Function, caller:
     match shadow::set(address, size as u64, site) {
         Ok(None) => {}
         // The block that stood there was freed where no hook saw it.
-        Ok(Some(stale)) => count(thread, stale.site, -(stale.size as i64), -1),
+        Ok(Some(stale)) => replaced(thread, &stale),
         Err(()) => return lost(),
     }
     tally(thread, size);
     count(thread, site, size as i64, 1);
+}
+
+#[cold]
+fn replaced(thread: &mut Thread, stale: &shadow::Block) {
+    if fork::is_inherited(stale.site) {
+        inheritance_changed(stale.site, -(stale.size as i64));
+    }
+    count(thread, stale.site, -(stale.size as i64), -1);
 }
 
 /// Counts the free of a block, before it is really freed. Blocks that are not tracked are ignored.
@@ -63,6 +71,9 @@ pub(crate) fn gone(address: usize, block: shadow::Block) {
     if block.code {
         python::code_freed(address);
     }
+    if fork::is_inherited(block.site) {
+        inheritance_changed(block.site, -(block.size as i64));
+    }
     match thread::current() {
         Some(thread) => count(thread, block.site, -(block.size as i64), -1),
         None => by_nobody(block.site, -(block.size as i64), -1),
@@ -71,9 +82,22 @@ pub(crate) fn gone(address: usize, block: shadow::Block) {
 
 /// Counts a change of a site that has no slot (a mapping).
 pub(crate) fn changed(site: u32, bytes: i64, blocks: i64) {
+    if fork::is_inherited(site) {
+        inheritance_changed(site, bytes);
+    }
     match thread::current() {
         Some(thread) => count(thread, site, bytes, blocks),
         None => by_nobody(site, bytes, blocks),
+    }
+}
+
+/// In a forked child: something that it inherited was freed. A figure of its own, beside those of the site.
+#[cold]
+fn inheritance_changed(site: u32, bytes: i64) {
+    if counts(site_record(site)) {
+        // SAFETY: the header is mapped; this field is an aligned word written with atomics only.
+        let live = unsafe { &*(&raw mut (*header()).inherited_live).cast::<AtomicI64>() };
+        live.fetch_add(bytes, Ordering::Relaxed);
     }
 }
 

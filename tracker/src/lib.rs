@@ -18,8 +18,11 @@
 //! | `capture` | the file that both sides hold |
 //! | `checkpoint` | freezing all sites |
 //! | `fork` | a child gets a file of its own before it records anything |
+//! | `follow` | what a program that is started is given so that it is recorded too |
+//! | `journal` | which process began, and which program one executed |
 //! | `start` | where it begins and ends |
 //! | `sys` | system calls that leave `errno` alone |
+//! | `text` | a text that is set once |
 
 #![no_std]
 
@@ -29,9 +32,11 @@ compile_error!("the tracker is for Linux");
 mod capture;
 mod checkpoint;
 mod event;
+mod follow;
 mod fork;
 mod hooks;
 mod intern;
+mod journal;
 mod lock;
 mod mapping;
 mod modules;
@@ -42,6 +47,7 @@ mod stack;
 mod start;
 mod sys;
 mod table;
+mod text;
 mod thread;
 mod world;
 

@@ -57,6 +57,46 @@ pub(crate) fn read(fd: &Fd, buffer: &mut [u8]) -> usize {
         .unwrap_or(0)
 }
 
+/// Appends to a file that is there, in one step and without a descriptor that stays; whether it did all of it.
+pub(crate) fn append(path: &[u8], bytes: &[u8]) -> bool {
+    // A filter that came after the start may not expect a file to be opened.
+    if is_restricted() {
+        return false;
+    }
+    let Some(fd) = open(path, libc::O_WRONLY | libc::O_APPEND) else { return false };
+    // Others append too: what they may add in the meantime must fit below the limit, beyond which a signal kills.
+    const OTHERS: usize = 64 * 1024;
+    let end = checked(raw(libc::SYS_lseek, [fd.0 as usize, 0, libc::SEEK_END as usize, 0, 0, 0]));
+    if end.is_none_or(|end| (end + bytes.len() + OTHERS) as u64 > file_size_limit()) {
+        return false;
+    }
+    raw(libc::SYS_write, [fd.0 as usize, bytes.as_ptr() as usize, bytes.len(), 0, 0, 0])
+        == bytes.len() as isize
+}
+
+/// Whether there is a file of that path (without a 0 byte at its end) that this process may execute.
+pub(crate) fn can_execute(path: &[u8]) -> bool {
+    let mut ended = [0u8; 4096];
+    let Some(room) = ended.get_mut(..path.len()) else { return false };
+    room.copy_from_slice(path);
+    let at = libc::AT_FDCWD as usize;
+    path.len() < ended.len()
+        && raw(libc::SYS_faccessat, [at, ended.as_ptr() as usize, libc::X_OK as usize, 0, 0, 0]) == 0
+}
+
+/// The path of an open file, as far as there is room.
+pub(crate) fn path_of(fd: i32, room: &mut [u8]) -> &[u8] {
+    const FOLDER: &[u8] = b"/proc/self/fd/";
+    let mut link = [0u8; 32];
+    link[..FOLDER.len()].copy_from_slice(FOLDER);
+    crate::start::digits(fd.max(0) as u32, |digits| {
+        link[FOLDER.len()..FOLDER.len() + digits.len()].copy_from_slice(digits);
+    });
+    let (at, into) = (libc::AT_FDCWD as usize, room.as_mut_ptr() as usize);
+    let length = raw(libc::SYS_readlinkat, [at, link.as_ptr() as usize, into, room.len(), 0, 0]);
+    &room[..usize::try_from(length).unwrap_or(0)]
+}
+
 /// Writes all of a range of memory at an offset of the file.
 pub(crate) fn write_at(fd: &Fd, memory: *const u8, length: usize, offset: usize) -> bool {
     let mut done = 0;

@@ -54,8 +54,8 @@ pub(super) fn begin() {
     }
 }
 
-/// Whether the debug allocator will be used although the environment asks for another: `-X dev` with `-E` or `-I`, or
-/// `PYTHONMALLOC` set to one.
+/// Whether the debug allocator will be used: dev mode, where no other allocator is named or the name is not heard
+/// (`-E`, `-I`), or `PYTHONMALLOC` set to one.
 pub(super) fn debug_allocator_is_certain() -> bool {
     if start::variable(b"PYTHONMALLOC=").is_some_and(|value| value.ends_with(b"debug")) {
         return true;
@@ -74,7 +74,9 @@ pub(super) fn debug_allocator_is_certain() -> bool {
         dev |= argument.ends_with(b"Xdev");
         ignores |= !argument.starts_with(b"-X") && argument.iter().any(|flag| matches!(flag, b'E' | b'I'));
     }
-    ignores && dev
+    let is_set = |name| start::variable(name).is_some_and(|value| !value.is_empty());
+    let heeds_name = !ignores && is_set(b"PYTHONMALLOC=");
+    (dev || !ignores && is_set(b"PYTHONDEVMODE=")) && !heeds_name
 }
 
 extern "C" fn audit(event: *const c_char, _: Object, _: *mut c_void) -> c_int {
