@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use leakgate::config::{Budget, BudgetKey, Config, MemoryLimit, PythonChoice, Scenario, Work, load};
+use leakgate::config::{Budget, BudgetKey, Config, MemoryLimit, Of, PythonChoice, Scenario, Work, load};
 use serde_json::json;
 
 const EVERYTHING: &str = "tests/config/good/everything.yaml";

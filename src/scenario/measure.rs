@@ -177,13 +177,19 @@ mod tests {
             driver: Some(report),
             warmup: 1,
             output_tail: String::new(),
-            sampled: Sampled { rss_of: [(ProgramId::default(), 4096)].into(), ..Sampled::default() },
+            sampled: sampled(),
             untracked: Vec::new(),
             memory_limit_reached: None,
             escaped: false,
             notes: Vec::new(),
             failure: None,
         }
+    }
+
+    fn sampled() -> Sampled {
+        let mut sampled = Sampled::default();
+        sampled.rss_of.insert(ProgramId::default(), 4096);
+        sampled
     }
 
     fn profile() -> Profile {

@@ -5,6 +5,7 @@
 //! the gate judges. Nothing here decides about budgets or prints.
 
 pub mod capture_dir;
+mod descriptors;
 pub mod drive;
 pub mod driver;
 pub mod elf;

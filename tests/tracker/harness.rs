@@ -54,6 +54,11 @@ impl Program {
         self.folder.path()
     }
 
+    /// The compiled program.
+    pub(crate) fn path(&self) -> &OsStr {
+        self.path.as_os_str()
+    }
+
     /// A run of it.
     pub(crate) fn run(&self, arguments: &[&str]) -> Run {
         let words = std::iter::once(self.path.as_os_str());
@@ -151,6 +156,20 @@ impl Run {
             (capture.processes[0].totals.peak.bytes, leakgate_capture::live(&bytes).unwrap().peak_bytes);
         assert!(sum.abs_diff(peak) <= 4096, "sites add up to {sum}; the peak is {peak}");
         capture
+    }
+
+    /// Records it into this folder, which must not be there.
+    pub(crate) fn record_into(&self, capture: &Path) -> Capture {
+        self.record_into_with(&[], capture)
+    }
+
+    /// Records it into this folder, with options of `leakgate run`. The command decides how it ends.
+    pub(crate) fn record_into_with(&self, options: &[&str], capture: &Path) -> Capture {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_leakgate"));
+        command.args(["run", "-q"]).args(options).arg("-o").arg(capture).arg("--").args(&self.words);
+        let output = self.output(command);
+        load::capture(capture)
+            .unwrap_or_else(|error| panic!("{error}\n{}", String::from_utf8_lossy(&output.stderr)))
     }
 
     /// Runs it under the tracker, and looks at nothing. The capture is `capture` in the folder.

@@ -21,3 +21,5 @@ mod signals;
 mod stacks;
 mod threads;
 mod transparent;
+mod trees;
+mod workers;
