@@ -107,12 +107,6 @@ impl Outcome {
 }
 
 impl ScenarioResult {
-    /// Whether a figure of that name is in it.
-    pub fn shows(&self, name: &str) -> bool {
-        let judged = self.budgets.iter().map(|budget| &budget.figure);
-        judged.chain(&self.figures).any(|figure| figure.name == name)
-    }
-
     /// Whether it passed with a warning.
     pub fn warned(&self) -> bool {
         self.verdict == Verdict::Pass && !self.findings.is_empty()

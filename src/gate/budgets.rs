@@ -257,7 +257,7 @@ fn held_for(scenario: &ScenarioFacts, measurement: &Measurement, key: BudgetKey)
         BudgetKey::Left => (Moment::Left, By::Bytes),
         BudgetKey::Growth => (Moment::Growth, By::Bytes),
         BudgetKey::Blocks if measurement.start.is_some() => (Moment::Growth, By::Blocks),
-        BudgetKey::Blocks => (Moment::End, By::Blocks),
+        BudgetKey::Blocks => (Moment::Retained, By::Blocks),
         // Memory says nothing about who opened a file or started a thread.
         BudgetKey::Fds | BudgetKey::Threads => return Held::default(),
     };

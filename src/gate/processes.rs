@@ -98,18 +98,25 @@ pub fn note(keys: &[BudgetKey], root: u32, all: &Measurement) -> Option<String> 
             None => groups.push((process, vec![key.name()])),
         }
     }
-    if groups.iter().all(|(process, _)| process.pid == root) {
-        return None;
+    groups.retain(|(process, _)| process.pid != root);
+    let parts: Vec<String> =
+        groups.iter().map(|(process, names)| format!("{} of {}", listed(names), name(process))).collect();
+    (!parts.is_empty()).then(|| {
+        format!(
+            "{} processes were recorded, each is judged by itself, shown is the largest: {}",
+            all.tree.processes,
+            parts.join(", ")
+        )
+    })
+}
+
+/// `peak, retained and rss`.
+fn listed(names: &[&str]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
     }
-    let parts: Vec<String> = groups
-        .iter()
-        .map(|(process, names)| format!("{} of {}", names.join(" and "), name(process)))
-        .collect();
-    Some(format!(
-        "{} processes were recorded, each is judged by itself, shown are the largest figures: {}",
-        all.tree.processes,
-        parts.join(", ")
-    ))
 }
 
 /// `python worker.py` (pid 12).

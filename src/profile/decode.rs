@@ -147,7 +147,7 @@ fn inherited(file: &File, moments: &Moments) -> Inherited {
     let sites: Vec<Site> = sites.filter_map(|(id, entry)| site(id, entry, moments)).collect();
     let Totals { peak, end, .. } = totals(&sites);
     let fork = Amount { bytes: file.head.inherited_bytes, blocks: file.head.inherited_blocks };
-    Inherited { fork, peak, end }
+    Inherited { fork, peak, end, sites: below.saturating_sub(1) }
 }
 
 /// The frozen moments, worked out from what changed between them.

@@ -88,6 +88,8 @@ pub struct Inherited {
     pub peak: Amount,
     /// Of this, what was still live at the end.
     pub end: Amount,
+    /// How many of the first sites hold it, and nothing else.
+    pub sites: usize,
 }
 
 /// One sample of the time line.
@@ -164,6 +166,16 @@ pub struct Amount {
     pub bytes: u64,
     /// Blocks.
     pub blocks: u64,
+}
+
+impl Amount {
+    /// What is left without a part of it.
+    pub fn less(self, part: Amount) -> Amount {
+        Amount {
+            bytes: self.bytes.saturating_sub(part.bytes),
+            blocks: self.blocks.saturating_sub(part.blocks),
+        }
+    }
 }
 
 impl std::ops::AddAssign for Amount {

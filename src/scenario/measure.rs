@@ -35,11 +35,13 @@ pub fn measure_all(
 
 /// The figures of a process without iterations.
 fn of_process(run: &ScenarioRun, profile: Profile) -> Measurement {
+    // What it inherited at a fork is kept by the process that it comes from, and was live there only for the moment.
+    let kept = profile.totals.end.less(profile.inherited.end);
     Measurement {
         peak: profile.totals.peak.bytes,
-        retained: profile.totals.end.bytes,
+        retained: kept.bytes,
         rss: run.sampled.rss_of.get(&profile.process.id()).copied().unwrap_or(0),
-        blocks: i64::try_from(profile.totals.end.blocks).unwrap_or(i64::MAX),
+        blocks: i64::try_from(kept.blocks).unwrap_or(i64::MAX),
         profile,
         ..Measurement::default()
     }

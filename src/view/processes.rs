@@ -222,7 +222,16 @@ mod tests {
 
     #[test]
     fn processes_are_a_tree_with_what_each_holds() {
-        insta::assert_snapshot!(printed(&capture(2)), @"");
+        insta::assert_snapshot!(printed(&capture(2)), @r"
+
+        3 processes
+            peak  at the end  inherited  pid  command
+         2.0 KiB     1.0 KiB             7    python 7.py (executed another program)
+        10.0 MiB     9.0 MiB             7.1  - python 7.py (shown here)
+        10.0 MiB     1.0 MiB    4.0 KiB  101  - - python 101.py (forked)
+        11.0 MiB     2.0 MiB    4.0 KiB  102  - - python 102.py (forked)
+        together: peak 12.0 MiB (sampled; at most 31.0 MiB), 12.0 MiB live at the ends; `--process PID` shows another one
+        ");
     }
 
     #[test]

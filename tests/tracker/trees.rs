@@ -14,7 +14,7 @@ use crate::processes::{child_is_exact, parent_is_exact};
 fn every_function_that_executes_takes_the_tracker_past_an_empty_environment() {
     let recording = Program::of("processes").record(&["every way"]);
     let root = recording.first();
-    parent_is_exact(root);
+    parent_is_exact(&recording);
     let executed: Vec<&Profile> = recording.capture.processes[1..]
         .iter()
         .filter(|profile| !matches!(profile.process.birth, Birth::Forked(_)))
@@ -99,18 +99,20 @@ fn grandchildren_share_with_whom_they_come_from() {
 #[test]
 fn a_daemon_is_known_by_the_process_that_it_comes_from_though_its_parent_has_ended() {
     let recording = Program::of("processes").record(&["daemon"]);
-    let [first, daemon] = &recording.capture.processes[..] else { panic!("not two processes") };
-    parent_is_exact(first);
+    let [first, between, daemon] = &recording.capture.processes[..] else { panic!("not three processes") };
+    parent_is_exact(&recording);
     child_is_exact(daemon);
-    assert_eq!(daemon.process.birth, Birth::Forked(first.process.id()));
-    assert_eq!(daemon.process.parent, first.process.pid);
+    assert_eq!(between.process.birth, Birth::Forked(first.process.id()));
+    assert_eq!(daemon.process.birth, Birth::Forked(between.process.id()));
+    assert_eq!((between.process.parent, daemon.process.parent), (first.process.pid, between.process.pid));
+    assert_eq!(recording.capture.together().end, first.totals.end.bytes + 5000);
 }
 
 #[test]
 fn five_hundred_children_have_a_file_each_and_are_counted_once() {
     let recording = Program::of("processes").record(&["many"]);
     let (parent, children) = recording.capture.processes.split_first().unwrap();
-    parent_is_exact(parent);
+    parent_is_exact(&recording);
     assert_eq!(children.len(), 500);
     let mut sizes: Vec<u64> = children.iter().map(|child| of_function(child, "in_many").end.bytes).collect();
     sizes.sort_unstable();
@@ -160,7 +162,7 @@ fn a_static_program_is_named_however_short_it_lives() {
 #[test]
 fn a_shell_that_the_c_library_starts_past_the_tracker_is_named() {
     let recording = Program::of("processes").record(&["past the hooks"]);
-    parent_is_exact(recording.first());
+    assert_eq!(of_function(recording.first(), "before").end, amount(100_000, 100));
     let escaped: Vec<&str> = (recording.capture.untracked.iter())
         .filter(|program| program.pid.is_none())
         .map(|program| program.program.as_str())
@@ -179,7 +181,8 @@ fn without_following_only_the_command_itself_is_recorded() {
         let capture = run.record_into_with(&["--no-follow"], folder.path());
         assert_eq!(capture.processes.len(), programs, "{way}");
         if way != "exec" {
-            parent_is_exact(&capture.processes[0]);
+            assert_eq!(of_function(&capture.processes[0], "before").end, amount(100_000, 100), "{way}");
+            assert_eq!(of_function(&capture.processes[0], "after").end, amount(250, 5), "{way}");
         }
         assert_eq!(capture.untracked, [], "{way}");
         let said = "only the command itself was recorded, not the processes that it started";

@@ -40,9 +40,8 @@ pub(super) fn run(scenario: &Scenario, check: &mut Check) -> Result<ScenarioResu
     match measured(&run, &plan, &mut result.notes) {
         Ok(measurement) => {
             let mut result = judged(result, scenario, &plan.cwd, &measurement);
-            let keys = BudgetKey::ALL.map(|key| (key, figure_name(key, Of::Each)));
-            let shown = keys.iter().filter(|(_, name)| result.shows(name)).map(|(key, _)| *key);
-            result.notes.extend(processes::note(&shown.collect::<Vec<_>>(), run.root_pid, &measurement));
+            let keys: Vec<BudgetKey> = of_each(scenario).collect();
+            result.notes.extend(processes::note(&keys, run.root_pid, &measurement));
             if let (None, Some(error)) = (&result.error, untracked(scenario, &run)) {
                 result.verdict = Verdict::Error;
                 result.error = Some(error);
@@ -137,6 +136,11 @@ fn judged_process(run: &ScenarioRun, plan: &Plan, capture: &Capture) -> Option<u
     let is_run = matches!(plan.work, crate::scenario::plan::Work::Run(_));
     let wanted = if is_run { capture.main() } else { capture.last_of(run.root_pid) }?.process.id();
     capture.processes.iter().position(|profile| profile.process.id() == wanted)
+}
+
+/// The budgets that each process must hold by itself.
+fn of_each(scenario: &Scenario) -> impl Iterator<Item = BudgetKey> {
+    scenario.budgets.iter().filter(|budget| budget.of == Of::Each).map(|budget| budget.key)
 }
 
 /// A process without the tracker is an error where the scenario is strict.
