@@ -35,10 +35,10 @@ fn a_python_that_is_started_without_an_environment_is_recorded() {
         for way in ways {
             let script = format!("import os, subprocess, sys\nWORK = '''{WORK}'''\n{way}\n");
             let recording = python.run(&["-c", &script]).record().ended_well();
-            let root = recording.first().process.id();
+            let root = recording.first().process.pid;
             let workers = holding(&recording.capture, "in_child");
             let [(worker, 20)] = workers[..] else { panic!("{python}: {way}: {} workers", workers.len()) };
-            assert_eq!(worker.process.birth, Birth::Started(root), "{python}: {way}");
+            assert_eq!(worker.process.parent, root, "{python}: {way}");
             assert_eq!(recording.capture.untracked, [], "{python}: {way}");
         }
     }
@@ -49,7 +49,7 @@ fn a_chain_of_pythons_with_cleaned_environments_keeps_every_link() {
     let script = format!(
         "import os, sys\nlink = int(sys.argv[1])\nkept = []\ndef in_link(): kept.extend(bytes(5000) for _ in range(1))\n\
          for _ in range(10 * link): in_link()\n\
-         if link > 1: os.execve(sys.executable, ['python', sys.argv[0], str(link - 1)], {{}})\n"
+         if link > 1: os.execve(sys.executable, [sys.executable, sys.argv[0], str(link - 1)], {{}})\n"
     );
     for python in python::all() {
         let folder = folder();
