@@ -96,6 +96,8 @@ pub const NOTE_NOT_RESERVED: u32 = 32;
 pub const NOTE_DEEP: u32 = 64;
 /// A forked child could not be given a capture of its own and was not recorded.
 pub const NOTE_CHILD: u32 = 128;
+/// For a time the program traced references itself: reused objects may have an earlier line.
+pub const NOTE_TRACER: u32 = 512;
 /// The process is a forked child: sites seen before the fork belong to its parent.
 pub const NOTE_FORKED: u32 = 256;
 

@@ -252,14 +252,22 @@ fn process(capture: &Capture, chosen: Option<Chosen>) -> Result<&Profile, ViewEr
         let process = &profile.process;
         process.pid == chosen.pid && chosen.program.is_none_or(|program| program == process.sequence)
     };
-    // The first of equals.
-    let found =
-        capture.processes.iter().rev().filter(is_chosen).max_by_key(|profile| profile.totals.peak.bytes);
-    found.ok_or_else(|| {
-        let mut existing: Vec<u32> = capture.processes.iter().map(|profile| profile.process.pid).collect();
-        existing.dedup();
-        ViewError::NoSuchProcess(chosen, pids(&existing))
-    })
+    // A process that became another program, as a wrapper script does, has a profile for each.
+    let programs = capture.processes.iter().filter(is_chosen);
+    programs
+        .max_by_key(|profile| profile.totals.peak.bytes)
+        .ok_or_else(|| ViewError::NoSuchProcess(chosen, pids(&recorded(capture))))
+}
+
+/// The processes of a capture, each once.
+fn recorded(capture: &Capture) -> Vec<u32> {
+    let mut recorded = Vec::new();
+    for profile in &capture.processes {
+        if !recorded.contains(&profile.process.pid) {
+            recorded.push(profile.process.pid);
+        }
+    }
+    recorded
 }
 
 fn pids(pids: &[u32]) -> String {

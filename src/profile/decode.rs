@@ -3,7 +3,8 @@
 use leakgate_capture::read::{File, Moment, SiteEntry};
 use leakgate_capture::{
     FRAME_NATIVE, FRAME_PYTHON, Function, KIND_PEAK, NOTE_CHILD, NOTE_DEBUG_ALLOCATOR, NOTE_DEEP,
-    NOTE_FORKED, NOTE_FULL, NOTE_NOT_RESERVED, NOTE_STUCK, NOTE_THREADS, NOTE_UNKNOWN_PYTHON, STATE_ENDED,
+    NOTE_FORKED, NOTE_FULL, NOTE_NOT_RESERVED, NOTE_STUCK, NOTE_THREADS, NOTE_TRACER, NOTE_UNKNOWN_PYTHON,
+    STATE_ENDED,
 };
 
 use super::model::{
@@ -240,6 +241,10 @@ fn notes(file: &File) -> Vec<String> {
         (NOTE_STUCK, "a thread did not leave the tracker: the peak's composition may miss its last event"),
         (NOTE_NOT_RESERVED, "the file system cannot reserve space for the capture"),
         (NOTE_DEEP, "some stacks are deeper than 65,536 frames: their outermost frames are missing"),
+        (
+            NOTE_TRACER,
+            "the program traced references itself for a time (tracemalloc does): reused objects may have an earlier line",
+        ),
         (NOTE_CHILD, "a forked child could not be given a capture of its own and was not recorded"),
     ];
     let mut notes: Vec<String> = NOTES

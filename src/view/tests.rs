@@ -117,6 +117,23 @@ fn no_line_is_wider_than_the_terminal() {
 }
 
 #[test]
+fn a_tree_fits_a_narrow_terminal_however_much_is_cut() {
+    let profile = profile();
+    for (columns, limit) in
+        [60, 70, 80].into_iter().flat_map(|columns| (1..20).map(move |limit| (columns, limit)))
+    {
+        let tree = tree::of(&profile, &Options { limit: Some(limit), ..Options::default() });
+        for line in printed(&tree, &Screen::terminal(columns, folder()))
+            .lines()
+            .skip(2)
+            .filter(|line| !line.starts_with("n"))
+        {
+            assert!(width(line) <= columns, "{limit} at {columns}: {line}");
+        }
+    }
+}
+
+#[test]
 fn a_pipe_gets_no_box_drawing_and_only_the_program_s_own_text_is_not_ascii() {
     let profile = profile();
     let screen = Screen::pipe(folder());

@@ -278,24 +278,27 @@ impl Printer<'_> {
 
     fn branch(&self, index: usize, branch: &Branch, out: &mut dyn Write) -> io::Result<()> {
         let bars = self.bars(branch.depth, self.last[index]);
-        let end = self.end_of(index, branch);
-        let room =
-            self.screen.width.map(|all| all.saturating_sub(FIGURES + width(&bars) + width(&end)).max(20));
+        let room = self.screen.width.map(|all| all.saturating_sub(FIGURES + width(&bars)));
+        let end = self.end_of(index, branch, room);
+        let room = room.map(|room| room.saturating_sub(width(&end)).max(LEAST));
         let chain = branch.chain_text(self.screen, room);
         self.line(branch.total, &format!("{bars}{chain}{end}"), out)
     }
 
-    /// What a line says after its chain: what it allocated itself, and that something below is not shown at all.
-    fn end_of(&self, index: usize, branch: &Branch) -> String {
+    /// What a line says after its chain: what it allocated itself, and that something below is not shown at all. Less of
+    /// it where the chain would have too little of the room.
+    fn end_of(&self, index: usize, branch: &Branch, room: Option<usize>) -> String {
         let below = self.tree.has_shown_branches(index);
-        let mut end = String::new();
+        let (mut own, mut more, mut count) = (String::new(), String::new(), String::new());
         if !branch.own.is_zero() && (below || branch.more.branches > 0) {
-            end += &format!("  own {}", Bytes(branch.own.bytes));
+            own = format!("  own {}", Bytes(branch.own.bytes));
         }
         if !below && branch.more.branches > 0 {
-            end += &format!("  {}", more_text(&branch.more));
+            more = format!("  {}", more_text(&branch.more));
+            count = format!("  +{}", grouped(branch.more.branches as u64));
         }
-        end
+        let fits = |end: &String| room.is_none_or(|room| width(end) + LEAST <= room);
+        [own + &more, more, count].into_iter().find(fits).unwrap_or_default()
     }
 
     fn more(&self, parent: Option<usize>, out: &mut dyn Write) -> io::Result<()> {
@@ -312,8 +315,11 @@ impl Printer<'_> {
         if depth == 0 {
             return String::new();
         }
-        let mut bars = if depth > DRAWN { format!("[{depth}] ") } else { String::new() };
-        for above in self.open[..depth].iter().skip(1.max(depth.saturating_sub(DRAWN))) {
+        // Where it is narrow, the calls need the room more than the levels do.
+        let drawn =
+            self.screen.width.map_or(DRAWN, |all| (all.saturating_sub(FIGURES + LEAST) / 3).min(DRAWN));
+        let mut bars = if depth > drawn { format!("[{depth}] ") } else { String::new() };
+        for above in self.open[..depth].iter().skip(1.max(depth.saturating_sub(drawn))) {
             bars += if self.last[*above] { "  " } else { self.screen.glyph("| ", "│ ") };
         }
         bars + if last { self.screen.glyph("`-", "└─") } else { self.screen.glyph("|-", "├─") } + " "
@@ -328,6 +334,8 @@ impl Printer<'_> {
 
 /// Columns that the figures take before a branch.
 const FIGURES: usize = 10 + 2 + 6 + 2 + 9 + 2;
+/// Columns that are kept for a chain before anything else.
+const LEAST: usize = 12;
 /// Frames of a chain that are shown in a pipe, where nothing is cut to a width.
 const SHOWN: usize = 6;
 

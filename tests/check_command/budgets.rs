@@ -1,6 +1,8 @@
 //! Every budget of a `call` scenario, broken and kept, with amounts that are known by construction. A `bytes` object of n
 //! characters takes n + 33 bytes.
 
+use std::process::Command;
+
 use insta::assert_snapshot;
 use serde_json::Value;
 
@@ -145,6 +147,20 @@ fn resident_memory_is_judged_without_the_tracker() {
     let touch = "call: \"app:big\", with: { size: 1 }";
     assert_eq!(one(touch, "rss: 1 MiB").check().code, Some(1));
     assert_eq!(one(touch, "rss: 200 MiB").check().code, Some(0));
+}
+
+#[test]
+fn resident_memory_of_many_small_blocks_is_that_of_the_program_without_the_tracker() {
+    let work = "x = [bytes(16) for _ in range(1000000)]; import time, resource; time.sleep(0.2)";
+    let print = "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)";
+    let plain = Command::new("python3").args(["-c", &format!("{work}; {print}")]).output().unwrap();
+    let plain = String::from_utf8(plain.stdout).unwrap().trim().parse::<f64>().unwrap() * 1024.0;
+
+    let config = format!("scenarios: {{ work: {{ run: [python3, -c, \"{work}\"] }} }}\n");
+    let project = Project::new(&config, "");
+    assert_eq!(project.check().code, Some(0));
+    let tracked = measured(&project.scenario("work"), "rss") as f64;
+    assert!((tracked / plain - 1.0).abs() < 0.1, "{tracked} bytes instead of {plain}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use leakgate::profile::model::{Amount, Frame, Profile, StackId};
 
-use crate::harness::Recording;
+use crate::harness::{Program, Recording, amount, of_function};
 use crate::python;
 
 /// `(function, file, line)`, innermost first.
@@ -131,4 +131,16 @@ fn stacks_of_greenlets_are_their_own() {
         recorded += 1;
     }
     assert!(recorded > 0 || std::env::var_os("CI").is_none(), "greenlet could not be installed anywhere");
+}
+
+#[test]
+fn an_unknown_version_gets_a_notice_and_the_names_of_its_own_functions() {
+    for version in ["3.99.0", "2.7.18"] {
+        let define = format!("-DVERSION={version}");
+        let recording = Program::with("interpreter", &["-rdynamic".as_ref(), define.as_ref()]).record(&[]);
+        let profile = recording.first();
+        let said = profile.notes.iter().filter(|note| note.contains("no known layout")).count();
+        assert_eq!(said, 1, "{version}: {:?}", profile.notes);
+        assert_eq!(of_function(profile, "PyObject_Malloc").peak, amount(1000, 1), "{version}");
+    }
 }

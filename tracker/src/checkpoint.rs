@@ -65,6 +65,14 @@ pub(crate) fn measure_self() {
     unsafe { (&raw mut (*header()).tracker_bytes).write_volatile(sum as u64) };
 }
 
+/// As `measure_self`, where a signal handler may have come in between: it must not wait for a lock.
+#[cold]
+pub(crate) fn measure_self_outside_events() {
+    if thread::current().is_some_and(|thread| !world::is_in_event(thread)) {
+        measure_self();
+    }
+}
+
 /// In a forked child: its checkpoints begin anew.
 pub(crate) fn restart() {
     // SAFETY: the header is mapped, and this is the only thread.

@@ -93,7 +93,7 @@ pub(crate) fn changed(site: u32, bytes: i64, blocks: i64) {
 
 /// In a forked child: something that it inherited was freed. A figure of its own, beside those of the site.
 #[cold]
-fn inheritance_changed(site: u32, bytes: i64) {
+pub(crate) fn inheritance_changed(site: u32, bytes: i64) {
     if counts(site_record(site)) {
         // SAFETY: the header is mapped; this field is an aligned word written with atomics only.
         let live = unsafe { &*(&raw mut (*header()).inherited_live).cast::<AtomicI64>() };
@@ -145,13 +145,13 @@ fn count(thread: &mut Thread, site: u32, bytes: i64, blocks: i64) {
 
 /// The record of a site that was interned, so its chunk is there.
 #[inline(always)]
-fn site_record(site: u32) -> *mut SiteRecord {
+pub(crate) fn site_record(site: u32) -> *mut SiteRecord {
     present(Section::Sites, site as usize * size_of::<SiteRecord>())
         .map_or_else(|| header().cast(), |record| record.cast())
 }
 
 #[inline(always)]
-fn is_own(thread: &Thread, record: *mut SiteRecord) -> bool {
+pub(crate) fn is_own(thread: &Thread, record: *mut SiteRecord) -> bool {
     // SAFETY: a mapped record; its thread never changes.
     unsafe { (*record).thread == thread.id }
 }
@@ -190,7 +190,7 @@ fn single(thread: &Thread, record: *mut SiteRecord, site: u32, change: (i64, i64
 
 /// Changes the site's own half. The order of the stores keeps the record right if the process is killed between them.
 #[inline(always)]
-fn apply(record: *mut SiteRecord, bytes: i64, blocks: i64) {
+pub(crate) fn apply(record: *mut SiteRecord, bytes: i64, blocks: i64) {
     let epoch = epoch();
     // SAFETY: a mapped record; its own half is written by its thread, or under the lock when it has none.
     let record = unsafe { &mut *record };
@@ -211,7 +211,7 @@ fn apply(record: *mut SiteRecord, bytes: i64, blocks: i64) {
 
 /// Changes the half of a site that threads other than its own write: under the lock, or in SINGLE.
 #[inline(never)]
-fn apply_foreign(own: *mut SiteRecord, site: u32, bytes: i64, blocks: i64) {
+pub(crate) fn apply_foreign(own: *mut SiteRecord, site: u32, bytes: i64, blocks: i64) {
     let Some(record) = place(Section::Foreign, site as usize * size_of::<ForeignRecord>()) else {
         return lost();
     };
@@ -270,7 +270,8 @@ fn slow(thread: Option<&mut Thread>, site: u32, bytes: i64, blocks: i64) {
     under_lock(thread.as_deref(), site, bytes, blocks);
 }
 
-fn under_lock(thread: Option<&Thread>, site: u32, bytes: i64, blocks: i64) {
+/// An event under the lock, which the caller holds.
+pub(crate) fn under_lock(thread: Option<&Thread>, site: u32, bytes: i64, blocks: i64) {
     if world::mode() == SINGLE {
         world::stop();
     }
@@ -347,7 +348,7 @@ fn defer(thread: &mut Thread, site: u32, bytes: i64, blocks: i64) {
 /// Counts what was left. A handler that comes meanwhile takes nothing out: it only adds, which the exchange notices.
 #[cold]
 #[inline(never)]
-fn drain(thread: &mut Thread) {
+pub(crate) fn drain(thread: &mut Thread) {
     if core::mem::replace(&mut thread.draining, true) {
         return;
     }

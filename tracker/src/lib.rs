@@ -8,6 +8,7 @@
 //! | `hooks` | the exported functions: forward, then tell |
 //! | `real` | the functions that the hooks forward to |
 //! | `event` | an allocation or a free: counters and peak |
+//! | `reuse` | a block that the interpreter hands out again by itself |
 //! | `world` | when a thread may count by itself, and how all are stopped |
 //! | `shadow` | size and site of every live block, by address |
 //! | `stack` | the site of the present call stack |
@@ -42,6 +43,7 @@ mod mapping;
 mod modules;
 mod python;
 mod real;
+mod reuse;
 mod shadow;
 mod stack;
 mod start;

@@ -6,10 +6,10 @@
 //! cleared before the real free, so no lock is needed. Sizes of 256 GiB and more stand in a side table.
 
 use core::ptr::null_mut;
-use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 
 use crate::lock::Lock;
-use crate::sys;
+use crate::{checkpoint, sys};
 
 const LEAF_BITS: u32 = 18;
 const MIDDLE_BITS: u32 = 13;
@@ -27,6 +27,9 @@ type Middle = [AtomicPtr<Leaf>; 1 << MIDDLE_BITS];
 
 static TOP: [AtomicPtr<Middle>; 1 << TOP_BITS] = [const { AtomicPtr::new(null_mut()) }; 1 << TOP_BITS];
 static LARGE_SIZES: Lock<[(usize, u64); 64]> = Lock::new([(0, 0); 64]);
+static LEAVES: AtomicUsize = AtomicUsize::new(0);
+/// The number of leaves at which the tracker's own size is measured again.
+static MEASURED_AT: AtomicUsize = AtomicUsize::new(1);
 
 /// A tracked block.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -60,6 +63,13 @@ pub(crate) fn set(address: usize, size: u64, site: u32) -> Result<Option<Block>,
     let stored = if size < LARGE { size } else { remember_large(address, size) };
     slot.store(stored << SITE_BITS | u64::from(site), Ordering::Relaxed);
     Ok(stale)
+}
+
+/// The site of a tracked block.
+#[inline(always)]
+pub(crate) fn site(address: usize) -> Option<u32> {
+    let value = slot(address)?.load(Ordering::Relaxed);
+    (value != 0).then_some((value & ((1 << SITE_BITS) - 1)) as u32)
 }
 
 /// Clears the slot of a block that is about to be freed. `None`: the block is not tracked.
@@ -127,6 +137,12 @@ fn create(address: usize) -> Option<&'static AtomicU64> {
     let middles = publish(TOP.get(top)?)?;
     // SAFETY: `publish` gives a mapping that lives for ever.
     publish(&unsafe { &*middles }[middle])?;
+    // The sampler outside takes the tracker's own memory off what is resident.
+    let leaves = LEAVES.fetch_add(1, Ordering::Relaxed) + 1;
+    if leaves >= MEASURED_AT.load(Ordering::Relaxed) {
+        MEASURED_AT.store(leaves + leaves / 16 + 1, Ordering::Relaxed);
+        checkpoint::measure_self_outside_events();
+    }
     slot(address)
 }
 

@@ -11,7 +11,7 @@ use crate::intern::{INTERNER, Interner, SiteKey};
 use crate::python::{self, RawFrame};
 use crate::table::mix;
 use crate::thread::Thread;
-use crate::{modules, shadow, sys, world};
+use crate::{checkpoint, modules, shadow, sys, world};
 
 /// Deepest stack that is stored whole; of deeper ones the outermost frames are left out.
 pub(crate) const MAX_DEPTH: usize = 65_536;
@@ -75,12 +75,17 @@ fn learn(thread: &mut Thread, hash: u64, function: Function, leaf: usize) -> u32
         // A signal handler, which may have interrupted one who holds a lock: a stack that is new now has no name.
         return overflow(function);
     }
-    world::uninterrupted(thread, |thread| {
+    let site = world::uninterrupted(thread, |thread| {
         // Also what could not be stored is not tried again at each of its events.
         let site = store(thread, function, leaf).unwrap_or_else(|| overflow(function));
         thread.cache.insert(hash, site);
         site
-    })
+    });
+    // The tables and the capture grow with the sites.
+    if site.is_multiple_of(1024) {
+        checkpoint::measure_self();
+    }
+    site
 }
 
 fn store(thread: &mut Thread, function: Function, leaf: usize) -> Option<u32> {

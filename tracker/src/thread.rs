@@ -60,6 +60,8 @@ pub(crate) struct Thread {
     pub suppressed: u32,
     /// The frame at which stacks end (the driver's); 0: none.
     pub floor: usize,
+    /// Block of CPython's object domain that was handed out last, until an object is made in it; 0: none.
+    pub fresh: usize,
     /// Bytes not yet added to the published live bytes.
     pub delta: AtomicI64,
     /// Sites by hash of the stack.
@@ -274,6 +276,7 @@ pub(crate) fn register(index: usize) -> Option<*mut Thread> {
         (*thread).forks = false;
         (*thread).suppressed = 0;
         (*thread).floor = 0;
+        (*thread).fresh = 0;
         (*thread).pending_count = AtomicUsize::new(0);
         (*thread).draining = false;
         (*thread).mark = MARK;

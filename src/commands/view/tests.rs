@@ -152,3 +152,16 @@ fn a_file_that_cannot_be_written_is_named() {
 fn a_limit_of_nothing_is_refused() {
     assert!(Line::try_parse_from(["view", "tree", "--limit", "0"]).is_err());
 }
+
+#[test]
+fn of_the_programs_that_one_process_was_the_largest_is_shown() {
+    let mut capture = sample::capture();
+    let process = capture.processes[0].clone();
+    let mut wrapper = process.clone();
+    wrapper.totals.peak.bytes = 1;
+    capture.processes.insert(0, wrapper);
+    let shown =
+        super::process(&capture, Some(super::Chosen { pid: process.process.pid, program: None })).unwrap();
+    assert_eq!(shown.totals.peak, process.totals.peak);
+    assert_eq!(recorded(&capture).iter().filter(|pid| **pid == process.process.pid).count(), 1);
+}

@@ -69,25 +69,24 @@ fn scenario_line(page: &mut Page, scenario: &ScenarioResult, names: usize) {
     };
     let name = page::padded(&clean::line(&scenario.name, clean::NAME), names);
     let time = format!("{:>8}", summary::seconds(scenario.elapsed));
-    let quiet = scenario.verdict == Verdict::Pass && !scenario.warned();
-    let rest = if quiet { passed_in_words(scenario) } else { clean::line(&scenario.what, clean::SENTENCE) };
-    page.row_cut(&[
+    let head = [
         (style, word),
         (Style::Plain, " "),
         (Style::Strong, &name),
         (Style::Plain, &time),
         (Style::Plain, "  "),
-        (Style::Plain, &rest),
-    ]);
+    ];
+    if scenario.verdict == Verdict::Pass && !scenario.warned() {
+        page.row_filled(&head, &passed_in_words(scenario));
+    } else {
+        let what = clean::line(&scenario.what, clean::SENTENCE);
+        page.row_cut(&[&head[..], &[(Style::Plain, &what)]].concat());
+    }
 }
 
-fn passed_in_words(scenario: &ScenarioResult) -> String {
-    let kept = summary::kept(scenario);
-    match (scenario.budgets.is_empty(), kept.is_empty()) {
-        (true, true) => "no budgets".to_owned(),
-        (true, false) => format!("no budgets   {}", kept.join("   ")),
-        (false, _) => kept.join("   "),
-    }
+fn passed_in_words(scenario: &ScenarioResult) -> Vec<String> {
+    let none = scenario.budgets.is_empty().then(|| "no budgets".to_owned());
+    none.into_iter().chain(summary::kept(scenario)).collect()
 }
 
 fn details(page: &mut Page, scenario: &ScenarioResult, options: &Options) {

@@ -108,6 +108,30 @@ impl Page {
         self.row(&kept);
     }
 
+    /// A head and phrases beside it, as many on each line as fit; none is broken.
+    pub(super) fn row_filled(&mut self, head: &[(Style, &str)], phrases: &[String]) {
+        const GAP: &str = "   ";
+        let indent: usize = head.iter().map(|(_, part)| width(part)).sum();
+        let mut lines: Vec<String> = vec![String::new()];
+        for phrase in phrases {
+            match lines.last_mut() {
+                Some(line) if line.is_empty() => line.push_str(phrase),
+                Some(line) if indent + width(line) + width(GAP) + width(phrase) <= self.width => {
+                    line.push_str(GAP);
+                    line.push_str(phrase);
+                }
+                _ => lines.push(phrase.clone()),
+            }
+        }
+        let margin = " ".repeat(indent);
+        let mut head = head.to_vec();
+        for line in &lines {
+            head.push((Style::Plain, line));
+            self.row_cut(&head);
+            head = vec![(Style::Plain, &margin)];
+        }
+    }
+
     /// Parts of several styles on one line, none of which is left as a command to GitHub's runner: it reads `::name::` at
     /// the start of a line, spaces before it included, and `##[name]` anywhere, from whatever a job prints.
     fn row(&mut self, parts: &[(Style, &str)]) {
@@ -203,6 +227,19 @@ mod tests {
         page.cut(8, Style::Plain, "::add-mask::x");
         page.cut(8, Style::Plain, "a ##[error]b::c");
         assert_eq!(page.finish(), "        : :add-mask::x\n        a ## [error]b::c\n");
+    }
+
+    #[test]
+    fn phrases_beside_a_head_stay_whole() {
+        let mut page = Page::new(60, Color::Plain);
+        let phrases =
+            ["peak 97.7 MiB of 900.0 MiB", "rss 103.4 MiB of 1.0 GiB", "growth 0 B"].map(str::to_owned);
+        page.row_filled(&[(Style::Good, "pass "), (Style::Strong, "quote  ")], &phrases);
+        page.row_filled(&[(Style::Good, "pass "), (Style::Strong, "report ")], &[]);
+        assert_eq!(
+            page.finish(),
+            "pass quote  peak 97.7 MiB of 900.0 MiB\n            rss 103.4 MiB of 1.0 GiB   growth 0 B\npass report\n"
+        );
     }
 
     #[test]

@@ -6,7 +6,7 @@ use core::ptr::null_mut;
 use core::sync::atomic::{AtomicBool, Ordering};
 
 use super::api::{self, Object};
-use super::{domains, names};
+use super::{domains, names, references};
 use crate::{checkpoint, start, thread};
 
 static REHOOKED: AtomicBool = AtomicBool::new(false);
@@ -85,6 +85,7 @@ extern "C" fn audit(event: *const c_char, _: Object, _: *mut c_void) -> c_int {
         domains::hook();
     }
     if INSTALLED.load(Ordering::Relaxed) {
+        references::check();
         return 0;
     }
     // SAFETY: CPython passes the event's name, a C string.
@@ -154,6 +155,7 @@ unsafe extern "C" fn suppress(_: Object, _: Object) -> Object {
 }
 
 unsafe extern "C" fn call(_: Object, arguments: Object) -> Object {
+    references::check();
     let floor = api::top_frame();
     let before = thread::current().map(|thread| core::mem::replace(&mut thread.floor, floor));
     // SAFETY: with the GIL; `arguments` is the tuple of the call.
@@ -186,6 +188,7 @@ unsafe extern "C" fn freeze(_: Object, arguments: Object) -> Object {
 /// # Safety
 /// `arguments` must be a live tuple, with the GIL held.
 unsafe fn freeze_with(arguments: Object) -> Option<Object> {
+    references::check();
     names::of_all_threads();
     // SAFETY: see above; a missing or wrong item leaves an exception, which the caller passes on.
     unsafe {
@@ -207,6 +210,7 @@ unsafe fn freeze_with(arguments: Object) -> Option<Object> {
 
 /// The interpreter's end: garbage is collected, so that what is left is retained, and all sites are frozen.
 unsafe extern "C" fn exit(_: Object, _: Object) -> Object {
+    references::check();
     if collect().is_none() {
         api::clear_error();
     }

@@ -5,6 +5,7 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 
 use super::domains::Allocator;
 use super::frames;
+use super::references::Tracer;
 
 /// A borrowed or owned Python object.
 pub(super) type Object = *mut c_void;
@@ -64,6 +65,8 @@ functions! {
     PyList_GetItem: fn(Object, isize) -> Object;
     PyUnicode_AsUTF8AndSize: fn(Object, *mut isize) -> *const c_char;
     PyErr_Clear: fn() -> ();
+    PyRefTracer_GetTracer: fn(*mut *mut c_void) -> usize;
+    PyRefTracer_SetTracer: fn(Tracer, *mut c_void) -> c_int;
     Py_IncRef: fn(Object) -> ();
     Py_DecRef: fn(Object) -> ();
 }
@@ -73,7 +76,7 @@ pub(super) struct Version {
     major: u8,
     pub minor: u8,
     micro: u8,
-    pub free_threaded: bool,
+    free_threaded: bool,
 }
 
 impl Version {
@@ -81,9 +84,14 @@ impl Version {
     pub(super) fn hex(&self) -> u32 {
         u32::from(self.major) << 24 | u32::from(self.minor) << 16 | u32::from(self.micro) << 8
     }
+
+    /// Whether it is of a kind that there are layouts for.
+    pub(super) fn may_be_known(&self) -> bool {
+        self.major == 3 && !self.free_threaded
+    }
 }
 
-/// Looks the functions up in the process. `None`: there is no CPython 3 in it.
+/// Looks the functions up in the process. `None`: there is no CPython in it.
 pub(super) fn find() -> Option<Version> {
     for (index, name) in NAMES.iter().enumerate() {
         // SAFETY: the name ends in a 0 byte.
@@ -98,19 +106,23 @@ pub(super) fn find() -> Option<Version> {
     let mut numbers = text.split(|byte| !byte.is_ascii_digit()).map(|digits| {
         digits.iter().fold(0u8, |number, digit| number.wrapping_mul(10).wrapping_add(digit - b'0'))
     });
-    let version = Version {
+    Some(Version {
         major: numbers.next()?,
         minor: numbers.next()?,
         micro: numbers.next().unwrap_or(0),
         free_threaded: text.windows(14).any(|window| window == b"free-threading"),
-    };
-    (version.major == 3).then_some(version)
+    })
 }
 
 /// `None`, borrowed.
 pub(super) fn none() -> Object {
+    data(c"_Py_NoneStruct") as Object
+}
+
+/// The address of something that the interpreter exports; 0 where it is not there.
+pub(super) fn data(name: &CStr) -> usize {
     // SAFETY: the name ends in a 0 byte.
-    unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"_Py_NoneStruct".as_ptr()) }
+    unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) as usize }
 }
 
 /// An address in the interpreter's code.

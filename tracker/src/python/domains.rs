@@ -4,7 +4,7 @@ use core::cell::UnsafeCell;
 
 use leakgate_capture::Function;
 
-use super::api;
+use super::{api, references};
 use crate::hooks::call;
 use crate::modules;
 
@@ -81,28 +81,36 @@ fn original(index: usize) -> &'static Allocator {
     unsafe { &(&*ORIGINAL.0.get())[index] }
 }
 
+#[inline(always)]
+fn handed_out<const INDEX: usize>(block: usize) -> usize {
+    if INDEX == 1 {
+        references::handed_out(block);
+    }
+    block
+}
+
 macro_rules! domain {
     ($index:literal, $malloc:ident $Malloc:ident, $calloc:ident $Calloc:ident, $realloc:ident $Realloc:ident, $free:ident) => {
         extern "C" fn $malloc(_: *mut u8, size: usize) -> usize {
             let real = original($index);
-            call::python(size, Function::$Malloc, || {
+            handed_out::<$index>(call::python(size, Function::$Malloc, || {
                 real.malloc.map_or(0, |malloc| malloc(real.context, size))
-            })
+            }))
         }
 
         extern "C" fn $calloc(_: *mut u8, count: usize, size: usize) -> usize {
             let real = original($index);
             let total = count.saturating_mul(size);
-            call::python(total, Function::$Calloc, || {
+            handed_out::<$index>(call::python(total, Function::$Calloc, || {
                 real.calloc.map_or(0, |calloc| calloc(real.context, count, size))
-            })
+            }))
         }
 
         extern "C" fn $realloc(_: *mut u8, old: usize, size: usize) -> usize {
             let real = original($index);
-            call::reallocated(old, size, (Function::$Realloc, 0), || {
+            handed_out::<$index>(call::reallocated(old, size, (Function::$Realloc, 0), || {
                 real.realloc.map_or(0, |realloc| realloc(real.context, old, size))
-            })
+            }))
         }
 
         extern "C" fn $free(_: *mut u8, block: usize) {

@@ -2,11 +2,15 @@
 
 pub(crate) mod agent;
 mod api;
+mod deallocation;
+mod dictionaries;
 mod domains;
 mod frames;
 mod layout;
 mod lines;
 mod names;
+mod objects;
+mod references;
 mod text;
 
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -27,6 +31,9 @@ static ARMED: AtomicBool = AtomicBool::new(false);
 /// Set when there is an interpreter whose frames are not walked yet, or at all.
 static PRESENT: AtomicBool = AtomicBool::new(false);
 
+/// The last minor version that cannot tell when it makes an object in a block that it had kept.
+const LAST_WITHOUT_TRACER: u8 = 12;
+
 const GENERATIONS: usize = 1024;
 /// Counts the code objects that died, by address: part of every stack's hash, so that a code object at the address of
 /// a dead one never passes for it.
@@ -41,11 +48,12 @@ pub(crate) fn begin() {
         return;
     };
     start::write_python(version.hex());
-    modules::set_interpreter(api::code_address());
-    if version.free_threaded || !frames::set_layout(version.minor) {
+    if !version.may_be_known() || !frames::set_layout(version.minor) {
+        // Its own functions are named then, as those of any program.
         note(NOTE_UNKNOWN_PYTHON);
         return;
     }
+    modules::set_interpreter(api::code_address());
     PRESENT.store(true, Ordering::Relaxed);
     if agent::debug_allocator_is_certain() {
         // A C audit hook registered now would make the debug allocator abort at the end.
@@ -53,11 +61,17 @@ pub(crate) fn begin() {
         return;
     }
     domains::hook();
+    dictionaries::begin(version.minor);
+    if version.minor <= LAST_WITHOUT_TRACER {
+        deallocation::begin();
+    }
     agent::begin();
 }
 
-/// The user's code starts: stacks are walked from now on.
+/// The user's code starts: stacks are walked from now on. With the GIL.
 pub(crate) fn arm() {
+    deallocation::arm();
+    references::arm();
     ARMED.store(true, Ordering::Release);
 }
 
