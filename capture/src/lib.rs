@@ -38,7 +38,7 @@
 //!
 //! **The journal**, a file called `journal` beside the processes' files, tells in the order in which it happened which
 //! process began and which program one executed. The recorder makes it, empty; every process appends lines, each by
-//! one write. Paths have control characters, `\` and 127 as `\xNN`, and are cut at [`MAX_JOURNAL_PATH`] bytes.
+//! one write. Paths have control characters, `\` and 127 as `\xNN`, and of long ones the last [`MAX_JOURNAL_PATH`] bytes stand there.
 //! OWNER and N name a process file: of the process itself, or of the nearest one above it that has a file.
 //!
 //! | line | meaning |
@@ -80,7 +80,7 @@ pub const MAX_SITES: u32 = 1 << 24;
 /// Name of the journal in a capture.
 pub const JOURNAL: &str = "journal";
 /// Most bytes of a path in the journal.
-pub const MAX_JOURNAL_PATH: usize = 512;
+pub const MAX_JOURNAL_PATH: usize = 256;
 /// Checkpoint kind of the composition of the highest peak so far.
 pub const KIND_PEAK: u32 = 16;
 /// Mark at the start of each checkpoint record.

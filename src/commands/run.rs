@@ -89,7 +89,8 @@ fn record(
     signals.tell_origins().context("failed to listen to signals")?;
     recording.started(&running).with_context(failed)?;
     let watcher = Watcher::new(running, folder, Ownership::Users, &mut signals).with_context(failed)?;
-    let (watched, _) = watcher.watch(&mut |tick| progress.show(tick)).with_context(failed)?;
+    let (mut watched, running) = watcher.watch(&mut |tick| progress.show(tick)).with_context(failed)?;
+    watched.keep_to(follow, running.child.id());
     let note = recording.finish(&watched, unpacked).with_context(failed)?;
     Ok((watched, note))
 }

@@ -107,7 +107,8 @@ pub fn run_scenario(plan: &Plan, capture: &Path, signals: &mut Signals) -> Resul
     let limits = limits_of(plan, driver.as_ref());
     let memory = limits.memory;
     let watcher = Watcher::new(running, capture, Ownership::Ours, signals).map_err(record)?.limits(limits);
-    let (watched, mut running) = watcher.watch(&mut |_| {}).map_err(record)?;
+    let (mut watched, mut running) = watcher.watch(&mut |_| {}).map_err(record)?;
+    watched.keep_to(plan.follow, running.child.id());
     let output_tail = finish_output(&running).map_err(record)?;
     let report = driver.as_ref().map_or(Ok(None), Driver::read_result).map_err(record)?;
     let mut notes = std::mem::take(&mut running.notes);

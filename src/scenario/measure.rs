@@ -25,12 +25,18 @@ pub fn measure_all(
     mut capture: Capture,
     main: usize,
 ) -> Result<Measurement, MeasureError> {
-    let tree = capture.together();
+    let mut tree = capture.together();
     let profile = capture.processes.remove(main);
+    let at_its_end = profile.totals.end.bytes;
     let others = capture.processes.into_iter().map(|profile| of_process(run, profile)).collect();
     // What a sample of all saw is never below what one of them had.
     let tree_rss = run.sampled.rss.max(run.sampled.max_rss());
-    Ok(Measurement { others, tree, tree_rss, ..measure(run, profile)? })
+    let measurement = measure(run, profile)?;
+    if run.driver.is_some() {
+        // Of the process that calls the function it is what was live after the work.
+        tree.end = tree.end.saturating_sub(at_its_end).saturating_add(measurement.retained);
+    }
+    Ok(Measurement { others, tree, tree_rss, ..measurement })
 }
 
 /// The figures of a process without iterations.

@@ -14,6 +14,7 @@ use super::processes::{Processes, Reading, has_tracker};
 use super::signals::{Origin, Received, Signals};
 use super::timeline::Timeline;
 use super::together::Sampled;
+use super::tracker::Follow;
 use super::untracked::{self, Descendants};
 use crate::profile::Untracked;
 
@@ -126,6 +127,13 @@ struct Ending {
 }
 
 impl Watched {
+    /// Where children are not followed, only the command itself can be missing.
+    pub fn keep_to(&mut self, follow: Follow, command: u32) {
+        if follow == Follow::Nothing {
+            self.untracked.retain(|program| program.pid == Some(command));
+        }
+    }
+
     /// What the reader must know of processes that are in no figure.
     pub fn notes(&self) -> Vec<String> {
         let unseen = (self.unseen > 0).then(|| {

@@ -4,6 +4,7 @@
 //! One file for all processes; each line is appended by one `write`. Runs in signal handlers and in `vfork` children:
 //! no lock, no `malloc`, no record, nothing kept open.
 
+use core::ffi::CStr;
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use leakgate_capture::MAX_JOURNAL_PATH;
@@ -34,11 +35,12 @@ pub(crate) fn began() {
 }
 
 /// Process `pid` is about to execute a program. `false`: there is no such program, or nothing could be written.
-pub(crate) fn executes(pid: u32, path: &[u8]) -> bool {
-    if path.contains(&b'/') && !sys::can_execute(path) {
+pub(crate) fn executes(pid: u32, path: &CStr) -> bool {
+    // A name without a slash is searched for, in places that only the C library knows.
+    if path.to_bytes().contains(&b'/') && !sys::can_execute(path) {
         return false;
     }
-    about(b"exec", pid, path)
+    about(b"exec", pid, path.to_bytes())
 }
 
 /// What `executes` announced did not happen.
@@ -66,7 +68,8 @@ fn about(what: &[u8], pid: u32, path: &[u8]) -> bool {
     line.number(unsafe { (*header()).pid });
     line.number(sequence());
     line.byte(b' ');
-    line.path(&path[..path.len().min(MAX_JOURNAL_PATH)]);
+    // The end of a long path is what tells it from others.
+    line.path(&path[path.len().saturating_sub(MAX_JOURNAL_PATH)..]);
     line.append()
 }
 

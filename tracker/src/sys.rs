@@ -1,6 +1,7 @@
 //! System calls made directly: the libc wrappers would set `errno`, and some of them are our own hooks.
 
 use core::arch::asm;
+use core::ffi::CStr;
 
 #[cfg(target_arch = "x86_64")]
 fn raw(number: i64, a: [usize; 6]) -> isize {
@@ -74,27 +75,25 @@ pub(crate) fn append(path: &[u8], bytes: &[u8]) -> bool {
         == bytes.len() as isize
 }
 
-/// Whether there is a file of that path (without a 0 byte at its end) that this process may execute.
-pub(crate) fn can_execute(path: &[u8]) -> bool {
-    let mut ended = [0u8; 4096];
-    let Some(room) = ended.get_mut(..path.len()) else { return false };
-    room.copy_from_slice(path);
+/// Whether there is a file of that path that this process may execute.
+pub(crate) fn can_execute(path: &CStr) -> bool {
     let at = libc::AT_FDCWD as usize;
-    path.len() < ended.len()
-        && raw(libc::SYS_faccessat, [at, ended.as_ptr() as usize, libc::X_OK as usize, 0, 0, 0]) == 0
+    raw(libc::SYS_faccessat, [at, path.as_ptr() as usize, libc::X_OK as usize, 0, 0, 0]) == 0
 }
 
-/// The path of an open file, as far as there is room.
-pub(crate) fn path_of(fd: i32, room: &mut [u8]) -> &[u8] {
+/// The path of an open file, as far as there is room; the room is zeroed.
+pub(crate) fn path_of(fd: i32, room: &mut [u8]) -> &CStr {
     const FOLDER: &[u8] = b"/proc/self/fd/";
     let mut link = [0u8; 32];
     link[..FOLDER.len()].copy_from_slice(FOLDER);
     crate::start::digits(fd.max(0) as u32, |digits| {
         link[FOLDER.len()..FOLDER.len() + digits.len()].copy_from_slice(digits);
     });
-    let (at, into) = (libc::AT_FDCWD as usize, room.as_mut_ptr() as usize);
-    let length = raw(libc::SYS_readlinkat, [at, link.as_ptr() as usize, into, room.len(), 0, 0]);
-    &room[..usize::try_from(length).unwrap_or(0)]
+    // The last byte stays 0.
+    let (at, into, length) =
+        (libc::AT_FDCWD as usize, room.as_mut_ptr() as usize, room.len().saturating_sub(1));
+    raw(libc::SYS_readlinkat, [at, link.as_ptr() as usize, into, length, 0, 0]);
+    CStr::from_bytes_until_nul(room).unwrap_or_default()
 }
 
 /// Writes all of a range of memory at an offset of the file.

@@ -18,14 +18,14 @@ fn present() -> List {
 }
 
 /// Executes a program: announces it, and takes that back when it could not be.
-fn execute(program: &[u8], arguments: List, environment: List, real: impl FnOnce(List) -> c_int) -> c_int {
+fn execute(program: &CStr, arguments: List, environment: List, real: impl FnOnce(List) -> c_int) -> c_int {
     if !thread::has_begun() {
         return real(environment);
     }
     let pid = sys::getpid();
     // A child is not followed; this process itself may become another program.
     let is_told = (follow::is_on() || fork::is_own(pid)) && journal::executes(pid, program);
-    let result = follow::with_environment(program, arguments, environment, real);
+    let result = follow::with_environment(program.to_bytes(), arguments, environment, real);
     if is_told {
         journal::failed(pid);
     }
@@ -34,7 +34,7 @@ fn execute(program: &[u8], arguments: List, environment: List, real: impl FnOnce
 
 /// Starts a program in a new process.
 fn spawn(
-    (program, pid): (&[u8], *mut libc::pid_t),
+    (program, pid): (&CStr, *mut libc::pid_t),
     arguments: List,
     environment: List,
     real: impl FnOnce(*mut libc::pid_t, List) -> c_int,
@@ -43,7 +43,7 @@ fn spawn(
         return real(pid, environment);
     }
     let mut child = 0;
-    let result = follow::with_environment(program, arguments, environment, |environment| {
+    let result = follow::with_environment(program.to_bytes(), arguments, environment, |environment| {
         real(&mut child, environment)
     });
     if result == 0 {
@@ -51,15 +51,18 @@ fn spawn(
             // SAFETY: the caller's own pointer.
             unsafe { pid.write(child) };
         }
-        journal::spawned(child as u32, program);
+        journal::spawned(child as u32, program.to_bytes());
     }
     result
 }
 
-/// The bytes of a path that the caller passed on.
-unsafe fn text<'a>(path: *const c_char) -> &'a [u8] {
+/// The path that the caller passed on.
+///
+/// # Safety
+/// It must be a C string, or null.
+unsafe fn text<'a>(path: *const c_char) -> &'a CStr {
     // SAFETY: the caller's own C string.
-    if path.is_null() { b"" } else { unsafe { CStr::from_ptr(path) }.to_bytes() }
+    if path.is_null() { c"" } else { unsafe { CStr::from_ptr(path) } }
 }
 
 /// POSIX `execve`.
