@@ -48,7 +48,8 @@ fn which(capture: &Capture, profile: &Profile) -> String {
 fn biggest_place(profile: &Profile) -> Option<(String, u64)> {
     let mut held: HashMap<&Frame, u64> = HashMap::new();
     for site in profile.sites.iter().filter(|site| site.allocator.domain.counts() && site.peak.bytes > 0) {
-        let python = profile.frames_of(site.stack).find(|frame| matches!(frame, Frame::Python { .. }));
+        let is_users = |frame: &&Frame| matches!(frame, Frame::Python { .. }) && !frame.is_import_system();
+        let python = profile.frames_of(site.stack).find(is_users);
         if let Some(frame) = python.or_else(|| profile.frames_of(site.stack).next()) {
             *held.entry(frame).or_default() += site.peak.bytes;
         }

@@ -250,6 +250,13 @@ pub enum Frame {
     Note(String),
 }
 
+impl Frame {
+    /// Whether this is the import system at work, between the module that imports and the one that is imported.
+    pub fn is_import_system(&self) -> bool {
+        matches!(self, Frame::Python { file, .. } if file.starts_with("<frozen importlib._bootstrap"))
+    }
+}
+
 /// A distinct allocating call stack, function and thread, with its figures.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Site {

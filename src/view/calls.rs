@@ -8,7 +8,7 @@ use std::cmp::{Ordering, Reverse};
 use ahash::AHashMap;
 
 use super::moment::{At, Size, Threads};
-use super::place::{Place, Places, ThreadName};
+use super::place::{Imports, Place, Places, ThreadName};
 use crate::profile::{Profile, Site, StackId};
 
 /// Which sites are wanted.
@@ -78,7 +78,16 @@ pub struct CallTree<'a> {
 impl<'a> CallTree<'a> {
     /// Merges the stacks that were live at that moment.
     pub fn of(profile: &'a Profile, at: At, threads: Threads, kind: Kind) -> CallTree<'a> {
-        let mut builder = Builder::new(profile, threads);
+        CallTree::built(Builder::new(profile, threads, Imports::Whole), at, kind)
+    }
+
+    /// As `of`, with the import system's frames between two modules as one call: they are many and say nothing more.
+    pub fn with_folded_imports(profile: &'a Profile, at: At, threads: Threads, kind: Kind) -> CallTree<'a> {
+        CallTree::built(Builder::new(profile, threads, Imports::Folded), at, kind)
+    }
+
+    fn built(mut builder: Builder<'a>, at: At, kind: Kind) -> CallTree<'a> {
+        let profile = builder.profile;
         let mut sites = Vec::new();
         let mut by_thread: Vec<&Site> = profile.sites.iter().collect();
         by_thread.sort_by_key(|site| site.thread);
@@ -195,11 +204,11 @@ struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    fn new(profile: &'a Profile, threads: Threads) -> Builder<'a> {
+    fn new(profile: &'a Profile, threads: Threads, imports: Imports) -> Builder<'a> {
         let zero = Size::default();
         Builder {
             profile,
-            places: Places::of(&profile.frames),
+            places: Places::of(&profile.frames, imports),
             threads,
             calls: vec![Call { caller: 0, what: What::Root, depth: 0, own: zero, total: zero }],
             known: vec![(UNKNOWN, 0); profile.stacks.len()],
@@ -229,7 +238,9 @@ impl<'a> Builder<'a> {
         }
         while let Some(stack) = self.pending.pop() {
             let frame = self.profile.stacks[stack.0 as usize].frame;
-            if let Some(place) = self.places.of_frame(frame.0) {
+            if let Some(place) = self.places.of_frame(frame.0)
+                && !(self.places.is_import(place) && self.calls[call as usize].what == What::Place(place))
+            {
                 call = self.callee(call, What::Place(place));
             }
             self.known[stack.0 as usize] = (top, call);

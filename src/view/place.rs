@@ -1,6 +1,7 @@
 //! Places in the program as views name them: frames that mean the same place are one, and grouped into functions.
 
 use std::path::Path;
+use std::sync::LazyLock;
 
 use ahash::AHashMap;
 use serde::Serialize;
@@ -197,6 +198,20 @@ impl<'a> Key<'a> {
     }
 }
 
+/// What becomes of the import system's own frames.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Imports {
+    /// Each is a place of its own.
+    Whole,
+    /// All are one place, `(import)`.
+    Folded,
+}
+
+/// The place of all frames of the import system, where these are folded.
+static IMPORT: LazyLock<Frame> = LazyLock::new(|| Frame::Note("import".to_owned()));
+/// The frame that stands for that place.
+const IMPORT_FRAME: u32 = u32::MAX;
+
 /// All places of a profile, numbered: as lines, and grouped to functions.
 #[derive(Debug)]
 pub struct Places<'a> {
@@ -211,7 +226,7 @@ pub struct Places<'a> {
 
 impl<'a> Places<'a> {
     /// Numbers the places of these frames, in their order.
-    pub fn of(frames: &'a [Frame]) -> Places<'a> {
+    pub fn of(frames: &'a [Frame], imports: Imports) -> Places<'a> {
         let mut lines: AHashMap<Key<'a>, u32> = AHashMap::with_capacity(frames.len());
         let mut functions: AHashMap<Key<'a>, u32> = AHashMap::new();
         let mut places = Places {
@@ -221,11 +236,13 @@ impl<'a> Places<'a> {
             function_of: Vec::new(),
         };
         for (index, frame) in frames.iter().enumerate() {
+            let is_folded = imports == Imports::Folded && frame.is_import_system();
+            let (index, frame) = if is_folded { (IMPORT_FRAME, &*IMPORT) } else { (index as u32, frame) };
             let next = lines.len() as u32;
             let place = *lines.entry(Key::of_line(frame)).or_insert(next);
             if place == next {
                 let fresh = functions.len() as u32;
-                places.frame_of.push(index as u32);
+                places.frame_of.push(index);
                 places.function_of.push(*functions.entry(Key::of_function(frame)).or_insert(fresh));
             }
             places.place_of.push(place);
@@ -250,7 +267,12 @@ impl<'a> Places<'a> {
 
     /// A frame that stands for the place.
     pub fn frame(&self, place: u32) -> &'a Frame {
-        &self.frames[self.frame_of[place as usize] as usize]
+        self.frames.get(self.frame_of[place as usize] as usize).unwrap_or(&IMPORT)
+    }
+
+    /// Whether the place is that of all frames of the import system.
+    pub fn is_import(&self, place: u32) -> bool {
+        self.frame_of[place as usize] == IMPORT_FRAME
     }
 
     /// The function that the place belongs to.
@@ -289,7 +311,7 @@ mod tests {
         let native =
             |symbol: &str, offset| Frame::Native { module: "/l/a.so".into(), symbol: symbol.into(), offset };
         let frames = [native("grow", 1), native("grow", 2), native("", 3), native("", 4)];
-        let places = Places::of(&frames);
+        let places = Places::of(&frames, Imports::Whole);
         assert_eq!([0, 1, 2, 3].map(|frame| places.of_frame(frame)), [Some(0), Some(0), Some(1), Some(2)]);
         assert_eq!([0, 1, 2].map(|place| places.function(place)), [0, 1, 1]);
         assert_eq!(places.of_frame(4), None);

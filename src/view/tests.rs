@@ -271,6 +271,26 @@ fn a_long_chain_is_one_line_with_its_first_and_its_last_call() {
 }
 
 #[test]
+fn the_import_systems_frames_between_two_modules_are_one_call_of_the_tree() {
+    let bootstrap = |line| python("_find_and_load", "<frozen importlib._bootstrap>", line);
+    let external = python("get_code", "<frozen importlib._bootstrap_external>", 991);
+    let (app, shop) = (python("<module>", "/srv/app/app.py", 1), python("<module>", "/srv/app/shop.py", 7));
+    let mut builder = Builder::new(&[("main", 1)]);
+    builder.site(&[app.clone(), bootstrap(1), external.clone(), shop.clone()], OBJECT, 0, [(100, 1); 3]);
+    builder.site(&[app.clone(), bootstrap(2), shop], OBJECT, 0, [(30, 1); 3]);
+    builder.site(&[app, bootstrap(1), external], OBJECT, 0, [(20, 1); 3]);
+    let text = printed(&tree::of(&builder.build(), &Options::default()), &Screen::terminal(100, folder()));
+    assert_snapshot!(text, @r"
+    (unknown command) (pid 0, did not reach its own exit)
+    150 B in 3 blocks live at the peak
+
+         bytes   share     blocks  branch
+         150 B  100.0%          3  <module> app.py:1 → (import)  own 20 B
+         130 B   86.7%          2  └─ <module> shop.py:7
+    ");
+}
+
+#[test]
 fn a_damaged_profile_gives_wrong_figures_and_no_panic() {
     let mut damaged = profile();
     damaged.stacks[1].caller = StackId(2);

@@ -1,7 +1,7 @@
 //! Where the bytes come from: the call tree from the outermost frame to the innermost, biggest branches first.
 //!
 //! What is shown are the biggest branches of the whole tree that fit into the limit; a chain of calls that neither
-//! branches nor allocates is one line.
+//! branches nor allocates is one line, and the import system's frames between two modules are one call.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -72,7 +72,7 @@ pub struct More {
 
 /// Takes the view.
 pub fn of(profile: &Profile, options: &Options) -> Tree {
-    let tree = CallTree::of(profile, options.at, options.threads, Kind::Counted);
+    let tree = CallTree::with_folded_imports(profile, options.at, options.threads, Kind::Counted);
     let shown = Chosen::of(&tree, options.limit.unwrap_or(LINES));
     let head = Head::of(&tree, options, "tree");
     let mut branches: Vec<Branch> = Vec::new();
