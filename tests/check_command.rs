@@ -15,5 +15,7 @@ mod commands;
 mod errors;
 #[path = "check_command/options.rs"]
 mod options;
+#[path = "check_command/processes.rs"]
+mod processes;
 #[path = "check_command/untracked.rs"]
 mod untracked;

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use leakgate::config::{Budget, BudgetKey, Config, MemoryLimit, PythonChoice, Scenario, Work, load};
+use leakgate::config::{Budget, BudgetKey, Config, MemoryLimit, Of, PythonChoice, Scenario, Work, load};
 use serde_json::json;
 
 const EVERYTHING: &str = "tests/config/good/everything.yaml";
@@ -26,7 +26,7 @@ fn loaded(text: &str) -> Config {
 }
 
 fn budget(key: BudgetKey, max: impl Into<Option<u64>>, warn: impl Into<Option<u64>>, line: u32) -> Budget {
-    Budget { key, max: max.into(), warn: warn.into(), line }
+    Budget { key, max: max.into(), warn: warn.into(), of: Of::Each, line }
 }
 
 #[test]
@@ -37,7 +37,7 @@ fn scenarios_keep_the_order_and_the_lines_of_the_file() {
     assert_eq!(config.python, PythonChoice::Auto);
     let places: Vec<(&str, u32)> =
         config.scenarios.iter().map(|scenario| (scenario.name.as_str(), scenario.line)).collect();
-    assert_eq!(places, [("import-app", 14), ("demo", 18), ("quote", 25)]);
+    assert_eq!(places, [("import-app", 15), ("demo", 19), ("quote", 30)]);
 }
 
 #[test]
@@ -91,21 +91,35 @@ fn budgets_of_a_scenario_replace_those_of_the_defaults_one_by_one() {
     assert_eq!(
         scenario(&config, "quote").budgets,
         [
-            budget(BudgetKey::Peak, 1_717_986_918, 1_503_238_553, 34),
-            budget(BudgetKey::PeakAdded, 4 << 20, None, 35),
-            budget(BudgetKey::Retained, None, 1 << 30, 36),
-            budget(BudgetKey::Left, 100_000, None, 37),
-            budget(BudgetKey::Rss, 900 << 20, None, 38),
-            budget(BudgetKey::Growth, 64, None, 39),
-            budget(BudgetKey::Blocks, 100, None, 40),
-            budget(BudgetKey::Fds, 0, None, 41),
-            budget(BudgetKey::Threads, 2, 0, 42),
+            budget(BudgetKey::Peak, 1_717_986_918, 1_503_238_553, 39),
+            budget(BudgetKey::PeakAdded, 4 << 20, None, 40),
+            budget(BudgetKey::Retained, None, 1 << 30, 41),
+            budget(BudgetKey::Left, 100_000, None, 42),
+            budget(BudgetKey::Rss, 900 << 20, None, 43),
+            budget(BudgetKey::Growth, 64, None, 44),
+            budget(BudgetKey::Blocks, 100, None, 45),
+            budget(BudgetKey::Fds, 0, None, 46),
+            budget(BudgetKey::Threads, 2, 0, 47),
         ]
     );
     // `growth` of the defaults is measured per iteration: a command has none.
     let wanted =
-        [budget(BudgetKey::Peak, 80 << 20, None, 17), budget(BudgetKey::Rss, 1_395_864_371, None, 11)];
+        [budget(BudgetKey::Peak, 80 << 20, None, 18), budget(BudgetKey::Rss, 1_395_864_371, None, 12)];
     assert_eq!(scenario(&config, "import-app").budgets, wanted);
+}
+
+#[test]
+fn the_scope_of_a_scenario_holds_for_budgets_that_do_not_say_theirs() {
+    let demo = scenario(&everything(), "demo");
+    assert!(!demo.follow && demo.strict);
+    let of: Vec<(BudgetKey, Of)> = demo.budgets.iter().map(|budget| (budget.key, budget.of)).collect();
+    assert_eq!(of, [(BudgetKey::Retained, Of::Each), (BudgetKey::Rss, Of::Tree)]);
+    let text = "version: 1\ndefaults: { scope: tree, follow: false, budgets: { peak: 1 B } }\n\
+                scenarios: { a: { call: m:f, budgets: { growth: 0, rss: 1 B } }, b: { call: m:f, scope: each, follow: true } }\n";
+    let config = loaded(text);
+    let of = |name: &str| scenario(&config, name).budgets.iter().map(|budget| budget.of).collect::<Vec<_>>();
+    assert_eq!((of("a"), of("b")), (vec![Of::Each, Of::Tree, Of::Tree], vec![Of::Each]));
+    assert_eq!((scenario(&config, "a").follow, scenario(&config, "b").follow), (false, true));
 }
 
 #[test]
@@ -114,6 +128,7 @@ fn what_is_not_said_has_the_documented_default() {
     for scenario in &config.scenarios {
         assert_eq!(scenario.timeout, Duration::from_secs(300));
         assert_eq!(scenario.memory_limit, MemoryLimit::Auto);
+        assert!(scenario.follow && !scenario.strict);
         assert!(scenario.env.is_empty() && scenario.budgets.is_empty());
         assert_eq!(scenario.cwd, config.dir);
     }

@@ -12,6 +12,7 @@ use leakgate::gate::measurement::Measurement;
 use leakgate::scenario::memory_limit::MemoryLimit;
 use leakgate::scenario::plan::{Call, Command, KeepResult, Plan, Work};
 use leakgate::scenario::signals::Signals;
+use leakgate::scenario::tracker::Follow;
 use leakgate::scenario::watch::End;
 use leakgate::scenario::{Failure, ScenarioRun, measure, run_scenario};
 use nix::sys::stat::Mode;
@@ -48,6 +49,7 @@ impl Place {
             env: Vec::new(),
             timeout: Some(Duration::from_secs(300)),
             memory_limit: MemoryLimit::Unlimited,
+            follow: Follow::Children,
         }
     }
 

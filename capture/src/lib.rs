@@ -37,6 +37,24 @@
 //!
 //! **Checkpoints** of kinds 0–4 hold only the sites that changed since the previous checkpoint, with their new values.
 
+//!
+//! **A forked child** goes on with a copy of its parent's file. Its sites below [`Header::inherited_sites`] hold what it
+//! inherited, and only that: what it allocates itself has sites of its own, also where a stack was met before. So what
+//! is inherited and still live is known at every moment, and can be counted once in a tree of processes.
+//!
+//! **The journal**, a file called `journal` beside the processes' files, tells in the order in which it happened which
+//! process began and which program one executed. The recorder makes it, empty; every process appends lines, each by
+//! one write. Paths have control characters, `\` and 127 as `\xNN`, and of long ones the last [`MAX_JOURNAL_PATH`] bytes stand there.
+//! OWNER and N name a process file: of the process itself, or of the nearest one above it that has a file.
+//!
+//! | line | meaning |
+//! |---|---|
+//! | `begin PID N` | process PID, after it was executed, began to record into `process-PID-N.lgp` |
+//! | `exec PID OWNER N PATH` | process PID is about to execute PATH |
+//! | `fail PID` | what its last `exec` line announced did not happen |
+//! | `spawn PID OWNER N PATH` | OWNER started PATH as process PID, which may have begun before this line |
+//! | `escape 0 OWNER N PATH` | OWNER started PATH without the tracker; the process is not known |
+
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -45,6 +63,8 @@ extern crate alloc;
 
 mod bill;
 mod function;
+#[cfg(feature = "read")]
+pub mod journal;
 #[cfg(feature = "read")]
 pub mod read;
 mod record;
@@ -66,6 +86,10 @@ pub const HEADER_LEN: usize = 4096;
 pub const MAX_CHUNKS: usize = CHUNK / 4;
 /// Sites that a slot of the shadow table can name; the last id stands for all sites beyond.
 pub const MAX_SITES: u32 = 1 << 24;
+/// Name of the journal in a capture.
+pub const JOURNAL: &str = "journal";
+/// Most bytes of a path in the journal.
+pub const MAX_JOURNAL_PATH: usize = 256;
 /// Checkpoint kind of the composition of the highest peak so far.
 pub const KIND_PEAK: u32 = 16;
 /// Mark at the start of each checkpoint record.
@@ -127,6 +151,10 @@ pub struct Live {
     pub peak_bytes: u64,
     /// Bytes that the tracker itself has mapped and touched.
     pub tracker_bytes: u64,
+    /// Of the live bytes, those that were inherited at a fork.
+    pub inherited_bytes: u64,
+    /// The process that it was forked from, and the number of that process's file; process 0 if it was not.
+    pub origin: (u32, u32),
 }
 
 /// Reads the live figures from the first 4,096 bytes of a file. `None` when they are not those of a capture of this version.
@@ -142,6 +170,8 @@ pub fn live(header: &[u8]) -> Option<Live> {
         live_bytes: (word(record::OFFSET_LIVE)? as i64).max(0) as u64,
         peak_bytes: window_peak.max(word(record::OFFSET_BEST_PEAK)?),
         tracker_bytes: word(record::OFFSET_TRACKER)?,
+        inherited_bytes: (word(record::OFFSET_INHERITED)? as i64).max(0) as u64,
+        origin: (word(record::OFFSET_ORIGIN)? as u32, (word(record::OFFSET_ORIGIN)? >> 32) as u32),
     })
 }
 

@@ -103,6 +103,12 @@ pub struct Head {
     pub inherited_bytes: u64,
     /// Blocks inherited at a fork.
     pub inherited_blocks: u64,
+    /// Process and file number of the process that it was forked from; process 0: it was not.
+    pub origin: (u32, u32),
+    /// Sites below this id hold inherited blocks only.
+    pub inherited_sites: u32,
+    /// Number in the file's name.
+    pub sequence: u32,
     /// The command line.
     pub command: Vec<String>,
 }
@@ -225,6 +231,9 @@ impl Reader<'_> {
             python: self.u32(120),
             inherited_bytes: self.u64(128),
             inherited_blocks: self.u64(136),
+            origin: (self.u32(144), self.u32(148)),
+            inherited_sites: self.u32(160),
+            sequence: self.u32(164),
             command,
         })
     }

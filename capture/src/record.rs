@@ -60,6 +60,16 @@ pub struct Header {
     pub shadow: u64,
     /// 160: address, in the process, of the list of tracked mappings ([`crate::survey::RangesHead`]).
     pub ranges: u64,
+    /// 168: process id of the process that this one was forked from, the nearest that has a file; 0: not forked.
+    pub origin: u32,
+    /// 172: number in the name of that process's file.
+    pub origin_sequence: u32,
+    /// 176: bytes inherited at a fork that are still live in this process.
+    pub inherited_live: i64,
+    /// 184: sites below this id hold inherited blocks only; 0: not forked.
+    pub inherited_sites: u32,
+    /// 188: number in the name of this file.
+    pub sequence: u32,
 }
 
 pub(crate) const OFFSET_LIVE: usize = 32;
@@ -68,6 +78,8 @@ pub(crate) const OFFSET_BEST_PEAK: usize = 48;
 pub(crate) const OFFSET_TRACKER: usize = 56;
 pub(crate) const OFFSET_SHADOW: usize = 152;
 pub(crate) const OFFSET_RANGES: usize = 160;
+pub(crate) const OFFSET_ORIGIN: usize = 168;
+pub(crate) const OFFSET_INHERITED: usize = 176;
 
 /// The file is being set up.
 pub const STATE_STARTING: u32 = 0;
@@ -283,7 +295,7 @@ pub struct ModuleRecord {
     pub unused: u32,
 }
 
-const _: () = assert!(size_of::<Header>() == 168);
+const _: () = assert!(size_of::<Header>() == 192);
 const _: () = assert!(size_of::<SiteRecord>() == 64);
 const _: () = assert!(size_of::<ForeignRecord>() == 64);
 const _: () = assert!(size_of::<TemporaryRecord>() == 16);

@@ -19,6 +19,7 @@ use crate::scenario::drive::{Failure, ScenarioRun};
 use crate::scenario::memory_limit::MemoryLimit;
 use crate::scenario::plan::{Call, KeepResult, Plan, Work};
 use crate::scenario::signals::{ENDING, Signals};
+use crate::scenario::tracker::Follow;
 use crate::scenario::{environment, measure, python, run_scenario};
 use crate::units::{Bytes, grouped};
 
@@ -96,6 +97,7 @@ fn plan_of(args: &Args, python: std::path::PathBuf, cwd: &Path) -> Plan {
         env: Vec::new(),
         timeout: None,
         memory_limit: MemoryLimit::Auto,
+        follow: Follow::Children,
     }
 }
 
@@ -108,9 +110,7 @@ fn failed(error: &ScenarioError, messages: &mut dyn Write) -> anyhow::Result<Exi
 }
 
 fn measured(run: &ScenarioRun, capture: &Capture) -> anyhow::Result<Measurement> {
-    let of_root = capture.processes.iter().filter(|profile| profile.process.pid == run.root_pid);
-    // A version switcher leaves a profile of its own before it becomes the interpreter.
-    let profile = of_root.max_by_key(|profile| profile.process.started_ms);
+    let profile = capture.last_of(run.root_pid);
     let profile = profile.ok_or_else(|| anyhow!("the capture does not hold process {}", run.root_pid))?;
     Ok(measure(run, profile.clone())?)
 }

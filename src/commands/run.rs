@@ -19,7 +19,7 @@ use crate::scenario::launch::Launch;
 use crate::scenario::python;
 use crate::scenario::recording::Recording;
 use crate::scenario::signals::{PASSED_ON, Signals};
-use crate::scenario::tracker::Unpacked;
+use crate::scenario::tracker::{Follow, Unpacked};
 use crate::scenario::watch::{Ownership, Watched, Watcher};
 
 /// Most captures of one name that are written at the same time.
@@ -34,6 +34,9 @@ pub struct Args {
     /// Replace a capture that is in DIR
     #[arg(long)]
     force: bool,
+    /// Record the command only, not the processes that it starts
+    #[arg(long)]
+    no_follow: bool,
     /// Print neither progress nor summary
     #[arg(short, long)]
     quiet: bool,
@@ -51,12 +54,13 @@ pub fn run(args: &Args, messages: &mut dyn Write) -> anyhow::Result<Exit> {
     let program =
         executable::resolve(word, variables.get(OsStr::new("PATH")).map(OsString::as_os_str), &cwd)?;
     let (folder, shown) = place(args, &argv, &cwd)?;
-    let unpacked = Unpacked::new(&folder)?;
+    let follow = if args.no_follow { Follow::Nothing } else { Follow::Children };
+    let unpacked = Unpacked::new(&folder, follow)?;
     environment::add_tracker(&mut variables, &unpacked.library(), &argv);
     environment::admit_sanitizer(&mut variables, &program);
     let launch = Launch { program, argv, cwd, variables };
     let mut progress = Progress::on_stderr(messages, args.quiet);
-    let (watched, notes) = record(&launch, &folder, unpacked, &mut progress)?;
+    let (watched, notes) = record(&launch, &folder, (unpacked, follow), &mut progress)?;
     progress.erase();
     if !watched.recorded {
         return untracked(&watched, messages);
@@ -65,7 +69,7 @@ pub fn run(args: &Args, messages: &mut dyn Write) -> anyhow::Result<Exit> {
         let capture =
             load::capture(&folder).with_context(|| format!("failed to load the capture `{shown}`"))?;
         summary::write(messages, &capture, &shown)?;
-        for note in notes.into_iter().chain(watched.untracked_note()) {
+        for note in notes.into_iter().chain(watched.notes()) {
             writeln!(messages, "leakgate: note       {note}")?;
         }
     }
@@ -75,18 +79,19 @@ pub fn run(args: &Args, messages: &mut dyn Write) -> anyhow::Result<Exit> {
 fn record(
     launch: &Launch,
     folder: &Path,
-    unpacked: Unpacked,
+    (unpacked, follow): (Unpacked, Follow),
     progress: &mut Progress<'_>,
 ) -> anyhow::Result<(Watched, Vec<String>)> {
     let failed = || format!("failed to record into `{}`", folder.display());
     let mut signals = Signals::listen(&PASSED_ON).context("failed to listen to signals")?;
-    let mut recording = Recording::begin(launch, None, folder).with_context(failed)?;
+    let mut recording = Recording::begin(launch, None, follow, folder).with_context(failed)?;
     let running =
         launch.transparent().with_context(|| format!("failed to start `{}`", launch.program.display()))?;
     signals.tell_origins().context("failed to listen to signals")?;
     recording.started(&running);
     let watcher = Watcher::new(running, folder, Ownership::Users, &mut signals);
-    let (watched, running) = watcher.watch(&mut |tick| progress.show(tick)).with_context(failed)?;
+    let (mut watched, running) = watcher.watch(&mut |tick| progress.show(tick)).with_context(failed)?;
+    watched.keep_to(follow, running.child.id());
     let mut notes = running.notes;
     notes.extend(recording.finish(&watched, unpacked));
     Ok((watched, notes))

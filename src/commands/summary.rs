@@ -22,7 +22,12 @@ pub(super) fn write(out: &mut dyn Write, capture: &Capture, path: &str) -> io::R
     writeln!(out, "leakgate: at the end {end} live in {blocks} blocks")?;
     let (count, total) = (grouped(totals.total.blocks), Bytes(totals.total.bytes));
     writeln!(out, "leakgate: allocated  {count} blocks, {total} in all")?;
-    writeln!(out, "leakgate: processes  {}{}", capture.processes.len(), which(capture, profile))?;
+    let together = capture.together();
+    writeln!(out, "leakgate: processes  {}{}", together.processes, which(capture, profile))?;
+    if together.processes > 1 {
+        let (peak, end) = (Bytes(together.peak), Bytes(together.end));
+        writeln!(out, "leakgate: together   peak {peak}, sampled; {end} live at the ends")?;
+    }
     writeln!(out, "leakgate: capture    {path}   look: leakgate view tree {}", shell_word(path))?;
     for note in capture.notes.iter().chain(&profile.notes) {
         writeln!(out, "leakgate: note       {}", plain(note))?;

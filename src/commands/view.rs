@@ -4,6 +4,7 @@ use std::env;
 use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::SystemTime;
 
 use anyhow::Context;
@@ -12,8 +13,10 @@ use serde::Serialize;
 
 use crate::exit::Exit;
 use crate::profile::{Capture, Profile, load};
+use crate::scenario::untracked;
 use crate::view::flamegraph::{self, Drawn};
 use crate::view::moment::{At, Options, Threads};
+use crate::view::processes::Processes;
 use crate::view::screen::{Colour, Glyphs, Screen};
 use crate::view::text::clean;
 use crate::view::{View, stats, summary, table, tree};
@@ -60,12 +63,39 @@ pub struct Common {
     /// Print JSON, with exact figures
     #[arg(long)]
     pub json: bool,
-    /// The process to look at [default: the one with the largest peak]
+    /// The process to look at, PID.N for its N-th further program [default: the one with the largest peak]
     #[arg(long, value_name = "PID")]
-    pub process: Option<u32>,
+    pub process: Option<Chosen>,
     /// Keep threads apart
     #[arg(long)]
     pub threads: bool,
+}
+
+/// A process, or one of the programs that it executed one after the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Chosen {
+    pid: u32,
+    program: Option<u32>,
+}
+
+impl FromStr for Chosen {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<Chosen, Self::Err> {
+        match text.split_once('.') {
+            Some((pid, program)) => Ok(Chosen { pid: pid.parse()?, program: Some(program.parse()?) }),
+            None => Ok(Chosen { pid: text.parse()?, program: None }),
+        }
+    }
+}
+
+impl std::fmt::Display for Chosen {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.program {
+            Some(program) => write!(f, "{}.{program}", self.pid),
+            None => write!(f, "{}", self.pid),
+        }
+    }
 }
 
 /// What the flame graph takes.
@@ -96,7 +126,7 @@ pub enum ViewError {
     NoCapture,
     /// The named process was not recorded.
     #[error("no process {0} in this capture; there are: {1}")]
-    NoSuchProcess(u32, String),
+    NoSuchProcess(Chosen, String),
     /// The capture holds no process.
     #[error("{0}: this capture holds no process")]
     NoProcess(String),
@@ -165,6 +195,7 @@ struct Printed<'a> {
 impl Printed<'_> {
     fn print(&self, mut view: impl View, out: &mut dyn Write) -> anyhow::Result<()> {
         view.head().notes.extend(self.notes());
+        view.head().processes = Processes::of(self.capture);
         if self.common.json {
             return json(&view, out);
         }
@@ -183,15 +214,10 @@ impl Printed<'_> {
         Ok(writeln!(out, "{}", shown(&path))?)
     }
 
-    /// What the capture says beside the profile, and which other processes it holds.
+    /// What the capture says beside the profile.
     fn notes(&self) -> Vec<String> {
-        let mut notes: Vec<String> = self.capture.notes.iter().map(|note| clean(note).into_owned()).collect();
-        let mut others = recorded(self.capture);
-        others.retain(|pid| *pid != self.profile.process.pid);
-        if !others.is_empty() {
-            notes.push(format!("also recorded: {}; choose with `--process PID`", pids(&others)));
-        }
-        notes
+        let untracked = untracked::note(&self.capture.untracked);
+        self.capture.notes.iter().chain(&untracked).map(|note| clean(note).into_owned()).collect()
     }
 }
 
@@ -221,15 +247,19 @@ fn write_file(path: &Path, typed: &Path, content: &[u8], force: bool) -> anyhow:
     }
 }
 
-fn process(capture: &Capture, pid: Option<u32>) -> Result<&Profile, ViewError> {
-    let Some(pid) = pid else {
+fn process(capture: &Capture, chosen: Option<Chosen>) -> Result<&Profile, ViewError> {
+    let Some(chosen) = chosen else {
         return capture.main().ok_or_else(|| ViewError::NoProcess(shown(&capture.dir)));
     };
+    let is_chosen = |profile: &&Profile| {
+        let process = &profile.process;
+        process.pid == chosen.pid && chosen.program.is_none_or(|program| program == process.sequence)
+    };
     // A process that became another program, as a wrapper script does, has a profile for each.
-    let programs = capture.processes.iter().filter(|profile| profile.process.pid == pid);
+    let programs = capture.processes.iter().filter(is_chosen);
     programs
         .max_by_key(|profile| profile.totals.peak.bytes)
-        .ok_or_else(|| ViewError::NoSuchProcess(pid, pids(&recorded(capture))))
+        .ok_or_else(|| ViewError::NoSuchProcess(chosen, pids(&recorded(capture))))
 }
 
 /// The processes of a capture, each once.

@@ -1,8 +1,8 @@
 //! Budgets as they are typed: a value, or `{ max, warn }`; and what contradicts what.
 
 use super::fields::Fields;
-use super::model::{Budget, BudgetKey};
-use super::problem::Problems;
+use super::model::{Budget, BudgetKey, Of};
+use super::problem::{Problems, quotable};
 use super::schema::Section;
 use super::tree::{Entry, Node, Value};
 use super::values;
@@ -20,8 +20,31 @@ pub(super) enum Audience {
 /// A limit and where it stands.
 type Amount<'n> = Option<(u64, &'n Node)>;
 
+/// A budget as it was typed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Typed {
+    key: BudgetKey,
+    max: Option<u64>,
+    warn: Option<u64>,
+    of: Option<Of>,
+    line: u32,
+}
+
+impl Typed {
+    /// Which figure.
+    pub(super) fn key(&self) -> BudgetKey {
+        self.key
+    }
+
+    /// The budget; `scope` is what holds where it does not say of which processes it is.
+    pub(super) fn within(self, scope: Of) -> Budget {
+        let of = if self.key.has_tree() { self.of.unwrap_or(scope) } else { Of::Each };
+        Budget { key: self.key, max: self.max, warn: self.warn, of, line: self.line }
+    }
+}
+
 /// The budgets of a mapping; those that are well formed.
-pub(super) fn read(problems: &mut Problems<'_>, entry: &Entry, audience: Audience) -> Vec<Budget> {
+pub(super) fn read(problems: &mut Problems<'_>, entry: &Entry, audience: Audience) -> Vec<Typed> {
     let Some(fields) = Fields::read(problems, &entry.value, Section::Budgets, "`budgets`") else {
         return Vec::new();
     };
@@ -44,11 +67,11 @@ fn report_without_iterations(problems: &mut Problems<'_>, entry: &Entry) {
     problems.add(&entry.key_span, message).help(help);
 }
 
-fn budget(problems: &mut Problems<'_>, key: BudgetKey, entry: &Entry) -> Option<Budget> {
+fn budget(problems: &mut Problems<'_>, key: BudgetKey, entry: &Entry) -> Option<Typed> {
     let line = problems.line_at(entry.key_span.start);
     if !matches!(entry.value.value, Value::Map(_)) {
         let max = amount(problems, key, &format!("`{}`", key.name()), &entry.value)?;
-        return Some(Budget { key, max: Some(max), warn: None, line });
+        return Some(Typed { key, max: Some(max), warn: None, of: None, line });
     }
     let label = format!("`{}`", key.name());
     let fields = Fields::read(problems, &entry.value, Section::Limit, &label)?;
@@ -63,8 +86,36 @@ fn budget(problems: &mut Problems<'_>, key: BudgetKey, entry: &Entry) -> Option<
         return None;
     }
     report_warn_above_max(problems, key, max, warn);
+    let of = fields.get("of").and_then(|entry| of(problems, key, entry));
     let (max, warn) = (max.map(|(max, _)| max), warn.map(|(warn, _)| warn));
-    (max.is_some() || warn.is_some()).then_some(Budget { key, max, warn, line })
+    (max.is_some() || warn.is_some()).then_some(Typed { key, max, warn, of, line })
+}
+
+fn of(problems: &mut Problems<'_>, key: BudgetKey, entry: &Entry) -> Option<Of> {
+    if !key.has_tree() {
+        let with: Vec<&str> =
+            BudgetKey::ALL.into_iter().filter(|key| key.has_tree()).map(BudgetKey::name).collect();
+        let message = format!(
+            "`{}` is always of one process, so it has no `of`; only {} have",
+            key.name(),
+            with.join(", ")
+        );
+        problems.add(&entry.key_span, message);
+        return None;
+    }
+    scope(problems, entry)
+}
+
+/// `each` or `tree`.
+pub(super) fn scope(problems: &mut Problems<'_>, entry: &Entry) -> Option<Of> {
+    let label = values::label(&entry.key);
+    let text = values::text(problems, &label, &entry.value, "`each` or `tree`")?;
+    let known = Of::ALL.into_iter().find(|of| of.name() == text);
+    if known.is_none() {
+        let message = format!("{label} is `{}`; expected `each` or `tree`", quotable(&text));
+        problems.add(&entry.value.span, message);
+    }
+    known
 }
 
 fn amount(problems: &mut Problems<'_>, key: BudgetKey, label: &str, node: &Node) -> Option<u64> {
@@ -88,10 +139,13 @@ fn report_warn_above_max(problems: &mut Problems<'_>, key: BudgetKey, max: Amoun
 }
 
 /// What is retained, or added by an iteration, was live at some moment: it cannot be above the peak.
-fn report_above_peak(problems: &mut Problems<'_>, fields: &Fields<'_>, budgets: &[Budget]) {
-    let max_of =
-        |key: BudgetKey| budgets.iter().find(|budget| budget.key == key).and_then(|budget| budget.max);
-    let Some(peak) = max_of(BudgetKey::Peak) else { return };
+fn report_above_peak(problems: &mut Problems<'_>, fields: &Fields<'_>, budgets: &[Typed]) {
+    let typed = |key: BudgetKey| budgets.iter().find(|budget| budget.key == key);
+    let Some((peak, of)) = typed(BudgetKey::Peak).and_then(|budget| Some((budget.max?, budget.of))) else {
+        return;
+    };
+    // All processes together may keep more than one has at its peak.
+    let max_of = |key: BudgetKey| typed(key).filter(|budget| budget.of == of).and_then(|budget| budget.max);
     for key in [BudgetKey::Retained, BudgetKey::PeakAdded] {
         let (Some(max), Some(entry)) = (max_of(key), fields.get(key.name())) else { continue };
         if max <= peak {

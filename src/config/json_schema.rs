@@ -21,8 +21,9 @@ pub fn json_schema() -> Value {
         "duration": quantity(&DURATION_UNITS),
         "count": { "type": "integer", "minimum": 0 },
         "target": { "type": "string", "pattern": "^[^:\\s]+:[^:\\s]+$" },
-        "size_budget": limit("size"),
-        "count_budget": limit("count"),
+        "process_budget": limit("size", &["max", "warn", "of"]),
+        "size_budget": limit("size", &["max", "warn"]),
+        "count_budget": limit("count", &["max", "warn"]),
     });
     schema.insert("definitions".to_owned(), definitions);
     Value::Object(schema)
@@ -82,6 +83,9 @@ fn kind(kind: Kind) -> Value {
             "items": { "type": "integer", "minimum": 0, "maximum": 255 },
         }),
         Kind::Budgets => reference("budgets"),
+        Kind::Flag => json!({ "type": "boolean" }),
+        Kind::Of => json!({ "enum": ["each", "tree"] }),
+        Kind::ProcessBudget => reference("process_budget"),
         Kind::SizeBudget => reference("size_budget"),
         Kind::CountBudget => reference("count_budget"),
         // Which of the two depends on the budget: `limit` says it.
@@ -95,14 +99,17 @@ fn quantity(units: &[(&str, u64)]) -> Value {
     json!({ "anyOf": [{ "type": "string", "pattern": pattern }, { "const": 0 }] })
 }
 
-/// An amount, or a mapping with `max` and `warn`, each such an amount.
-fn limit(amount: &str) -> Value {
+/// An amount, or a mapping with these keys, of which those that are amounts are of this one; `of` alone sets no limit.
+fn limit(amount: &str, names: &[&str]) -> Value {
     let amount = json!({ "$ref": format!("#/definitions/{amount}") });
-    let mut mapping = object(Section::Limit);
-    mapping.insert("minProperties".to_owned(), json!(1));
-    for key in Section::Limit.keys() {
-        let description = property(key)["description"].clone();
-        mapping["properties"][key.name] = json!({ "allOf": [amount], "description": description });
+    let keys = || Section::Limit.keys().filter(|key| names.contains(&key.name));
+    let amounts = || keys().filter(|key| key.kind == Kind::Amount);
+    let mut properties: Map<String, Value> = keys().map(|key| (key.name.to_owned(), property(key))).collect();
+    for key in amounts() {
+        properties[key.name]["allOf"] = json!([amount]);
     }
+    let limits: Vec<Value> = amounts().map(|key| json!({ "required": [key.name] })).collect();
+    let mapping =
+        json!({ "type": "object", "additionalProperties": false, "properties": properties, "anyOf": limits });
     json!({ "anyOf": [amount, mapping] })
 }

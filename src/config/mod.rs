@@ -21,6 +21,6 @@ pub use json_schema::json_schema;
 pub use load::load;
 pub use model::{
     Budget, BudgetKey, CallTarget, CallTargetError, Config, DEFAULT_ITERATIONS, DEFAULT_TIMEOUT,
-    DEFAULT_WARMUP, MemoryLimit, PythonChoice, Scenario, Work,
+    DEFAULT_WARMUP, MemoryLimit, Of, PythonChoice, Scenario, Work,
 };
 pub use problem::{ConfigErrors, Paint, Problem};

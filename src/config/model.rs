@@ -54,6 +54,10 @@ pub struct Scenario {
     pub timeout: Duration,
     /// How much memory it may use before it is ended.
     pub memory_limit: MemoryLimit,
+    /// Whether the processes that it starts are recorded.
+    pub follow: bool,
+    /// Whether a process that ran without the tracker is an error.
+    pub strict: bool,
     /// What it is judged by: first its own, in the order of the file, then those of the defaults.
     pub budgets: Vec<Budget>,
 }
@@ -126,14 +130,39 @@ pub struct Budget {
     pub max: Option<u64>,
     /// Above this the report warns.
     pub warn: Option<u64>,
+    /// Of which processes it is.
+    pub of: Of,
     /// Line in the configuration, from 1.
     pub line: u32,
+}
+
+/// Of which of a scenario's processes a figure is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Of {
+    /// Of each process by itself; figures that need iterations are of the process that calls the function.
+    #[default]
+    Each,
+    /// Of all processes together, what forked ones share counted once.
+    Tree,
+}
+
+impl Of {
+    /// Both, in the order in which documentation lists them.
+    pub const ALL: [Of; 2] = [Of::Each, Of::Tree];
+
+    /// The word as it is typed and printed.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Of::Each => "each",
+            Of::Tree => "tree",
+        }
+    }
 }
 
 /// The figures that can have a budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum BudgetKey {
-    /// Most live bytes of the process since its start.
+    /// Most live bytes since the start.
     Peak,
     /// Most live bytes above the start of an iteration.
     PeakAdded,
@@ -194,6 +223,11 @@ impl BudgetKey {
     /// Whether the figure is in bytes (else a count).
     pub const fn is_bytes(self) -> bool {
         !matches!(self.unit(), Unit::Count)
+    }
+
+    /// Whether there is a figure of all processes together.
+    pub const fn has_tree(self) -> bool {
+        matches!(self, BudgetKey::Peak | BudgetKey::Retained | BudgetKey::Rss)
     }
 
     /// Whether the figure needs iterations, which only a `call` scenario has. Descriptors and threads do: of a command
@@ -271,6 +305,8 @@ impl Scenario {
             env: BTreeMap::new(),
             timeout: DEFAULT_TIMEOUT,
             memory_limit: MemoryLimit::Auto,
+            follow: true,
+            strict: false,
             budgets: Vec::new(),
         })
     }

@@ -111,6 +111,12 @@ pub enum Kind {
     ExitCodes,
     /// The mapping of budgets.
     Budgets,
+    /// `true` or `false`.
+    Flag,
+    /// `each` or `tree`.
+    Of,
+    /// A size, or a mapping with `max`, `warn` and `of`.
+    ProcessBudget,
     /// A size, or a mapping with `max` and `warn`.
     SizeBudget,
     /// A count, or a mapping with `max` and `warn`.
@@ -139,6 +145,9 @@ impl Kind {
             Kind::Iterations { .. } => "a whole number, at least 1",
             Kind::ExitCodes => "a list of numbers from 0 to 255",
             Kind::Budgets => "a mapping of budgets",
+            Kind::Flag => "`true` or `false`",
+            Kind::Of => "`each` or `tree`",
+            Kind::ProcessBudget => "a size, or `{ max, warn, of }`",
             Kind::SizeBudget => "a size, or `{ max, warn }`",
             Kind::CountBudget => "a count, or `{ max, warn }`",
             Kind::Amount => "a size or a count",
@@ -327,6 +336,34 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         sections: SHARED,
+        name: "follow",
+        kind: Kind::Flag,
+        scope: Scope::Any,
+        default: "`true`",
+        meaning: "Whether the processes that it starts are recorded too. `false`: only the one that is started, which the \
+                  report says.",
+        example: "false",
+    },
+    Key {
+        sections: SHARED,
+        name: "strict",
+        kind: Kind::Flag,
+        scope: Scope::Any,
+        default: "`false`",
+        meaning: "Whether a process that ran without the tracker, and so is in no figure, is an error instead of a note.",
+        example: "true",
+    },
+    Key {
+        sections: SHARED,
+        name: "scope",
+        kind: Kind::Of,
+        scope: Scope::Any,
+        default: "`each`",
+        meaning: "What `of` is for `peak`, `retained` and `rss` where the budget does not say it.",
+        example: "tree",
+    },
+    Key {
+        sections: SHARED,
         name: "budgets",
         kind: Kind::Budgets,
         scope: Scope::Any,
@@ -334,7 +371,7 @@ pub const KEYS: &[Key] = &[
         meaning: "What the scenario may cost.",
         example: "{ peak: 80 MiB, retained: 24 MiB }",
     },
-    budget(BudgetKey::Peak, "Most live bytes of the process at any moment since its start.", "80 MiB"),
+    budget(BudgetKey::Peak, "Most live bytes at any moment since the start.", "80 MiB"),
     budget(BudgetKey::PeakAdded, "Most live bytes above the start of an iteration.", "4 MiB"),
     budget(
         BudgetKey::Retained,
@@ -381,6 +418,16 @@ pub const KEYS: &[Key] = &[
         meaning: "Above this the report warns. At most `max`.",
         example: "1.4 GiB",
     },
+    Key {
+        sections: LIMIT,
+        name: "of",
+        kind: Kind::Of,
+        scope: Scope::Any,
+        default: "the scenario's `scope`",
+        meaning: "Of which processes: `each` must hold the budget by itself, or the whole `tree` together. Only of `peak`, \
+                  `retained` and `rss`; all others are of one process.",
+        example: "tree",
+    },
 ];
 
 /// A budget's key: its name, kind and scope come from `BudgetKey`.
@@ -388,7 +435,11 @@ const fn budget(key: BudgetKey, meaning: &'static str, example: &'static str) ->
     Key {
         sections: BUDGETS,
         name: key.name(),
-        kind: if key.is_bytes() { Kind::SizeBudget } else { Kind::CountBudget },
+        kind: match (key.has_tree(), key.is_bytes()) {
+            (true, _) => Kind::ProcessBudget,
+            (_, true) => Kind::SizeBudget,
+            (_, false) => Kind::CountBudget,
+        },
         scope: if key.needs_iterations() { Scope::Call } else { Scope::Any },
         default: "not judged",
         meaning,
@@ -399,7 +450,7 @@ const fn budget(key: BudgetKey, meaning: &'static str, example: &'static str) ->
 /// Keys that later versions have.
 const LATER_KEYS: &[(Section, &[&str])] = &[
     (Section::Top, &["fail_on", "allow", "rules"]),
-    (Section::Defaults, &["confirm", "strict", "jobs", "time", "max_iterations"]),
+    (Section::Defaults, &["confirm", "jobs", "time", "max_iterations"]),
     (
         Section::Scenario,
         &[
@@ -407,22 +458,19 @@ const LATER_KEYS: &[(Section, &[&str])] = &[
             "pytest",
             "drive",
             "ready",
-            "scope",
             "between",
             "exclusive",
             "measure",
             "checkpoints",
-            "follow",
             "suspect",
             "repeat_for",
             "tests",
             "confirm",
-            "strict",
             "time",
             "max_iterations",
         ],
     ),
-    (Section::Limit, &["increase", "of"]),
+    (Section::Limit, &["increase"]),
 ];
 
 #[cfg(test)]

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::budgets::{self, Audience};
+use super::budgets::{self, Audience, Typed};
 use super::fields::{self, Fields};
-use super::model::{Budget, Config, DEFAULT_TIMEOUT, MemoryLimit, PythonChoice, Scenario, Work};
+use super::model::{Budget, Config, DEFAULT_TIMEOUT, MemoryLimit, Of, PythonChoice, Scenario, Work};
 use super::paths;
 use super::problem::{Problems, quotable};
 use super::schema::{Scope, Section};
@@ -61,7 +61,10 @@ struct Defaults {
     memory_limit: Option<MemoryLimit>,
     repeats: Repeats,
     env: BTreeMap<String, String>,
-    budgets: Vec<Budget>,
+    follow: Option<bool>,
+    strict: Option<bool>,
+    scope: Option<Of>,
+    budgets: Vec<Typed>,
 }
 
 impl Defaults {
@@ -77,6 +80,9 @@ impl Defaults {
             memory_limit: fields.get("memory_limit").and_then(|entry| memory_limit(problems, entry)),
             repeats: Repeats::read(problems, fields),
             env: fields.get("env").map(|entry| values::environment(problems, entry)).unwrap_or_default(),
+            follow: fields.get("follow").and_then(|entry| values::flag(problems, entry)),
+            strict: fields.get("strict").and_then(|entry| values::flag(problems, entry)),
+            scope: fields.get("scope").and_then(|entry| budgets::scope(problems, entry)),
             budgets: fields
                 .get("budgets")
                 .map(|entry| budgets::read(problems, entry, audience))
@@ -138,7 +144,9 @@ fn scenario(problems: &mut Problems<'_>, entry: &Entry, defaults: &Defaults, dir
     Some(Scenario {
         name: entry.key.clone(),
         line: problems.line_at(entry.key_span.start),
-        budgets: merged(own.budgets, &defaults.budgets, &work),
+        budgets: merged(&own, defaults, &work),
+        follow: own.follow.or(defaults.follow).unwrap_or(true),
+        strict: own.strict.or(defaults.strict).unwrap_or(false),
         work,
         cwd: cwd?,
         env: defaults.env.clone().into_iter().chain(own.env).collect(),
@@ -204,13 +212,13 @@ fn until_before_timeout(problems: &mut Problems<'_>, fields: &Fields<'_>, work: 
 }
 
 /// The scenario's own budgets, and those of the defaults that it does not set and that can be measured for it.
-fn merged(mut own: Vec<Budget>, defaults: &[Budget], work: &Work) -> Vec<Budget> {
+fn merged(own: &Defaults, defaults: &Defaults, work: &Work) -> Vec<Budget> {
     let is_call = matches!(work, Work::Call { .. });
-    for budget in defaults {
-        let set = own.iter().any(|other| other.key == budget.key);
-        if !set && (is_call || !budget.key.needs_iterations()) {
-            own.push(*budget);
-        }
-    }
-    own
+    let is_meant = |budget: &&Typed| {
+        let set = own.budgets.iter().any(|other| other.key() == budget.key());
+        !set && (is_call || !budget.key().needs_iterations())
+    };
+    let scope = own.scope.or(defaults.scope).unwrap_or_default();
+    let inherited = defaults.budgets.iter().filter(is_meant);
+    own.budgets.iter().chain(inherited).map(|budget| budget.within(scope)).collect()
 }

@@ -72,6 +72,15 @@ pub(super) fn duration(problems: &mut Problems<'_>, entry: &Entry) -> Option<Dur
     }
 }
 
+/// `true` or `false`.
+pub(super) fn flag(problems: &mut Problems<'_>, entry: &Entry) -> Option<bool> {
+    if let Value::Bool(value) = entry.value.value {
+        return Some(value);
+    }
+    wrong_kind(problems, &label(&entry.key), &entry.value, "`true` or `false`");
+    None
+}
+
 /// A size in bytes.
 pub(super) fn size(problems: &mut Problems<'_>, label: &str, node: &Node, expected: &str) -> Option<u64> {
     let text = text(problems, label, node, expected)?;

@@ -3,13 +3,14 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use crate::config::BudgetKey;
+use crate::config::{BudgetKey, Of};
 use crate::finding::{Figure, Finding, Severity, Unit};
 use crate::gate::fingerprint::fingerprint;
 use crate::gate::growth::growth;
 use crate::gate::holders::{By, Held, Moment, held};
 use crate::gate::measurement::Measurement;
 pub use crate::gate::place::ScenarioFacts;
+use crate::gate::processes::{self, figure_name};
 use crate::gate::wording::{self, Threshold};
 use crate::outcome::{BudgetState, JudgedBudget, ScenarioError, Verdict};
 use crate::profile::{Bill, BillMoment, Profile, ThreadId};
@@ -37,6 +38,15 @@ pub struct Limit {
     pub max: Option<u64>,
     /// Above this a warning is shown.
     pub warn: Option<u64>,
+    /// Of which processes.
+    pub of: Of,
+}
+
+impl Limit {
+    /// The key as reports print it.
+    fn name(&self) -> String {
+        figure_name(self.key, self.of)
+    }
 }
 
 /// What the gate decided on one scenario.
@@ -80,7 +90,7 @@ pub fn judge(scenario: &ScenarioFacts, limits: &[Limit], measurement: &Measureme
                 judgement.budgets.push(budget);
                 judgement.findings.extend(finding.map(|finding| *finding));
             }
-            Judged::EndedEarly => judgement.not_judged.push(limit.key.name().to_owned()),
+            Judged::EndedEarly => judgement.not_judged.push(limit.name()),
             Judged::Unmeasured => unmeasured.push(limit.key),
         }
     }
@@ -106,13 +116,18 @@ enum Judged {
     Unmeasured,
 }
 
-fn judge_one(scenario: &ScenarioFacts, limit: &Limit, measurement: &Measurement) -> Judged {
-    let ended = measurement.memory_limit_reached.is_some();
-    let Some(measured) = measured(limit.key, measurement) else {
+fn judge_one(scenario: &ScenarioFacts, limit: &Limit, all: &Measurement) -> Judged {
+    let ended = all.memory_limit_reached.is_some();
+    let measurement = processes::judged(limit.key, all);
+    let figure_of = || match limit.of {
+        Of::Each => measured(limit.key, measurement),
+        Of::Tree => processes::together(limit.key, all).map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX)),
+    };
+    let Some(measured) = figure_of() else {
         return if ended { Judged::EndedEarly } else { Judged::Unmeasured };
     };
     let over = |threshold: Option<u64>| {
-        threshold.filter(|limit_value| exceeds(limit.key, *limit_value, measurement))
+        threshold.filter(|value| exceeds(limit.key, (*value, measured), measurement))
     };
     let (state, crossed) = match (over(limit.max), over(limit.warn)) {
         (Some(max), _) => (BudgetState::Broken, Some((max, Threshold::Max))),
@@ -124,12 +139,15 @@ fn judge_one(scenario: &ScenarioFacts, limit: &Limit, measurement: &Measurement)
         return Judged::EndedEarly;
     }
     let budget = JudgedBudget {
-        figure: figure(limit.key, measured, limit.max),
+        figure: figure(limit, measured, limit.max),
         warn: limit.warn.map(|warn| i64::try_from(warn).unwrap_or(i64::MAX)),
         state,
     };
     let finding = crossed.map(|(value, threshold)| {
-        Box::new(broken(scenario, measurement, Crossing { key: limit.key, measured, value, threshold }))
+        let crossing = Crossing { limit: *limit, measured, value, threshold };
+        let mut finding = broken(scenario, (all, measurement), &crossing);
+        finding.evidence.splice(0..0, processes::evidence(limit.key, limit.of, all, measurement));
+        Box::new(finding)
     });
     Judged::Known(budget, finding)
 }
@@ -151,51 +169,61 @@ fn measured(key: BudgetKey, measurement: &Measurement) -> Option<i64> {
 }
 
 /// Whether a measured figure is above the limit; the rate of growth is compared before it is rounded.
-fn exceeds(key: BudgetKey, limit: u64, measurement: &Measurement) -> bool {
+fn exceeds(key: BudgetKey, (limit, measured): (u64, i64), measurement: &Measurement) -> bool {
     if key == BudgetKey::Growth {
         return growth(measurement).is_some_and(|growth| growth.exceeds(limit));
     }
-    measured(key, measurement).is_some_and(|figure| i128::from(figure) > i128::from(limit))
+    i128::from(measured) > i128::from(limit)
 }
 
-fn figure(key: BudgetKey, measured: i64, limit: Option<u64>) -> Figure {
+fn figure(of: &Limit, measured: i64, limit: Option<u64>) -> Figure {
     let limit = limit.map(|max| i64::try_from(max).unwrap_or(i64::MAX));
-    Figure { name: key.name().to_owned(), measured, limit, unit: key.unit() }
+    Figure { name: of.name(), measured, limit, unit: of.key.unit() }
 }
 
 fn figures_without_budget(limits: &[Limit], measurement: &Measurement) -> Vec<Figure> {
-    let asked = |key: &BudgetKey| limits.iter().any(|limit| limit.key == *key);
+    let asked = |key: &BudgetKey| limits.iter().any(|limit| limit.key == *key && limit.of == Of::Each);
     let ended = measurement.memory_limit_reached.is_some();
+    let each = |key| Limit { key, max: None, warn: None, of: Of::Each };
     REPORTED
         .into_iter()
         .filter(|key| !asked(key) && (!ended || stands_when_ended(*key)))
-        .filter_map(|key| Some(figure(key, measured(key, measurement)?, None)))
+        .filter_map(|key| Some(figure(&each(key), measured(key, processes::judged(key, measurement))?, None)))
         .collect()
 }
 
 /// A threshold that was crossed.
 struct Crossing {
-    key: BudgetKey,
+    limit: Limit,
     measured: i64,
     value: u64,
     threshold: Threshold,
 }
 
-fn broken(scenario: &ScenarioFacts, measurement: &Measurement, crossing: Crossing) -> Finding {
-    let Crossing { key, measured, value, threshold } = crossing;
+/// `all` is what holds all processes, `measurement` the one that is judged.
+fn broken(
+    scenario: &ScenarioFacts,
+    (all, measurement): (&Measurement, &Measurement),
+    crossing: &Crossing,
+) -> Finding {
+    let Crossing { limit, measured, value, threshold } = *crossing;
+    let key = limit.key;
     let rule = format!("budget-{}", key.name());
     let held = held_for(scenario, measurement, key);
     let growth = growth(measurement).filter(|_| key == BudgetKey::Growth);
     let title = match &growth {
         Some(growth) => wording::growth_title(growth, value, threshold),
+        None if limit.of == Of::Tree => {
+            wording::title_of_tree(key, measured, value, threshold, all.tree.processes)
+        }
         None => wording::title(key, measured, value, threshold, measurement),
     };
-    let mut evidence = evidence(key, measurement, &held);
+    let mut evidence = if limit.of == Of::Each { evidence(key, measurement, &held) } else { Vec::new() };
     evidence.extend(growth.iter().flat_map(|growth| growth.evidence(held.holders.first())));
     Finding {
         severity: if threshold == Threshold::Max { Severity::Error } else { Severity::Warning },
         title,
-        figure: Some(figure(key, measured, Some(value))),
+        figure: Some(figure(&limit, measured, Some(value))),
         series: growth.map(|growth| growth.series).unwrap_or_default(),
         evidence,
         bill: bill_for(measurement, key),
@@ -231,7 +259,7 @@ fn held_for(scenario: &ScenarioFacts, measurement: &Measurement, key: BudgetKey)
         BudgetKey::Left => (Moment::Left, By::Bytes),
         BudgetKey::Growth => (Moment::Growth, By::Bytes),
         BudgetKey::Blocks if measurement.start.is_some() => (Moment::Growth, By::Blocks),
-        BudgetKey::Blocks => (Moment::End, By::Blocks),
+        BudgetKey::Blocks => (Moment::Retained, By::Blocks),
         // Memory says nothing about who opened a file or started a thread.
         BudgetKey::Fds | BudgetKey::Threads => return Held::default(),
     };
@@ -315,7 +343,8 @@ fn memory_limit(scenario: &ScenarioFacts, limit: u64, measurement: &Measurement)
 
 /// Why the figures cannot be judged at all: a tracker that saw nothing or lost records is never a pass.
 fn invalid(measurement: &Measurement) -> Option<ScenarioError> {
-    let lost = measurement.profile.process.lost;
+    let all = || measurement.others.iter().chain([measurement]);
+    let lost = all().map(|process| process.profile.process.lost).sum();
     if lost > 0 {
         return Some(ScenarioError {
             title: format!(

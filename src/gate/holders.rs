@@ -26,7 +26,7 @@ pub enum Moment {
     Peak,
     /// What the high-water mark has above the start.
     PeakAdded,
-    /// After the work and a collection.
+    /// After the work and a collection; of a command at its end, without what was inherited at a fork.
     Retained,
     /// What is there after the result was dropped and was not at the end of warm-up.
     Left,
@@ -115,7 +115,13 @@ fn net_by_site(measurement: &Measurement, moment: Moment) -> Vec<Net> {
         Moment::End => add_sites(&mut net, profile, |index| profile.sites[index].end),
         Moment::Retained => match last_of(profile, CheckpointKind::Retained) {
             Some(checkpoint) => add_checkpoint(&mut net, checkpoint),
-            None => add_sites(&mut net, profile, |index| profile.sites[index].end),
+            None => {
+                let inherited = profile.inherited.sites;
+                let kept = |index: usize| {
+                    if index < inherited { Amount::default() } else { profile.sites[index].end }
+                };
+                add_sites(&mut net, profile, kept);
+            }
         },
         Moment::PeakAdded if peak_was_judged(measurement) => {
             add_sites(&mut net, profile, |index| profile.sites[index].peak);

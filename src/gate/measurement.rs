@@ -1,6 +1,7 @@
 //! What a scenario's run gave to judge: the input of the gate.
 
 use crate::profile::Profile;
+use crate::profile::tree::Together;
 
 /// The measured figures of one scenario, with the profile that explains them.
 #[derive(Debug, Clone, Default)]
@@ -27,6 +28,12 @@ pub struct Measurement {
     pub threads: Option<i64>,
     /// Live blocks: at the end for `run`; added over the judged iterations for `call`.
     pub blocks: i64,
+    /// The other recorded programs, of the same process or others: their memory is judged by itself.
+    pub others: Vec<Measurement>,
+    /// What all processes have together.
+    pub tree: Together,
+    /// Largest sum of the resident sets of all processes.
+    pub tree_rss: u64,
     /// Set when the scenario was ended because it reached this `memory_limit` (bytes).
     pub memory_limit_reached: Option<u64>,
 }

@@ -1,6 +1,6 @@
 //! The judgement: measured figures against budgets. Decides, and only decides: opens no file, prints nothing.
 //!
-//! `budgets` judges each figure, with `growth` for the one that is a rate; `holders` says whose memory it is, by the
+//! `budgets` judges each figure, with `growth` for the one that is a rate and `processes` for those of several; `holders` says whose memory it is, by the
 //! places that `place` tells apart; `fingerprint` gives a finding its identity; `wording` has what people read.
 
 pub mod budgets;
@@ -9,4 +9,5 @@ pub mod growth;
 pub mod holders;
 pub mod measurement;
 pub mod place;
+pub mod processes;
 pub mod wording;

@@ -15,6 +15,26 @@ pub enum Threshold {
     Warn,
 }
 
+/// `, +3 more`.
+pub fn more(count: usize) -> String {
+    if count == 0 { String::new() } else { format!(", +{} more", grouped(count as u64)) }
+}
+
+/// The sentence of the finding of a budget of all processes.
+pub fn title_of_tree(key: BudgetKey, measured: i64, limit: u64, over: Threshold, processes: usize) -> String {
+    let shown = key.unit().show(measured);
+    let all = match processes {
+        1 => "the one process there is".to_owned(),
+        count => format!("all {} processes together", grouped(count as u64)),
+    };
+    let subject = match key {
+        BudgetKey::Retained => format!("{shown} is retained by {all}:"),
+        BudgetKey::Rss => format!("resident memory of {shown} of {all} is"),
+        _ => format!("peak {shown} of {all} is"),
+    };
+    format!("{subject} {}", over_by(key, measured, limit, over))
+}
+
 /// The sentence of a budget's finding.
 pub fn title(
     key: BudgetKey,
@@ -159,10 +179,7 @@ pub fn threads_in_words(threads: &[(String, u64)]) -> Option<String> {
     const LISTED: usize = 5;
     let listed: Vec<String> =
         threads.iter().take(LISTED).map(|(name, bytes)| format!("{name} ({})", Bytes(*bytes))).collect();
-    let more = match threads.len().saturating_sub(LISTED) {
-        0 => String::new(),
-        more => format!(", +{} more", grouped(more as u64)),
-    };
+    let more = more(threads.len().saturating_sub(LISTED));
     (!listed.is_empty())
         .then(|| format!("memory allocated by other threads is still live: {}{more}", listed.join(", ")))
 }

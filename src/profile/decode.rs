@@ -10,8 +10,8 @@ use leakgate_capture::{
 
 use super::bill::{self, Bill, BillMoment, Part, Survey};
 use super::model::{
-    Allocator, Amount, Checkpoint, CheckpointKind, Domain, Frame, FrameId, Process, Profile, Site, StackId,
-    StackNode, Thread, ThreadId, Totals,
+    Allocator, Amount, Birth, Checkpoint, CheckpointKind, Domain, Frame, FrameId, Inherited, Process,
+    Profile, Site, StackId, StackNode, Thread, ThreadId, Totals,
 };
 use super::symbols::Symbols;
 
@@ -25,6 +25,7 @@ pub(super) fn profile(file: &File) -> Profile {
         frames: frames(file),
         stacks: file.nodes.iter().map(stack_node).collect(),
         totals: totals(&sites),
+        inherited: inherited(file, &moments),
         sites,
         threads: file
             .threads
@@ -79,7 +80,10 @@ fn process(file: &File) -> Process {
     let python = head.python.to_be_bytes();
     Process {
         pid: head.pid,
+        sequence: head.sequence,
         parent: head.parent,
+        birth: if head.origin.0 == 0 { Birth::Unknown } else { Birth::Forked(head.origin.into()) },
+        replaced: false,
         command: head.command.clone(),
         title: None,
         interpreter: (head.python != 0).then(|| format!("CPython {}.{}.{}", python[0], python[1], python[2])),
@@ -175,6 +179,16 @@ fn totals(sites: &[Site]) -> Totals {
         total: counted().map(|site| site.total).sum(),
         temporary: counted().map(|site| site.temporary).sum(),
     }
+}
+
+/// The sums over the sites that hold what a forked process inherited.
+fn inherited(file: &File, moments: &Moments) -> Inherited {
+    let below = file.head.inherited_sites as usize;
+    let sites = file.sites.iter().enumerate().take(below).skip(1);
+    let sites: Vec<Site> = sites.filter_map(|(id, entry)| site(id, entry, moments)).collect();
+    let Totals { peak, end, .. } = totals(&sites);
+    let fork = Amount { bytes: file.head.inherited_bytes, blocks: file.head.inherited_blocks };
+    Inherited { fork, peak, end, sites: below.saturating_sub(1) }
 }
 
 /// The frozen moments, worked out from what changed between them.
@@ -302,7 +316,7 @@ fn notes(file: &File) -> Vec<String> {
     if file.head.notes & NOTE_FORKED != 0 {
         notes.push(format!(
             "forked from process {}: {} in {} blocks were inherited at that moment",
-            file.head.parent,
+            file.head.origin.0,
             crate::units::Bytes(file.head.inherited_bytes),
             crate::units::grouped(file.head.inherited_blocks)
         ));

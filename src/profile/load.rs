@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 
 use leakgate_capture::read::{self, ReadError};
 
-use super::model::{Capture, Profile, Sample};
+use super::model::{Capture, Profile, ProgramId, Sample, Untracked};
 use super::resident::ResidentFile;
+use super::tree::{self, Journal};
 use super::{decode, seal};
 
 /// Why a capture cannot be loaded.
@@ -78,8 +79,19 @@ pub fn capture(path: &Path) -> Result<Capture, LoadError> {
     if let Some(title) = run.get("title").and_then(|title| title.as_str()) {
         add_title(&mut processes, root, title);
     }
-    processes.sort_by_key(|profile| (Some(profile.process.pid) != root, profile.process.started_ms));
-    Ok(Capture { dir: path.to_owned(), processes, timeline: timeline(path), notes })
+    processes.sort_by_key(|profile| {
+        let process = &profile.process;
+        (Some(process.pid) != root, process.started_ms, process.sequence)
+    });
+    if run.get("follow").is_some_and(|follow| follow == false) {
+        notes.push("only the command itself was recorded, not the processes that it started".to_owned());
+    }
+    let journal = journal(path, &mut notes);
+    tree::link(&mut processes, &journal, root);
+    let sampled_peak = run.get("sampled_peak").and_then(|peak| peak.as_u64());
+    let mut untracked = journal.untracked;
+    add_seen(&mut untracked, &run);
+    Ok(Capture { dir: path.to_owned(), processes, timeline: timeline(path), sampled_peak, untracked, notes })
 }
 
 /// Loads one process file. `None`: the process ended before recording began.
@@ -89,6 +101,32 @@ fn process(path: &Path) -> Result<Option<Profile>, LoadError> {
         Ok(file) => Ok(Some(decode::profile(&file))),
         Err(ReadError::NotStarted) => Ok(None),
         Err(error) => Err(LoadError::Process { path: path.to_owned(), error }),
+    }
+}
+
+/// What the journal tells; what of it cannot be read is told.
+fn journal(path: &Path, notes: &mut Vec<String>) -> Journal {
+    let text = fs::read(path.join(leakgate_capture::JOURNAL)).unwrap_or_default();
+    let (events, broken) = leakgate_capture::journal::events(&text);
+    if broken > 0 {
+        notes.push(format!(
+            "{broken} lines of the journal of processes cannot be read: some may not be known"
+        ));
+    }
+    Journal::of(events)
+}
+
+/// Adds the untracked programs that were only seen from outside: the children of untracked ones.
+fn add_seen(untracked: &mut Vec<Untracked>, run: &serde_json::Map<String, serde_json::Value>) {
+    let seen = run.get("untracked").and_then(|seen| seen.as_array()).into_iter().flatten();
+    for program in seen {
+        let pid = program.get("pid").and_then(|pid| u32::try_from(pid.as_u64()?).ok());
+        let name = program.get("program").and_then(|name| name.as_str());
+        let (Some(pid), Some(name)) = (pid, name) else { continue };
+        if !untracked.iter().any(|known| known.pid == Some(pid)) {
+            let owner = ProgramId::default();
+            untracked.push(Untracked { pid: Some(pid), owner, program: name.to_owned() });
+        }
     }
 }
 

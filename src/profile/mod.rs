@@ -11,7 +11,9 @@ pub mod resident;
 #[cfg(test)]
 pub(crate) mod sample;
 pub mod seal;
+pub mod shared;
 mod symbols;
+pub mod tree;
 
 pub use bill::{Bill, BillLine, BillMoment, LineKind};
 pub use model::*;

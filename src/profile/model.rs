@@ -13,6 +13,10 @@ pub struct Capture {
     pub processes: Vec<Profile>,
     /// The time line, sampled from outside every 10 ms; empty when nothing sampled it.
     pub timeline: Vec<Sample>,
+    /// Most live bytes of all processes together that a sample saw, what forked ones share counted once.
+    pub sampled_peak: Option<u64>,
+    /// Programs that ran without the tracker and are in no figure.
+    pub untracked: Vec<Untracked>,
     /// What the capture could not hold, in sentences for the reader.
     pub notes: Vec<String>,
 }
@@ -22,6 +26,72 @@ impl Capture {
     pub fn main(&self) -> Option<&Profile> {
         self.processes.iter().rev().max_by_key(|profile| profile.totals.peak.bytes)
     }
+}
+
+impl Capture {
+    /// The last of the programs that process `pid` executed one after the other: a version switcher leaves a profile of
+    /// its own before it becomes the interpreter.
+    pub fn last_of(&self, pid: u32) -> Option<&Profile> {
+        let of_process = self.processes.iter().filter(|profile| profile.process.pid == pid);
+        of_process.max_by_key(|profile| (profile.process.started_ms, profile.process.sequence))
+    }
+}
+
+/// A recorded program by its file: a process has one for each program that it executed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct ProgramId {
+    /// Process id.
+    pub pid: u32,
+    /// Number of the program in its process, from 0.
+    pub sequence: u32,
+}
+
+/// Where a recorded program comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Birth {
+    /// It is the first, or whoever started it was not recorded.
+    #[default]
+    Unknown,
+    /// A copy of this program's process, made by a fork. If one in between has no file, the nearest that has.
+    Forked(ProgramId),
+    /// Started in a process of its own by this program.
+    Started(ProgramId),
+    /// It took the place of this program in the same process.
+    Executed(ProgramId),
+}
+
+impl Birth {
+    /// The program that it comes from.
+    pub fn from(self) -> Option<ProgramId> {
+        match self {
+            Birth::Unknown => None,
+            Birth::Forked(from) | Birth::Started(from) | Birth::Executed(from) => Some(from),
+        }
+    }
+}
+
+/// A program that ran without the tracker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Untracked {
+    /// Its process, where it is known.
+    pub pid: Option<u32>,
+    /// The nearest recorded program above it, or the one whose place it took.
+    pub owner: ProgramId,
+    /// Its path, as it was named.
+    pub program: String,
+}
+
+/// What a forked process inherited, in its own figures: live in its parent when it was forked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Inherited {
+    /// At the fork.
+    pub fork: Amount,
+    /// Of this, what was still live at the process's own peak.
+    pub peak: Amount,
+    /// Of this, what was still live at the end.
+    pub end: Amount,
+    /// How many of the first sites hold it, and nothing else.
+    pub sites: usize,
 }
 
 /// One sample of the time line.
@@ -52,6 +122,8 @@ pub struct Profile {
     pub threads: Vec<Thread>,
     /// Sums over the sites that count as the process's own memory (not file mappings, not reserved space).
     pub totals: Totals,
+    /// What of it was inherited at a fork.
+    pub inherited: Inherited,
     /// Allocations by size class: entry `n` counts requests of `2^(n-1) <= size < 2^n` bytes; entry 0 those of 0 bytes.
     pub histogram: Vec<u64>,
     /// Moments at which all sites were frozen, in order.
@@ -67,8 +139,14 @@ pub struct Profile {
 pub struct Process {
     /// Process id while it ran.
     pub pid: u32,
-    /// Parent's process id.
+    /// Number of the program in its process: one that executes others has a file for each.
+    pub sequence: u32,
+    /// Parent's process id; of a recorded parent also where it had ended when recording began.
     pub parent: u32,
+    /// Where it comes from.
+    pub birth: Birth,
+    /// Whether it executed another program, which took its place.
+    pub replaced: bool,
     /// The command line.
     pub command: Vec<String>,
     /// What it was started for, where the command does not tell: `call shop.quotes:quote`.
@@ -92,6 +170,16 @@ pub struct Amount {
     pub bytes: u64,
     /// Blocks.
     pub blocks: u64,
+}
+
+impl Amount {
+    /// What is left without a part of it.
+    pub fn less(self, part: Amount) -> Amount {
+        Amount {
+            bytes: self.bytes.saturating_sub(part.bytes),
+            blocks: self.blocks.saturating_sub(part.blocks),
+        }
+    }
 }
 
 impl std::ops::AddAssign for Amount {
@@ -286,6 +374,21 @@ pub enum CheckpointKind {
     Left,
     /// The interpreter is about to be torn down.
     Exit,
+}
+
+impl Process {
+    /// The program by its file.
+    pub fn id(&self) -> ProgramId {
+        ProgramId { pid: self.pid, sequence: self.sequence }
+    }
+
+    /// The program that it was forked from, if it was.
+    pub fn origin(&self) -> Option<ProgramId> {
+        match self.birth {
+            Birth::Forked(from) => Some(from),
+            _ => None,
+        }
+    }
 }
 
 impl Profile {

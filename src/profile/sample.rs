@@ -126,6 +126,7 @@ pub(crate) fn profile() -> Profile {
         started_ms: 1_700_000_000_000,
         lost: 3,
         tracker_bytes: 2_097_152,
+        ..Process::default()
     };
     profile.histogram =
         vec![1, 0, 0, 0, 12, 5_000, 65_000, 9_000, 410, 0, 0, 0, 0, 24, 0, 0, 0, 0, 0, 0, 0, 2];

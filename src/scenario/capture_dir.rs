@@ -168,7 +168,7 @@ fn clear(folder: &Path, existing: Existing) -> Result<(), CaptureDirError> {
 }
 
 fn is_our_name(name: &str) -> bool {
-    [RUN_FILE, seal::NAME, TIMELINE_FILE, resident::NAME].contains(&name)
+    [RUN_FILE, seal::NAME, TIMELINE_FILE, resident::NAME, leakgate_capture::JOURNAL].contains(&name)
         || OUTPUT_FILES.contains(&name)
         || processes::parse_name(name).is_some()
 }

@@ -18,9 +18,11 @@ use super::output::{self, PATIENCE};
 use super::plan::{Plan, Work};
 use super::recording::Recording;
 use super::signals::{self, Signals};
+use super::together::Sampled;
 use super::tracker::{TrackerError, Unpacked};
 use super::watch::{End, Limits, Ownership, Watcher};
 use crate::outcome::ScenarioError;
+use crate::profile::Untracked;
 
 /// Lines of output that an error shows.
 const SHOWN_LINES: usize = 20;
@@ -76,8 +78,10 @@ pub struct ScenarioRun {
     pub warmup: u32,
     /// The end of the output, safe to show.
     pub output_tail: String,
-    /// Largest resident set of one process that was seen, the tracker's own memory subtracted.
-    pub max_rss: u64,
+    /// What samples saw.
+    pub sampled: Sampled,
+    /// Programs that ran without the tracker.
+    pub untracked: Vec<Untracked>,
     /// The limit in bytes, when it was reached.
     pub memory_limit_reached: Option<u64>,
     /// Whether the command itself was seen without the tracker: it executed a program that has none.
@@ -92,10 +96,10 @@ pub struct ScenarioRun {
 /// `signals::ENDING`. A run that ended badly is an `Ok` with a `failure`.
 pub fn run_scenario(plan: &Plan, capture: &Path, signals: &mut Signals) -> Result<ScenarioRun, Failure> {
     let record = |error| Failure::Record { folder: capture.to_path_buf(), error };
-    let unpacked = Unpacked::new(capture)?;
+    let unpacked = Unpacked::new(capture, plan.follow)?;
     let driver = driver_of(plan, unpacked.folder()).map_err(record)?;
     let launch = launch_of(plan, driver.as_ref(), &unpacked)?;
-    let mut recording = Recording::begin(&launch, plan.title(), capture).map_err(record)?;
+    let mut recording = Recording::begin(&launch, plan.title(), plan.follow, capture).map_err(record)?;
     let running = launch
         .isolated(capture)
         .map_err(|error| Failure::Start { command: launch.program.display().to_string(), error })?;
@@ -103,11 +107,12 @@ pub fn run_scenario(plan: &Plan, capture: &Path, signals: &mut Signals) -> Resul
     let limits = limits_of(plan, driver.as_ref());
     let memory = limits.memory;
     let watcher = Watcher::new(running, capture, Ownership::Ours, signals).limits(limits);
-    let (watched, mut running) = watcher.watch(&mut |_| {}).map_err(record)?;
+    let (mut watched, mut running) = watcher.watch(&mut |_| {}).map_err(record)?;
+    watched.keep_to(plan.follow, running.child.id());
     let (output_tail, lost_output) = finish_output(&running);
     let report = driver.as_ref().map_or(Ok(None), Driver::read_result).map_err(record)?;
     let mut notes = std::mem::take(&mut running.notes);
-    notes.extend(watched.untracked_note());
+    notes.extend(watched.notes());
     notes.extend(lost_output);
     notes.extend(recording.finish(&watched, unpacked));
     if let End::Interrupted(number) = watched.end {
@@ -124,9 +129,10 @@ pub fn run_scenario(plan: &Plan, capture: &Path, signals: &mut Signals) -> Resul
         driver: report,
         warmup: if let Work::Call(call) = &plan.work { call.warmup } else { 0 },
         output_tail,
-        max_rss: watched.max_rss,
+        sampled: watched.sampled,
         memory_limit_reached: memory.filter(|_| watched.end == End::MemoryLimit),
-        escaped: watched.untracked.iter().any(|(pid, _)| *pid == root_pid),
+        escaped: watched.untracked.iter().any(|program| program.pid == Some(root_pid)),
+        untracked: watched.untracked,
         notes,
         failure: None,
     };

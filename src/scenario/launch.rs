@@ -14,6 +14,7 @@ use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
 
 use super::capture_dir::OUTPUT_FILES;
+use super::descriptors;
 use super::environment::Variables;
 use super::output::Drained;
 use super::signals;
@@ -49,7 +50,7 @@ pub struct Running {
 impl Launch {
     /// Starts it as a part of the program's own process group, with the program's own input and output.
     pub fn transparent(&self) -> io::Result<Running> {
-        self.command().spawn().map(Running::new)
+        descriptors::with_users_limit(|| self.command().spawn()).map(Running::new)
     }
 
     /// Starts it in a process group of its own, without input, its output drained into `folder`, its addresses and
@@ -57,7 +58,7 @@ impl Launch {
     pub fn isolated(&self, folder: &Path) -> io::Result<Running> {
         let mut command = self.command();
         command.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let (child, note) = with_fixed_addresses(|| command.spawn());
+        let (child, note) = with_fixed_addresses(|| descriptors::with_users_limit(|| command.spawn()));
         let mut running = Running::new(child?);
         running.notes.extend(note);
         let [stdout, stderr] = OUTPUT_FILES.map(|name| folder.join(name));

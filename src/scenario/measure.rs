@@ -5,7 +5,7 @@ use thiserror::Error;
 use super::drive::ScenarioRun;
 use super::driver::{DriverResult, Figures, IterationRow};
 use crate::gate::measurement::{IterationFigures, Measurement};
-use crate::profile::{Checkpoint, CheckpointKind, Profile};
+use crate::profile::{Capture, Checkpoint, CheckpointKind, Profile};
 
 /// Why a run cannot be judged though it ended well.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -15,23 +15,56 @@ pub enum MeasureError {
     Missing(String),
 }
 
-/// The figures of `run`, whose root process left `profile`.
+/// The figures of `run`, whose capture is `capture`; `main` is the index of the process that calls the function, or of a
+/// command's processes the one with the highest peak.
+///
+/// # Errors
+/// When the capture lacks what the driver of a `call` reported.
+pub fn measure_all(
+    run: &ScenarioRun,
+    mut capture: Capture,
+    main: usize,
+) -> Result<Measurement, MeasureError> {
+    let mut tree = capture.together();
+    let profile = capture.processes.remove(main);
+    let at_its_end = profile.totals.end.bytes;
+    let others = capture.processes.into_iter().map(|profile| of_process(run, profile)).collect();
+    // What a sample of all saw is never below what one of them had.
+    let tree_rss = run.sampled.rss.max(run.sampled.max_rss());
+    let measurement = measure(run, profile)?;
+    if run.driver.is_some() {
+        // Of the process that calls the function it is what was live after the work.
+        tree.end = tree.end.saturating_sub(at_its_end).saturating_add(measurement.retained);
+    }
+    Ok(Measurement { others, tree, tree_rss, ..measurement })
+}
+
+/// The figures of a process without iterations.
+fn of_process(run: &ScenarioRun, profile: Profile) -> Measurement {
+    // What it inherited at a fork is kept by the process that it comes from, and was live there only for the moment.
+    let kept = profile.totals.end.less(profile.inherited.end);
+    Measurement {
+        peak: profile.totals.peak.bytes,
+        retained: kept.bytes,
+        rss: run.sampled.rss_of.get(&profile.process.id()).copied().unwrap_or(0),
+        blocks: i64::try_from(kept.blocks).unwrap_or(i64::MAX),
+        profile,
+        ..Measurement::default()
+    }
+}
+
+/// The figures of the process that left `profile`.
 ///
 /// For a `call`, `left`, `blocks`, `fds` and `threads` compare with the end of warm-up, because caches and pools fill
 /// there; without warm-up, with the state before the first iteration.
 pub fn measure(run: &ScenarioRun, profile: Profile) -> Result<Measurement, MeasureError> {
-    let mut measurement = Measurement {
-        peak: profile.totals.peak.bytes,
-        retained: profile.totals.end.bytes,
-        rss: run.max_rss,
-        blocks: i64::try_from(profile.totals.end.blocks).unwrap_or(i64::MAX),
-        memory_limit_reached: run.memory_limit_reached,
-        ..Measurement::default()
-    };
+    let mut measurement =
+        Measurement { memory_limit_reached: run.memory_limit_reached, ..of_process(run, profile) };
     if let Some(report) = &run.driver {
+        let profile = std::mem::take(&mut measurement.profile);
         add_call(&mut measurement, run.warmup as usize, report, &profile)?;
+        measurement.profile = profile;
     }
-    measurement.profile = profile;
     Ok(measurement)
 }
 
@@ -123,7 +156,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::profile::{Amount, Totals};
+    use crate::profile::{Amount, ProgramId, Totals};
+    use crate::scenario::together::Sampled;
     use crate::scenario::watch::End;
 
     fn row(fds: u32, threads: u32) -> IterationRow {
@@ -151,12 +185,19 @@ mod tests {
             driver: Some(report),
             warmup: 1,
             output_tail: String::new(),
-            max_rss: 4096,
+            sampled: sampled(),
+            untracked: Vec::new(),
             memory_limit_reached: None,
             escaped: false,
             notes: Vec::new(),
             failure: None,
         }
+    }
+
+    fn sampled() -> Sampled {
+        let mut sampled = Sampled::default();
+        sampled.rss_of.insert(ProgramId::default(), 4096);
+        sampled
     }
 
     fn profile() -> Profile {

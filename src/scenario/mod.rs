@@ -5,6 +5,7 @@
 //! the gate judges. Nothing here decides about budgets or prints.
 
 pub mod capture_dir;
+mod descriptors;
 pub mod drive;
 pub mod driver;
 pub mod elf;
@@ -23,10 +24,11 @@ pub mod run_file;
 pub mod signals;
 mod survey;
 pub mod timeline;
+pub mod together;
 pub mod tracker;
-mod untracked;
+pub mod untracked;
 pub mod watch;
 
 pub use drive::{Failure, ScenarioRun, run_scenario};
-pub use measure::measure;
+pub use measure::{measure, measure_all};
 pub use plan::Plan;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::memory_limit::MemoryLimit;
+use super::tracker::Follow;
 use crate::config::{self, CallTarget, Scenario};
 
 /// One scenario, ready to run.
@@ -21,6 +22,8 @@ pub struct Plan {
     pub timeout: Option<Duration>,
     /// Most memory of one process before the scenario is ended.
     pub memory_limit: MemoryLimit,
+    /// Whether the processes that it starts are recorded.
+    pub follow: Follow,
 }
 
 /// The two kinds of work.
@@ -89,6 +92,7 @@ impl Plan {
                 config::MemoryLimit::Auto => MemoryLimit::Auto,
                 config::MemoryLimit::Bytes(bytes) => MemoryLimit::Bytes(bytes),
             },
+            follow: if scenario.follow { Follow::Children } else { Follow::Nothing },
         })
     }
 

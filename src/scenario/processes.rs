@@ -9,9 +9,11 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use leakgate_capture::Live;
+use nix::errno::Errno;
 use nix::unistd::{SysconfVar, sysconf};
 
 use super::tracker::LIBRARY_NAME;
+use crate::profile::ProgramId;
 
 /// Bytes of a process file that hold its live figures.
 const HEADER: usize = 4096;
@@ -21,14 +23,24 @@ const SETTLED: Duration = Duration::from_millis(100);
 /// One look at one process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reading {
-    /// The process.
-    pub pid: u32,
-    /// Name of its file in the capture.
-    pub file: String,
+    /// The process, and which of the programs that it executed.
+    pub id: ProgramId,
     /// Its tracker's figures.
     pub live: Live,
     /// Its resident set in bytes; `None` once it has ended.
     pub rss: Option<u64>,
+}
+
+impl Reading {
+    /// Its resident set without the tracker's own memory.
+    pub fn own_rss(&self) -> Option<u64> {
+        self.rss.map(|rss| rss.saturating_sub(self.live.tracker_bytes))
+    }
+
+    /// Name of its file in the capture.
+    pub fn file(&self) -> String {
+        name(self.id.pid, self.id.sequence)
+    }
 }
 
 /// The processes that write into a capture folder.
@@ -39,6 +51,7 @@ pub struct Processes {
     /// By process id: a program that a process became by `exec` takes the place of the one before.
     known: BTreeMap<u32, Known>,
     listed: Option<(SystemTime, Instant)>,
+    unseen: usize,
 }
 
 #[derive(Debug)]
@@ -63,6 +76,7 @@ pub fn parse_name(name: &str) -> Option<(u32, u32)> {
     Some((pid.parse().ok()?, sequence.parse().ok()?))
 }
 
+/// Name of a process's file in the capture.
 fn name(pid: u32, sequence: u32) -> String {
     format!("process-{pid}-{sequence}.lgp")
 }
@@ -110,7 +124,7 @@ impl Processes {
     /// Watches `folder`.
     pub fn new(folder: &Path) -> Processes {
         let page = sysconf(SysconfVar::PAGE_SIZE).ok().flatten().map_or(4096, |page| page as u64);
-        Processes { folder: folder.to_path_buf(), page, known: BTreeMap::new(), listed: None }
+        Processes { folder: folder.to_path_buf(), page, known: BTreeMap::new(), listed: None, unseen: 0 }
     }
 
     /// Looks at every process that has a file and has not ended; one that just ended is read a last time.
@@ -130,6 +144,11 @@ impl Processes {
     /// How many processes had a file.
     pub fn count(&self) -> usize {
         self.known.len()
+    }
+
+    /// How many processes could not be watched while they ran, because no descriptor was left.
+    pub fn unseen(&self) -> usize {
+        self.unseen
     }
 
     fn find_new(&mut self) -> io::Result<()> {
@@ -154,7 +173,11 @@ impl Processes {
         let state = match (record, statm) {
             (Ok(record), Ok(statm)) => State::Running { record, statm },
             // It has ended already, or no descriptor is left: what its file holds is loaded later.
-            _ => State::Ended,
+            (record, statm) => {
+                let is_full = [record.err(), statm.err()].into_iter().flatten().any(|error| is_limit(&error));
+                self.unseen += usize::from(is_full);
+                State::Ended
+            }
         };
         self.known.insert(pid, Known { sequence, state });
     }
@@ -171,8 +194,14 @@ impl Known {
             self.state = State::Ended;
         }
         // A file without figures is one that its process has just made.
-        Some(Reading { pid, file: name(pid, self.sequence), live: live?, rss })
+        let id = ProgramId { pid, sequence: self.sequence };
+        Some(Reading { id, live: live?, rss })
     }
+}
+
+/// Whether a file could not be opened because too many are open.
+fn is_limit(error: &io::Error) -> bool {
+    [Errno::EMFILE, Errno::ENFILE].iter().any(|limit| error.raw_os_error() == Some(*limit as i32))
 }
 
 /// The second number of a `statm` file; `None` for a process that has ended (a zombie has no pages).

@@ -7,7 +7,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::launch::{Launch, Running};
 use super::processes;
-use super::run_file::RunFile;
+use super::run_file::{RunFile, UntrackedProgram};
+use super::tracker::Follow;
 use super::tracker::Unpacked;
 use super::watch::Watched;
 use crate::profile::seal;
@@ -21,12 +22,20 @@ pub struct Recording {
 
 impl Recording {
     /// Describes the run in `folder` before it starts; `title` says what it is for, where the command does not tell.
-    pub fn begin(launch: &Launch, title: Option<String>, folder: &Path) -> io::Result<Recording> {
+    pub fn begin(
+        launch: &Launch,
+        title: Option<String>,
+        follow: Follow,
+        folder: &Path,
+    ) -> io::Result<Recording> {
         let command = launch.argv.iter().map(|word| word.to_string_lossy().into_owned()).collect();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let mut run = RunFile::starting(command, launch.cwd.display().to_string(), now.as_millis() as u64);
         run.title = title;
+        run.follow = follow == Follow::Children;
         run.write(folder)?;
+        // Processes write into it only where it is there.
+        std::fs::write(folder.join(leakgate_capture::JOURNAL), "")?;
         Ok(Recording { folder: folder.to_path_buf(), run })
     }
 
@@ -42,6 +51,8 @@ impl Recording {
         self.run.elapsed_ms = Some(watched.elapsed.as_millis() as u64);
         self.run.exit_code = watched.status.code();
         self.run.signal = watched.status.signal();
+        self.run.sampled_peak = Some(watched.sampled.live);
+        self.run.untracked = watched.untracked.iter().filter_map(UntrackedProgram::of).collect();
         let described = self.run.write(&self.folder);
         let alive = processes::running_with(&unpacked.mapped_as()).unwrap_or_default();
         let mut notes = Vec::new();

@@ -6,6 +6,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::profile::Untracked;
+
 /// Name of the description of the run; its presence makes a folder a capture.
 pub const RUN_FILE: &str = "run.json";
 /// Version of the file.
@@ -36,6 +38,35 @@ pub struct RunFile {
     pub signal: Option<i32>,
     /// The process that the program started; 0 before it is started.
     pub root_pid: u32,
+    /// Whether the processes that the command starts are recorded.
+    #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
+    pub follow: bool,
+    /// Most live bytes of all processes together that a sample saw; absent while the command runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sampled_peak: Option<u64>,
+    /// Programs that ran without the tracker, as far as their processes are known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub untracked: Vec<UntrackedProgram>,
+}
+
+/// A program that ran without the tracker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UntrackedProgram {
+    /// Its process.
+    pub pid: u32,
+    /// Its path.
+    pub program: String,
+}
+
+impl UntrackedProgram {
+    /// The program, where its process is known.
+    pub fn of(untracked: &Untracked) -> Option<UntrackedProgram> {
+        Some(UntrackedProgram { pid: untracked.pid?, program: untracked.program.clone() })
+    }
+}
+
+fn yes() -> bool {
+    true
 }
 
 impl RunFile {
@@ -52,6 +83,9 @@ impl RunFile {
             exit_code: None,
             signal: None,
             root_pid: 0,
+            follow: true,
+            sampled_peak: None,
+            untracked: Vec::new(),
         }
     }
 

@@ -11,6 +11,7 @@ use leakgate_capture::read::{self, Running};
 use leakgate_capture::survey::{self, Buffers, Failed, Part, Process, Sink};
 
 use super::processes::Reading;
+use crate::profile::ProgramId;
 use crate::profile::resident::{Kept, KeptFor, ResidentFile};
 
 /// Part of the time that surveys may take: the kernel keeps a process from changing its mappings meanwhile.
@@ -53,8 +54,7 @@ enum Due {
 /// What was seen of one process.
 #[derive(Debug)]
 struct Surveyed {
-    pid: u32,
-    file: String,
+    id: ProgramId,
     /// The highest peak that was seen, when, and that of the sample taken last.
     peak: (u64, u64),
     sampled_peak: u64,
@@ -110,7 +110,7 @@ impl Surveyor {
     }
 
     fn index_of(&mut self, reading: &Reading) -> Option<usize> {
-        let is_it = |process: &Surveyed| process.pid == reading.pid && process.file == reading.file;
+        let is_it = |process: &Surveyed| process.id == reading.id;
         if let Some(index) = self.processes.iter().position(is_it) {
             return Some(index);
         }
@@ -124,8 +124,7 @@ impl Surveyor {
 impl Surveyed {
     fn new(reading: &Reading) -> Surveyed {
         Surveyed {
-            pid: reading.pid,
-            file: reading.file.clone(),
+            id: reading.id,
             peak: (0, 0),
             sampled_peak: 0,
             sampled_rss: 0,
@@ -204,26 +203,26 @@ fn own_time() -> Duration {
 
 fn take(folder: &Path, reading: &Reading) -> Result<Kept, Failed> {
     let unreadable = |_| Failed::Unreadable;
-    let record = File::open(folder.join(&reading.file)).map_err(unreadable)?;
+    let record = File::open(folder.join(reading.file())).map_err(unreadable)?;
     let mut read_at = |offset, into: &mut [u8]| record.read_exact_at(into, offset).ok();
     let mut header = vec![0; leakgate_capture::HEADER_LEN];
     read_at(0, &mut header).ok_or(Failed::Unreadable)?;
     let places = leakgate_capture::places(&header).ok_or(Failed::Changed)?;
     let Running { objects, memory, heap, stacks } = read::running(&mut read_at).ok_or(Failed::Unreadable)?;
-    let mut outside = Outside::open(reading.pid).map_err(unreadable)?;
+    let mut outside = Outside::open(reading.id.pid).map_err(unreadable)?;
     let mut parts = Parts(Vec::new());
     let surveyed = survey::survey(&mut outside, places, &stacks, &mut Buffers::default(), &mut parts)?;
     if surveyed.resident == 0 {
         return Err(Failed::Changed);
     }
     Ok(Kept {
-        process: reading.file.clone(),
+        process: reading.file(),
         kept_for: KeptFor::Last,
         at_ms: 0,
         moment_ms: 0,
         live: reading.live.live_bytes,
         resident: surveyed.resident,
-        counted: counted(reading.pid).ok_or(Failed::Unreadable)?,
+        counted: counted(reading.id.pid).ok_or(Failed::Unreadable)?,
         domains: (objects, memory, heap),
         partial: surveyed.is_partial,
         parts: parts.0,

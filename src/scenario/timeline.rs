@@ -53,12 +53,12 @@ impl Timeline {
     pub fn add(&mut self, at_ms: u64, readings: &[Reading]) {
         for reading in readings {
             let row = Row { at_ms, live: reading.live.live_bytes, rss: reading.rss.unwrap_or(0) };
-            if self.is_news(reading.pid, &row) {
-                self.write(|out| writeln!(out, "{at_ms},{},{},{}", reading.pid, row.live, row.rss));
-                self.last.insert(reading.pid, row);
+            if self.is_news(reading.id.pid, &row) {
+                self.write(|out| writeln!(out, "{at_ms},{},{},{}", reading.id.pid, row.live, row.rss));
+                self.last.insert(reading.id.pid, row);
             }
             if reading.rss.is_none() {
-                self.last.remove(&reading.pid);
+                self.last.remove(&reading.id.pid);
             }
         }
         // What is written is seen by others, and survives the program, within a second.
@@ -86,9 +86,11 @@ mod tests {
     use leakgate_capture::Live;
 
     use super::*;
+    use crate::profile::ProgramId;
 
     fn reading(pid: u32, live_bytes: u64, rss: Option<u64>) -> Reading {
-        Reading { pid, file: String::new(), live: Live { live_bytes, peak_bytes: 0, tracker_bytes: 0 }, rss }
+        let id = ProgramId { pid, sequence: 0 };
+        Reading { id, live: Live { live_bytes, ..Live::default() }, rss }
     }
 
     #[test]

@@ -46,6 +46,15 @@ pub enum TrackerError {
     },
 }
 
+/// Whether the processes that the command starts are recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Follow {
+    /// All of them.
+    Children,
+    /// None: only the command itself.
+    Nothing,
+}
+
 /// The library, with its settings: what the processes load that are recorded.
 #[derive(Debug)]
 pub struct Unpacked {
@@ -65,21 +74,21 @@ struct InMemory {
 
 impl Unpacked {
     /// Unpacks the library so that recorded processes write into `capture`, which must be absolute.
-    pub fn new(capture: &Path) -> Result<Unpacked, TrackerError> {
+    pub fn new(capture: &Path, follow: Follow) -> Result<Unpacked, TrackerError> {
         let folder = match private_folder(&candidates(), usable) {
             Ok(folder) => folder,
-            Err(unusable) => return Unpacked::in_memory(capture).ok_or(unusable),
+            Err(unusable) => return Unpacked::in_memory(capture, follow).ok_or(unusable),
         };
         let failed = |error| TrackerError::Write { folder: folder.path().to_path_buf(), error };
-        fill(folder.path(), capture).map_err(failed)?;
+        fill(folder.path(), &settings(capture, folder.path(), follow)).map_err(failed)?;
         Ok(Unpacked { folder, memory: None })
     }
 
-    fn in_memory(capture: &Path) -> Option<Unpacked> {
+    fn in_memory(capture: &Path, follow: Follow) -> Option<Unpacked> {
         let mut folders = candidates();
         folders.extend(capture.parent().map(Path::to_path_buf));
         let folder = private_folder(&folders, |folder| absolute(folder)).ok()?;
-        let memory = InMemory::new(capture).ok()?;
+        let memory = InMemory::new(&settings(capture, folder.path(), follow)).ok()?;
         let unpacked = Unpacked { folder, memory: Some(memory) };
         // Without /proc the loader does not find it either.
         unpacked.library().exists().then_some(unpacked)
@@ -118,7 +127,7 @@ impl Unpacked {
 
 impl InMemory {
     /// The library with its settings behind it: the loader does not look there.
-    fn new(capture: &Path) -> io::Result<InMemory> {
+    fn new(settings: &[u8]) -> io::Result<InMemory> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("leakgate-{}-{number}-{LIBRARY_NAME}", std::process::id());
@@ -126,9 +135,8 @@ impl InMemory {
         let file = memfd_create(&name, MemfdFlags::CLOEXEC | MemfdFlags::EXEC)
             .or_else(|_| memfd_create(&name, MemfdFlags::CLOEXEC))?;
         let mut file = File::from(file);
-        let settings = settings(capture);
         file.write_all(LIBRARY)?;
-        file.write_all(&settings)?;
+        file.write_all(settings)?;
         file.write_all(&(settings.len() as u32).to_le_bytes())?;
         file.write_all(SETTINGS_FOLLOW)?;
         Ok(InMemory { file, mapped_as: format!("/memfd:{name}").into() })
@@ -138,18 +146,22 @@ impl InMemory {
 /// The end of a library that has its settings in its own file; their length stands before it.
 const SETTINGS_FOLLOW: &[u8; 8] = b"leakgate";
 
-fn settings(capture: &Path) -> Vec<u8> {
-    let mut settings = b"capture=".to_vec();
-    settings.extend_from_slice(capture.as_os_str().as_bytes());
-    settings.push(b'\n');
+/// What the tracker reads: where to record and, where children are not followed, the file by which the first process
+/// of all is known.
+fn settings(capture: &Path, folder: &Path, follow: Follow) -> Vec<u8> {
+    let line = |name: &str, path: &Path| [name.as_bytes(), path.as_os_str().as_bytes(), b"\n"].concat();
+    let mut settings = line("capture=", capture);
+    if follow == Follow::Nothing {
+        settings.extend(line("first=", &folder.join("first")));
+    }
     settings
 }
 
-fn fill(folder: &Path, capture: &Path) -> io::Result<()> {
+fn fill(folder: &Path, settings: &[u8]) -> io::Result<()> {
     let library = folder.join(LIBRARY_NAME);
     fs::write(&library, LIBRARY)?;
     fs::set_permissions(&library, fs::Permissions::from_mode(0o755))?;
-    fs::write(folder.join("settings"), settings(capture))
+    fs::write(folder.join("settings"), settings)
 }
 
 /// Folders to try, in order.
@@ -225,11 +237,14 @@ mod tests {
 
     #[test]
     fn the_settings_name_the_capture_folder_and_everything_is_deleted_on_drop() {
-        let unpacked = Unpacked::new(Path::new("/some/capture")).unwrap();
+        let unpacked = Unpacked::new(Path::new("/some/capture"), Follow::Children).unwrap();
         let folder = unpacked.folder().to_path_buf();
         assert_eq!(fs::read_to_string(folder.join("settings")).unwrap(), "capture=/some/capture\n");
         assert_eq!(fs::read(unpacked.library()).unwrap(), LIBRARY);
         drop(unpacked);
         assert!(!folder.exists());
+        let alone = Unpacked::new(Path::new("/some/capture"), Follow::Nothing).unwrap();
+        let settings = fs::read_to_string(alone.folder().join("settings")).unwrap();
+        assert_eq!(settings, "capture=/some/capture\nfollow=no\n");
     }
 }

@@ -1,14 +1,20 @@
-//! Finds processes of a scenario that run without the tracker: static programs, scrubbed environments. Their memory is in
-//! no figure, so the report must name them. Seen from outside: one that comes and goes between two samples is missed.
+//! Finds programs of a scenario that ran without the tracker: static ones, setuid ones, those of another C library. Their
+//! memory is in no figure, so the report must name them. What a recorded process executed stands in the journal, however
+//! short it lived; what an untracked one executed in turn is seen from outside, unless it comes and goes between two samples.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::elf;
+use super::output::plain;
+use crate::profile::tree::Journal;
+use crate::profile::{ProgramId, Untracked};
 
-/// Most processes that are named.
+/// Most programs that a note names.
 const NAMED: usize = 10;
+/// Most programs that are kept of what is seen from outside.
+const SEEN: usize = 1000;
 
 /// What was seen of one process.
 struct Seen {
@@ -41,11 +47,6 @@ impl Descendants {
         }
     }
 
-    /// What ran without the tracker: process id and name of the program, in the order in which they were seen.
-    pub(super) fn untracked(self) -> Vec<(u32, String)> {
-        self.untracked
-    }
-
     fn look_at(&mut self, pid: u32) {
         // A process that is gone, or not ours to see, has no link.
         let Ok(program) = fs::read_link(format!("/proc/{pid}/exe")) else { return };
@@ -54,12 +55,51 @@ impl Descendants {
             return;
         }
         let tracked = tracked(pid);
-        if tracked == Some(false) && self.untracked.len() < NAMED {
+        if tracked == Some(false) && self.untracked.len() < SEEN {
             let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
             self.untracked.push((pid, name));
         }
         self.seen.insert(pid, Seen { program, is_settled: tracked.is_some() });
     }
+}
+
+/// What ran without the tracker: what the journal in `folder` tells, and what was seen besides.
+pub(super) fn all(seen: Descendants, folder: &Path) -> Vec<Untracked> {
+    let text = fs::read(folder.join(leakgate_capture::JOURNAL)).unwrap_or_default();
+    let (events, _) = leakgate_capture::journal::events(&text);
+    // One that still runs may not have come to its beginning.
+    let is_loading =
+        |pid: u32| Path::new(&format!("/proc/{pid}/exe")).exists() && tracked(pid) != Some(false);
+    let mut untracked = Journal::of(events).untracked;
+    untracked.retain(|program| !program.pid.is_some_and(is_loading));
+    for (pid, program) in seen.untracked {
+        if !untracked.iter().any(|known| known.pid == Some(pid)) {
+            untracked.push(Untracked { pid: Some(pid), owner: ProgramId::default(), program });
+        }
+    }
+    untracked
+}
+
+/// Names the programs that are in no figure.
+pub fn note(untracked: &[Untracked]) -> Option<String> {
+    let name = |program: &Untracked| {
+        let name = Path::new(&program.program).file_name().unwrap_or_default().to_string_lossy();
+        match program.pid {
+            Some(pid) => format!("{} ({pid})", plain(&name)),
+            None => format!("{} (started by {})", plain(&name), program.owner.pid),
+        }
+    };
+    let names: Vec<String> = untracked.iter().take(NAMED).map(name).collect();
+    let more = match untracked.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(", +{more} more"),
+    };
+    (!names.is_empty()).then(|| {
+        format!(
+            "ran without the tracker (static, setuid, of another C library, or started past it), in no figure: {}{more}",
+            names.join(", ")
+        )
+    })
 }
 
 /// Whether the tracker is in process `pid`; `None` while that cannot be told: a later look tells. Mappings are read in

@@ -1,7 +1,7 @@
 //! Watches a running command from outside: samples it, passes signals on, and ends it at a limit.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
@@ -10,12 +10,14 @@ use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
 use super::launch::Running;
-use super::output::plain;
 use super::processes::{Processes, Reading, has_tracker};
 use super::signals::{Origin, Received, Signals};
 use super::survey::Surveyor;
 use super::timeline::Timeline;
-use super::untracked::Descendants;
+use super::together::Sampled;
+use super::tracker::Follow;
+use super::untracked::{self, Descendants};
+use crate::profile::Untracked;
 
 /// Time between two samples.
 const INTERVAL: Duration = Duration::from_millis(10);
@@ -79,14 +81,16 @@ pub struct Watched {
     pub status: ExitStatus,
     /// Wall time.
     pub elapsed: Duration,
-    /// Largest resident set of one process that a sample saw, the tracker's own memory subtracted.
-    pub max_rss: u64,
+    /// What samples saw.
+    pub sampled: Sampled,
+    /// Number of processes that ran unwatched, because no descriptor was left.
+    pub unseen: usize,
     /// Number of processes that were recorded.
     pub processes: usize,
     /// Whether the command itself was recorded.
     pub recorded: bool,
-    /// Processes that were seen without the tracker in them: number and name.
-    pub untracked: Vec<(u32, String)>,
+    /// Programs that ran without the tracker.
+    pub untracked: Vec<Untracked>,
 }
 
 /// One sample, for a progress line.
@@ -94,7 +98,7 @@ pub struct Watched {
 pub struct Tick {
     /// Time since the start.
     pub elapsed: Duration,
-    /// Live bytes of all processes.
+    /// Live bytes of all processes, what forked ones share counted once.
     pub live: u64,
     /// Highest peak of one process.
     pub peak: u64,
@@ -110,8 +114,8 @@ pub struct Watcher<'a> {
     timeline: Timeline,
     descendants: Descendants,
     surveyor: Surveyor,
-    folder: std::path::PathBuf,
-    max_rss: u64,
+    folder: PathBuf,
+    sampled: Sampled,
     ending: Option<Ending>,
     done_since: Option<Instant>,
 }
@@ -125,16 +129,23 @@ struct Ending {
 }
 
 impl Watched {
+    /// Where children are not followed, only the command itself can be missing.
+    pub fn keep_to(&mut self, follow: Follow, command: u32) {
+        if follow == Follow::Nothing {
+            self.untracked.retain(|program| program.pid == Some(command));
+        }
+    }
+
     /// What the reader must know of processes that are in no figure.
-    pub fn untracked_note(&self) -> Option<String> {
-        let names: Vec<String> =
-            self.untracked.iter().map(|(pid, name)| format!("{} ({pid})", plain(name))).collect();
-        (!names.is_empty()).then(|| {
+    pub fn notes(&self) -> Vec<String> {
+        let unseen = (self.unseen > 0).then(|| {
             format!(
-                "ran without the tracker (a static program, or an environment without LD_PRELOAD), in no figure: {}",
-                names.join(", ")
+                "{} processes were not watched while they ran, because too many files were open: sampled figures are \
+                 without them",
+                self.unseen
             )
-        })
+        });
+        untracked::note(&self.untracked).into_iter().chain(unseen).collect()
     }
 }
 
@@ -148,10 +159,10 @@ impl<'a> Watcher<'a> {
             limits: Limits::default(),
             signals,
             processes: Processes::new(folder),
+            folder: folder.to_path_buf(),
             timeline: Timeline::create(folder),
             surveyor: Surveyor::default(),
-            folder: folder.to_path_buf(),
-            max_rss: 0,
+            sampled: Sampled::default(),
             ending: None,
             done_since: None,
         }
@@ -190,10 +201,11 @@ impl<'a> Watcher<'a> {
             end: self.ending.map_or(End::ByItself, |ending| ending.why),
             status,
             elapsed,
-            max_rss: self.max_rss,
+            sampled: self.sampled,
+            unseen: self.processes.unseen(),
             processes: self.processes.count(),
             recorded: self.processes.has(self.running.child.id()),
-            untracked: self.descendants.untracked(),
+            untracked: untracked::all(self.descendants, &self.folder),
         };
         Ok((watched, self.running))
     }
@@ -204,12 +216,10 @@ impl<'a> Watcher<'a> {
         let readings = self.processes.read();
         self.timeline.add(elapsed.as_millis() as u64, &readings);
         self.surveyor.look(&self.folder, elapsed, &readings);
-        let own_rss =
-            |reading: &Reading| reading.rss.map(|rss| rss.saturating_sub(reading.live.tracker_bytes));
-        self.max_rss = readings.iter().filter_map(own_rss).fold(self.max_rss, u64::max);
+        let live = self.sampled.add(&readings);
         on_tick(&Tick {
             elapsed,
-            live: readings.iter().map(|reading| reading.live.live_bytes).sum(),
+            live,
             peak: readings.iter().map(|reading| reading.live.peak_bytes).max().unwrap_or(0),
         });
         readings
@@ -258,7 +268,7 @@ impl<'a> Watcher<'a> {
     }
 
     fn reaches_memory_limit(&self, reading: &Reading) -> bool {
-        let resident = reading.rss.unwrap_or(0).saturating_sub(reading.live.tracker_bytes);
+        let resident = reading.own_rss().unwrap_or(0);
         // What is mapped and never touched takes nothing from the machine.
         let held = if self.limits.resident_only { resident } else { resident.max(reading.live.live_bytes) };
         self.limits.memory.is_some_and(|limit| held >= limit)

@@ -6,9 +6,10 @@ use serde::Serialize;
 
 use super::calls::CallTree;
 use super::moment::{At, Options, Size};
+use super::processes::Processes;
 use super::screen::Screen;
 use super::text::{clean, shorten_end};
-use crate::profile::{Domain, Profile};
+use crate::profile::{Domain, Profile, ProgramId};
 use crate::units::{Bytes, grouped};
 
 /// Version of the JSON of all views; changes when a field changes its meaning or goes.
@@ -29,6 +30,9 @@ pub struct Head {
     pub live: Size,
     /// Live at that moment in domains that do not count.
     pub not_counted: Vec<DomainSize>,
+    /// All processes of the capture, where there are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub processes: Option<Processes>,
     /// What is not exact or not recorded.
     pub notes: Vec<String>,
 }
@@ -38,6 +42,8 @@ pub struct Head {
 pub struct ProcessHead {
     /// Process id.
     pub pid: u32,
+    /// Number of the program in its process, from 0: one that executes others has several.
+    pub program: u32,
     /// What it was started for, else its command, in one line.
     pub name: String,
     /// The command line.
@@ -85,6 +91,7 @@ impl Head {
             process: ProcessHead::of(profile),
             live,
             not_counted: not_counted(profile, options.at),
+            processes: None,
             notes,
         }
     }
@@ -110,6 +117,9 @@ impl Head {
     ///
     /// Only those of `out`.
     pub fn print_bottom(&self, screen: &Screen, out: &mut dyn Write) -> io::Result<()> {
+        if let Some(processes) = &self.processes {
+            processes.print(self.process.id(), screen, out)?;
+        }
         if self.not_counted.is_empty() && self.notes.is_empty() {
             return Ok(());
         }
@@ -134,12 +144,18 @@ impl ProcessHead {
         let process = &profile.process;
         ProcessHead {
             pid: process.pid,
+            program: process.sequence,
             name: clean(&process.name()).into_owned(),
             command: process.command.iter().map(|word| clean(word).into_owned()).collect(),
             interpreter: process.interpreter.as_deref().map(|name| clean(name).into_owned()),
             ended: process.ended,
             lost: process.lost,
         }
+    }
+
+    /// The program by its file.
+    pub fn id(&self) -> ProgramId {
+        ProgramId { pid: self.pid, sequence: self.program }
     }
 
     /// One line: `python app.py (pid 4242, CPython 3.11.7)`.

@@ -9,6 +9,7 @@ pub mod flamegraph;
 pub mod head;
 pub mod moment;
 pub mod place;
+pub mod processes;
 pub mod screen;
 pub mod stats;
 pub mod summary;

@@ -1,13 +1,26 @@
 //! Processes that run without the tracker: never a silent pass.
 
+use std::fs;
+use std::process::Command;
+
 use crate::project::Project;
+
+/// Compiles a static program that waits for ever, or is over at once, into the project.
+fn static_program(project: &Project, name: &str, body: &str) {
+    let source = project.path().join(format!("{name}.c"));
+    fs::write(&source, format!("#include <unistd.h>\nint main(void) {{ {body} return 0; }}\n")).unwrap();
+    let to = project.path().join(name);
+    let made = Command::new("gcc").args(["-static", "-w", "-o"]).arg(to).arg(source).status().unwrap();
+    assert!(made.success());
+}
 
 #[test]
 fn a_command_that_becomes_an_untracked_program_is_an_error() {
     let project = Project::new(
-        "scenarios:\n  scrubbed: { run: [env, -i, sleep, '1000'], until: 3 s, budgets: { peak: 1 MiB } }\n",
+        "scenarios:\n  becomes: { run: [env, ./waits], until: 3 s, budgets: { peak: 1 MiB } }\n",
         "",
     );
+    static_program(&project, "waits", "for (;;) pause();");
     let checked = project.check();
     assert_eq!(checked.code, Some(3), "{}", checked.whole());
     assert!(
@@ -15,19 +28,38 @@ fn a_command_that_becomes_an_untracked_program_is_an_error() {
         "{}",
         checked.whole()
     );
-    assert!(checked.out.contains("sleep ("), "{}", checked.whole());
+    assert!(checked.out.contains("waits ("), "{}", checked.whole());
 }
 
 #[test]
-fn a_child_without_the_tracker_is_named() {
+fn a_child_without_the_tracker_is_named_however_short_it_lives_and_an_error_where_that_is_strict() {
+    let scenario = "run: [sh, -c, './short; true'], budgets: { peak: 1 MiB }";
+    let config =
+        format!("scenarios:\n  lenient: {{ {scenario} }}\n  strict: {{ {scenario}, strict: true }}\n");
+    let project = Project::new(&config, "");
+    static_program(&project, "short", "");
+    let lenient = project.run(&["check", "lenient"]);
+    assert_eq!(lenient.code, Some(0), "{}", lenient.whole());
+    assert!(lenient.out.contains("ran without the tracker"), "{}", lenient.whole());
+    assert!(lenient.out.contains("short ("), "{}", lenient.whole());
+    let strict = project.run(&["check", "strict"]);
+    assert_eq!(strict.code, Some(3), "{}", strict.whole());
+    assert!(
+        strict.out.contains("ran without the tracker, which `strict` does not allow"),
+        "{}",
+        strict.whole()
+    );
+}
+
+#[test]
+fn a_child_that_is_given_an_empty_environment_is_no_untracked_one() {
     let project = Project::new(
-        "scenarios:\n  parent: { run: [sh, -c, 'env -i sleep 1000; true'], until: 3 s, budgets: { peak: 1 MiB } }\n",
+        "scenarios:\n  scrubbed: { run: [env, -i, sh, -c, 'env -i cat /dev/null; true'], strict: true, budgets: { peak: 1 MiB } }\n",
         "",
     );
     let checked = project.check();
     assert_eq!(checked.code, Some(0), "{}", checked.whole());
-    assert!(checked.out.contains("ran without the tracker"), "{}", checked.whole());
-    assert!(checked.out.contains("sleep ("), "{}", checked.whole());
+    assert!(!checked.out.contains("without the tracker"), "{}", checked.whole());
 }
 
 #[test]

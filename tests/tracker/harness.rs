@@ -178,6 +178,20 @@ impl Run {
         capture
     }
 
+    /// Records it into this folder, which must not be there.
+    pub(crate) fn record_into(&self, capture: &Path) -> Capture {
+        self.record_into_with(&[], capture)
+    }
+
+    /// Records it into this folder, with options of `leakgate run`. The command decides how it ends.
+    pub(crate) fn record_into_with(&self, options: &[&str], capture: &Path) -> Capture {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_leakgate"));
+        command.args(["run", "-q"]).args(options).arg("-o").arg(capture).arg("--").args(&self.words);
+        let output = self.output(command);
+        load::capture(capture)
+            .unwrap_or_else(|error| panic!("{error}\n{}", String::from_utf8_lossy(&output.stderr)))
+    }
+
     /// Runs it under the tracker, and looks at nothing. The capture is `capture` in the folder.
     pub(crate) fn tracked(&self) -> (TempDir, Output) {
         let folder = folder();

@@ -29,4 +29,6 @@ mod stacks;
 mod temporary;
 mod threads;
 mod transparent;
+mod trees;
 mod trim;
+mod workers;

@@ -4,12 +4,12 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use leakgate::profile::model::Profile;
+use leakgate::profile::model::{Birth, Profile};
 
 use crate::harness::{Figures, Program, Recording, Run, amount, figures, folder, of_function};
 use crate::python;
 
-fn parent_is_exact(recording: &Recording) {
+pub(crate) fn parent_is_exact(recording: &Recording) {
     let parent = recording.first();
     let kept = |bytes, blocks| {
         let all = amount(bytes, blocks);
@@ -27,7 +27,7 @@ fn children(recording: &Recording) -> Vec<&Profile> {
     children.inspect(|child| assert_eq!(child.process.parent, pid)).collect()
 }
 
-fn child_is_exact(child: &Profile) {
+pub(crate) fn child_is_exact(child: &Profile) {
     // What was inherited is live, and was not allocated here.
     let inherited = of_function(child, "before");
     assert_eq!((inherited.peak, inherited.end), (amount(100_000, 100), amount(60_000, 60)));
@@ -41,7 +41,7 @@ fn child_is_exact(child: &Profile) {
 #[test]
 fn a_forked_child_has_its_own_file_however_it_was_forked() {
     let program = Program::of("processes");
-    for way in ["fork", "_Fork", "raw"] {
+    for way in ["fork", "_Fork", "raw", "clone"] {
         let recording = program.record(&[way]);
         parent_is_exact(&recording);
         let children = children(&recording);
@@ -67,8 +67,16 @@ fn a_grandchild_inherits_what_its_parent_had() {
 #[test]
 fn a_child_that_executes_a_program_starts_from_nothing() {
     let program = Program::of("processes");
-    for way in ["vfork", "spawn"] {
-        let recording = program.record(&[way]);
+    let folder = program.folder().to_owned();
+    for way in [
+        "vfork",
+        "spawn",
+        "vfork without environment",
+        "vfork with a crowded environment",
+        "spawn without environment",
+        "spawn by name",
+    ] {
+        let recording = program.run(&[way]).env("PATH", &folder).record().ended_well();
         parent_is_exact(&recording);
         let children = children(&recording);
         assert_eq!(children.len(), 1, "{way}");
@@ -76,6 +84,8 @@ fn a_child_that_executes_a_program_starts_from_nothing() {
         assert_eq!((before.total, before.end), (amount(100_000, 100), amount(60_000, 60)), "{way}");
         assert_eq!((own.total, own.end), (amount(5000, 10), amount(5000, 10)), "{way}");
         assert!(children[0].process.ended);
+        assert_eq!(children[0].process.birth, Birth::Started(recording.first().process.id()), "{way}");
+        assert_eq!(recording.capture.untracked, [], "{way}");
     }
 }
 
@@ -110,7 +120,7 @@ fn forks_among_threads_that_allocate_disturb_nobody() {
 }
 
 /// What a Python function of this name holds at the end, in blocks of at least `size` bytes each.
-fn held(profile: &Profile, function: &str) -> (u64, u64) {
+pub(crate) fn held(profile: &Profile, function: &str) -> (u64, u64) {
     let is_meant = |place: String| place.split(' ').next() == Some(function);
     let held = figures(profile, |site| {
         site.allocator.name == "PyObject_Calloc"

@@ -1,7 +1,7 @@
 //! An allocation or a free: which site changes by how much, on which thread. `protocol` does the counting.
 
 use core::mem::offset_of;
-use core::sync::atomic::{AtomicU64, Ordering, compiler_fence};
+use core::sync::atomic::{AtomicI64, AtomicU64, Ordering, compiler_fence};
 
 use leakgate_capture::{Function, Header, NOTE_FORKED, Section, SiteRecord, TemporaryRecord};
 
@@ -10,7 +10,7 @@ use crate::cells::Cells;
 use crate::protocol::{Change, Counts, SINGLE, Shared};
 use crate::thread::{self, PENDING, Thread};
 use crate::world::{self, WORLD};
-use crate::{python, shadow, stack};
+use crate::{fork, python, shadow, stack};
 
 /// Functions from this number on do not count as memory (file mappings, reserved space).
 const FIRST_UNCOUNTED: u8 = 40;
@@ -53,7 +53,7 @@ pub(crate) fn allocated_on(thread: &mut Thread, address: usize, size: usize, by:
     tally(thread, size);
     if let Some(stale) = stale {
         // The block that stood there was freed where no hook saw it.
-        count_apart(thread, freeing(stale));
+        replaced(thread, stale);
     }
     thread.last = address;
     count(thread, Event { site, is_temporary: false, bytes: size as i64, blocks: 1 });
@@ -78,6 +78,15 @@ fn prefetch(slot: &AtomicU64) {
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = slot;
+}
+
+#[cold]
+#[inline(never)]
+fn replaced(thread: &mut Thread, stale: shadow::Block) {
+    if fork::is_inherited(stale.site) {
+        inheritance_changed(stale.site, -(stale.size as i64));
+    }
+    count(thread, freeing(stale));
 }
 
 /// Counts the free of a block, before it is really freed. Blocks that are not tracked are ignored.
@@ -125,6 +134,9 @@ pub(crate) fn gone(address: usize, block: shadow::Block) {
             if block.code {
                 python::code_freed(address, block.size);
             }
+            if fork::is_inherited(block.site) {
+                inheritance_changed(block.site, -(block.size as i64));
+            }
             by_nobody(freeing(block));
         }
     }
@@ -134,6 +146,9 @@ pub(crate) fn gone(address: usize, block: shadow::Block) {
 fn gone_on(thread: &mut Thread, address: usize, block: shadow::Block) {
     if block.code {
         python::code_freed(address, block.size);
+    }
+    if fork::is_inherited(block.site) {
+        inheritance_changed(block.site, -(block.size as i64));
     }
     let is_temporary = thread.last == address;
     count(thread, Event { is_temporary, ..freeing(block) });
@@ -173,9 +188,23 @@ pub(crate) fn changed(site: u32, bytes: i64, blocks: i64) {
 }
 
 fn told(event: Event) {
+    if fork::is_inherited(event.site) {
+        inheritance_changed(event.site, event.bytes);
+    }
     match thread::current() {
         Some(thread) => count(thread, event),
         None => by_nobody(event),
+    }
+}
+
+/// In a forked child: something that it inherited was freed. A figure of its own, beside those of the site.
+#[cold]
+pub(crate) fn inheritance_changed(site: u32, bytes: i64) {
+    // SAFETY: a mapped record; its function never changes.
+    if unsafe { (*site_record(site)).function } < FIRST_UNCOUNTED {
+        // SAFETY: the header is mapped; this field is an aligned word written with atomics only.
+        let live = unsafe { &*(&raw mut (*header()).inherited_live).cast::<AtomicI64>() };
+        live.fetch_add(bytes, Ordering::Relaxed);
     }
 }
 
@@ -217,12 +246,6 @@ fn count(thread: &mut Thread, event: Event) {
     if thread.pending_count.load(Ordering::Relaxed) != 0 {
         drain(thread);
     }
-}
-
-#[cold]
-#[inline(never)]
-fn count_apart(thread: &mut Thread, event: Event) {
-    count(thread, event);
 }
 
 #[inline(never)]

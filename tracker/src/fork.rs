@@ -8,10 +8,15 @@ use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 use leakgate_capture::{MAX_SITES, NOTE_CHILD, Section, SiteRecord, TemporaryRecord};
 
 use crate::intern::INTERNER;
-use crate::{bill, capture, cells, checkpoint, event, mapping, modules, python, shadow, start, sys, world};
+use crate::{
+    bill, capture, cells, checkpoint, event, follow, journal, mapping, modules, python, shadow, stack, start,
+    sys, world,
+};
 
 static WORD: AtomicPtr<AtomicU32> = AtomicPtr::new(core::ptr::null_mut());
 static LOST: AtomicBool = AtomicBool::new(false);
+/// Sites below this id hold what this process inherited; 0 in one that was not forked.
+static INHERITED_SITES: AtomicU32 = AtomicU32::new(0);
 
 /// Sets up the word and the handlers around `fork`. `None`: forks could not be recognised.
 pub(crate) fn begin() -> Option<()> {
@@ -51,6 +56,18 @@ pub(crate) fn is_lost() -> bool {
     LOST.load(Ordering::Acquire)
 }
 
+/// Whether this is the process with this id that has the present file: not a child, not a `vfork` child either.
+pub(crate) fn is_own(pid: u32) -> bool {
+    // SAFETY: the header is mapped where recording has begun.
+    !is_child() && unsafe { (*capture::header()).pid } == pid
+}
+
+/// Whether what a site holds was inherited.
+#[inline(always)]
+pub(crate) fn is_inherited(site: u32) -> bool {
+    site < INHERITED_SITES.load(Ordering::Relaxed)
+}
+
 /// So that the child finds every lock free and every table whole. In the order in which they are nested.
 extern "C" fn before() {
     if is_lost() || !world::leave_to_fork() {
@@ -81,6 +98,15 @@ pub(crate) fn begin_child() -> Option<()> {
     modules::after_fork();
     INTERNER.release();
     python::after_fork();
+    if !follow::is_on() {
+        // As it was asked for: there is nothing to tell.
+        mark();
+        LOST.store(true, Ordering::Release);
+        return None;
+    }
+    // Read before the child's own identity is written over it.
+    // SAFETY: the header is mapped, still the parent's.
+    let origin = unsafe { ((*capture::header()).pid, journal::sequence()) };
     let made = start::child_path(capture::move_to).is_some();
     mark();
     if !made {
@@ -92,15 +118,22 @@ pub(crate) fn begin_child() -> Option<()> {
     INTERNER.lock().republish();
     modules::republish();
     start::write_identity();
-    event::restart(inherit());
+    event::restart(inherit(origin));
     checkpoint::restart();
     bill::restart();
     Some(())
 }
 
-/// Sets every site to what is live in this process; the sum of those that count.
-fn inherit() -> i64 {
-    let sites = INTERNER.lock().sites().min(MAX_SITES);
+/// Sets every site to what is live in this process, inherited from `origin`; the sum of those that count.
+fn inherit(origin: (u32, u32)) -> i64 {
+    let sites = {
+        let mut interner = INTERNER.lock();
+        let sites = interner.inherit_sites().min(MAX_SITES);
+        // Those for what has no stack are needed anew. Without space for them the inherited ones go on to be used.
+        let _ = stack::begin(&mut interner);
+        sites
+    };
+    INHERITED_SITES.store(sites, Ordering::Relaxed);
     for site in 0..sites {
         if let Some(record) = record(site) {
             *record = SiteRecord {
@@ -131,7 +164,7 @@ fn inherit() -> i64 {
     };
     shadow::each(|block| add(block.site, block.size));
     mapping::each(add);
-    start::write_inherited(bytes as u64, blocks);
+    start::write_inherited(bytes as u64, blocks, sites, origin);
     bytes
 }
 

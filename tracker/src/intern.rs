@@ -23,6 +23,8 @@ pub(crate) struct Interner {
     site_count: u32,
     node_count: u32,
     frame_count: u32,
+    /// Sites below this id are a forked child's inheritance, and not used for what it allocates itself.
+    first_site: u32,
 }
 
 pub(crate) static INTERNER: Lock<Interner> = Lock::new(Interner {
@@ -34,6 +36,7 @@ pub(crate) static INTERNER: Lock<Interner> = Lock::new(Interner {
     site_count: 1,
     node_count: 1,
     frame_count: 1,
+    first_site: 0,
 });
 
 /// What tells a site from others.
@@ -75,9 +78,11 @@ impl Interner {
         self.publish_text();
     }
 
-    /// Sites in use, id 0 included.
-    pub(crate) fn sites(&self) -> u32 {
-        self.site_count
+    /// In a forked child: what it allocates gets sites of its own, also where a stack was met before. The number of
+    /// sites that it inherited.
+    pub(crate) fn inherit_sites(&mut self) -> u32 {
+        self.first_site = self.site_count;
+        self.first_site
     }
 
     /// The id of a text of at most 4,096 bytes; longer ones are cut.
@@ -159,9 +164,12 @@ impl Interner {
     pub(crate) fn site(&mut self, key: SiteKey) -> Option<u32> {
         let hash = mix(u64::from(key.stack) << 32 | u64::from(key.thread) << 8 | key.function as u64, 0x57);
         let found = self.sites.find(hash, |id| {
-            record::<SiteRecord>(Section::Sites, id).is_some_and(|there| {
-                there.stack == key.stack && there.thread == key.thread && there.function == key.function as u8
-            })
+            id >= self.first_site
+                && record::<SiteRecord>(Section::Sites, id).is_some_and(|there| {
+                    there.stack == key.stack
+                        && there.thread == key.thread
+                        && there.function == key.function as u8
+                })
         });
         if found.is_some() {
             return found;

@@ -23,8 +23,11 @@
 //! | `checkpoint` | freezing all sites |
 //! | `bill` | what is resident, part by part |
 //! | `fork` | a child gets a file of its own before it records anything |
+//! | `follow` | what a program that is started is given so that it is recorded too |
+//! | `journal` | which process began, and which program one executed |
 //! | `start` | where it begins and ends |
 //! | `sys` | system calls that leave `errno` alone |
+//! | `text` | a text that is set once |
 
 #![no_std]
 
@@ -36,9 +39,11 @@ mod capture;
 mod cells;
 mod checkpoint;
 mod event;
+mod follow;
 mod fork;
 mod hooks;
 mod intern;
+mod journal;
 mod lock;
 mod mapping;
 mod modules;
@@ -51,6 +56,7 @@ mod start;
 mod sync;
 mod sys;
 mod table;
+mod text;
 mod thread;
 mod trim;
 mod world;

@@ -1,7 +1,9 @@
 //! The functions that the hooks forward to: the next ones in the process, so that a preloaded allocator keeps working.
 
-use core::ffi::{CStr, c_int, c_void};
+use core::ffi::{CStr, c_char, c_int, c_void};
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use crate::follow::List;
 
 /// Memory for what `dlsym` itself allocates while the functions are looked up.
 const ARENA: usize = 32 * 1024;
@@ -31,6 +33,14 @@ fn early(size: usize) -> *mut c_void {
 #[inline(always)]
 pub(crate) fn is_early(block: *mut c_void) -> bool {
     (block as usize).wrapping_sub(EARLY.0.get() as usize) < ARENA
+}
+
+/// The result of a function that this C library does not have.
+#[cold]
+fn missing() -> c_int {
+    // SAFETY: the calling thread's own word.
+    unsafe { *libc::__errno_location() = libc::ENOSYS };
+    -1
 }
 
 macro_rules! functions {
@@ -105,7 +115,51 @@ functions! {
         let _ = (handle, attributes, start, argument);
         libc::EAGAIN
     };
-    pthread_setname_np(handle: usize, name: *const core::ffi::c_char) -> c_int, else {
+    execve(path: *const c_char, arguments: List, environment: List) -> c_int, else {
+        let _ = (path, arguments, environment);
+        missing()
+    };
+    execvpe(file: *const c_char, arguments: List, environment: List) -> c_int, else {
+        let _ = (file, arguments, environment);
+        missing()
+    };
+    fexecve(fd: c_int, arguments: List, environment: List) -> c_int, else {
+        let _ = (fd, arguments, environment);
+        missing()
+    };
+    execveat(folder: c_int, path: *const c_char, arguments: List, environment: List, flags: c_int) -> c_int, else {
+        let _ = (folder, path, arguments, environment, flags);
+        missing()
+    };
+    posix_spawn(
+        pid: *mut libc::pid_t,
+        path: *const c_char,
+        actions: *const c_void,
+        attributes: *const c_void,
+        arguments: List,
+        environment: List
+    ) -> c_int, else {
+        let _ = (pid, path, actions, attributes, arguments, environment);
+        libc::ENOSYS
+    };
+    posix_spawnp(
+        pid: *mut libc::pid_t,
+        file: *const c_char,
+        actions: *const c_void,
+        attributes: *const c_void,
+        arguments: List,
+        environment: List
+    ) -> c_int, else {
+        let _ = (pid, file, actions, attributes, arguments, environment);
+        libc::ENOSYS
+    };
+    system(command: *const c_char) -> c_int, else { let _ = command; missing() };
+    popen(command: *const c_char, mode: *const c_char) -> *mut c_void, else {
+        let _ = (command, mode);
+        missing();
+        core::ptr::null_mut()
+    };
+    pthread_setname_np(handle: usize, name: *const c_char) -> c_int, else {
         let _ = (handle, name);
         libc::ENOSYS
     };

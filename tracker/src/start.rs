@@ -8,8 +8,8 @@ use leakgate_capture::{Header, STATE_ENDED, STATE_RECORDING};
 
 use crate::capture::{header, header_word};
 use crate::intern::INTERNER;
-use crate::lock::Lock;
-use crate::{bill, capture, checkpoint, fork, python, real, stack, sys, thread, world};
+use crate::text::Text;
+use crate::{bill, capture, checkpoint, follow, fork, journal, python, real, stack, sys, thread, world};
 
 #[used]
 #[unsafe(link_section = ".init_array")]
@@ -23,10 +23,8 @@ static ARGUMENTS: AtomicPtr<*const c_char> = AtomicPtr::new(core::ptr::null_mut(
 static ARGUMENT_COUNT: AtomicUsize = AtomicUsize::new(0);
 static ENVIRONMENT: AtomicPtr<*const c_char> = AtomicPtr::new(core::ptr::null_mut());
 
-const MAX_FOLDER: usize = 900;
-
 /// The capture folder, without a 0 byte at its end.
-static FOLDER: Lock<([u8; MAX_FOLDER], usize)> = Lock::new(([0; MAX_FOLDER], 0));
+static FOLDER: Text = Text::new();
 
 extern "C" fn construct(count: c_int, arguments: *const *const c_char, environment: *const *const c_char) {
     real::look_up();
@@ -59,6 +57,7 @@ fn begin() -> Option<()> {
     python::begin();
     forget_loader_errors();
     thread.inside -= 1;
+    journal::began();
     Some(())
 }
 
@@ -94,37 +93,30 @@ extern "C" fn destruct() {
 }
 
 /// Reads `settings` in the folder that this library was loaded from, or at the end of its own file: one variable in the
-/// environment is enough.
+/// environment is enough. `None`: this process is not to be recorded.
 fn read_settings() -> Option<()> {
+    let library = own_path()?;
     let mut text = [0u8; 2048];
-    let length = settings_beside(&mut text).or_else(|| settings_inside(&mut text))?;
-    for line in text[..length].split(|byte| *byte == b'\n') {
-        if let Some(folder) = line.strip_prefix(b"capture=") {
-            let mut stored = FOLDER.lock();
-            stored.0.get_mut(..folder.len())?.copy_from_slice(folder);
-            stored.1 = folder.len();
-            return Some(());
-        }
+    let length = settings_beside(library, &mut text).or_else(|| settings_inside(library, &mut text))?;
+    let mut lines = text[..length].split(|byte| *byte == b'\n');
+    FOLDER.set(lines.clone().find_map(|line| line.strip_prefix(b"capture="))?)?;
+    match lines.find_map(|line| line.strip_prefix(b"first=")) {
+        Some(first) => claim(first),
+        None => follow::begin(library),
     }
-    None
 }
 
-fn settings_beside(text: &mut [u8]) -> Option<usize> {
-    const NAME: &[u8] = b"/settings\0";
-    let mut path = [0u8; 1024];
-    let length = own_path(&mut path)?;
-    let end = path[..length].iter().rposition(|byte| *byte == b'/')?;
-    path.get_mut(end..end + NAME.len())?.copy_from_slice(NAME);
-    let settings = sys::open(&path[..end + NAME.len()], libc::O_RDONLY)?;
+fn settings_beside(library: &[u8], text: &mut [u8]) -> Option<usize> {
+    let end = library.iter().rposition(|byte| *byte == b'/')?;
+    let settings = Path::of(&[&library[..end], b"/settings\0"])?;
+    let settings = sys::open(settings.bytes(), libc::O_RDONLY)?;
     Some(sys::read(&settings, text))
 }
 
 /// A library that is in no folder has its settings behind it: text, its length in four bytes, and a mark.
-fn settings_inside(text: &mut [u8]) -> Option<usize> {
+fn settings_inside(library: &[u8], text: &mut [u8]) -> Option<usize> {
     const MARK: &[u8; 8] = b"leakgate";
-    let mut path = [0u8; 1024];
-    let length = own_path(&mut path)?;
-    let file = sys::open(path.get(..length + 1)?, libc::O_RDONLY)?;
+    let file = sys::open(Path::of(&[library, b"\0"])?.bytes(), libc::O_RDONLY)?;
     let mut end = [0u8; 12];
     let at = sys::length(&file)?.checked_sub(end.len())?;
     if sys::read_at(&file, &mut end, at) != end.len() || end[4..] != *MARK {
@@ -135,8 +127,20 @@ fn settings_inside(text: &mut [u8]) -> Option<usize> {
     (sys::read_at(&file, text, at.checked_sub(length)?) == length).then_some(length)
 }
 
-/// Writes the loader's name of this library; a 0 byte is behind it.
-fn own_path(into: &mut [u8]) -> Option<usize> {
+/// Where children are not followed: whether this is the first process of all, also after it executed another program.
+fn claim(first: &[u8]) -> Option<()> {
+    let path = Path::of(&[first, b"\0"])?;
+    let own = sys::getpid().to_ne_bytes();
+    if let Some(fd) = sys::open(path.bytes(), libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL) {
+        return sys::write_at(&fd, own.as_ptr(), own.len(), 0).then_some(());
+    }
+    let mut first = [0; 4];
+    let fd = sys::open(path.bytes(), libc::O_RDONLY)?;
+    (sys::read(&fd, &mut first) == first.len() && first == own).then_some(())
+}
+
+/// The path that the loader was given for this library.
+fn own_path() -> Option<&'static [u8]> {
     // SAFETY: all zeros is a valid value of this C struct.
     let mut info: libc::Dl_info = unsafe { core::mem::zeroed() };
     let address = construct as *const () as *const libc::c_void;
@@ -144,31 +148,31 @@ fn own_path(into: &mut [u8]) -> Option<usize> {
     if unsafe { libc::dladdr(address, &mut info) } == 0 || info.dli_fname.is_null() {
         return None;
     }
-    // SAFETY: the loader's name of this library, a C string.
-    let name = unsafe { CStr::from_ptr(info.dli_fname) }.to_bytes();
-    into.get_mut(..name.len() + 1)?[..name.len()].copy_from_slice(name);
-    Some(name.len())
+    // SAFETY: the loader's name of this library, a C string that lives as long as the library.
+    Some(unsafe { CStr::from_ptr(info.dli_fname) }.to_bytes())
 }
 
 /// Tries names for this process's file, `process-PID-N.lgp`, until `make` succeeds with one.
 pub(crate) fn child_path(make: impl Fn(&[u8]) -> Option<()>) -> Option<()> {
-    FOLDER.release();
-    let folder = FOLDER.lock();
     for attempt in 0..1000 {
-        let mut path = Path { bytes: [0; 1024], length: 0 };
-        path.add(&folder.0[..folder.1])?;
-        path.add(b"/process-")?;
+        let mut path = Path::of(&[FOLDER.get(), b"/process-"])?;
         path.add_number(sys::getpid())?;
         path.add(b"-")?;
         path.add_number(attempt)?;
         path.add(b".lgp\0")?;
-        let path = &path.bytes[..path.length];
         // A file of that name is an earlier program's, which this process ran before it executed this one.
-        if sys::open(path, libc::O_RDONLY).is_none() {
-            return make(path);
+        if sys::open(path.bytes(), libc::O_RDONLY).is_none() {
+            make(path.bytes())?;
+            journal::set_sequence(attempt);
+            return Some(());
         }
     }
     None
+}
+
+/// Runs `f` with the path of a file in the capture folder; `name` begins with a slash and ends with a 0 byte.
+pub(crate) fn in_capture(name: &[u8], f: impl FnOnce(&[u8]) -> bool) -> bool {
+    Path::of(&[FOLDER.get(), name]).is_some_and(|path| f(path.bytes()))
 }
 
 struct Path {
@@ -177,6 +181,16 @@ struct Path {
 }
 
 impl Path {
+    fn of(parts: &[&[u8]]) -> Option<Path> {
+        let mut path = Path { bytes: [0; 1024], length: 0 };
+        parts.iter().try_for_each(|part| path.add(part))?;
+        Some(path)
+    }
+
+    fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+
     fn add(&mut self, part: &[u8]) -> Option<()> {
         self.bytes.get_mut(self.length..self.length + part.len())?.copy_from_slice(part);
         self.length += part.len();
@@ -184,14 +198,19 @@ impl Path {
     }
 
     fn add_number(&mut self, number: u32) -> Option<()> {
-        let (mut digits, mut at, mut rest) = ([0u8; 10], 10, number);
-        loop {
-            at -= 1;
-            digits[at] = b'0' + (rest % 10) as u8;
-            rest /= 10;
-            if rest == 0 {
-                return self.add(&digits[at..]);
-            }
+        digits(number, |digits| self.add(digits))
+    }
+}
+
+/// Runs `f` with a number in decimal digits.
+pub(crate) fn digits<R>(number: u32, f: impl FnOnce(&[u8]) -> R) -> R {
+    let (mut digits, mut at, mut rest) = ([0u8; 10], 10, number);
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            return f(&digits[at..]);
         }
     }
 }
@@ -202,6 +221,7 @@ pub(crate) fn write_identity() {
     // SAFETY: the header is mapped; nobody else writes these fields.
     let header = unsafe { &mut *header() };
     header.pid = sys::getpid();
+    header.sequence = journal::sequence();
     header.parent = sys::getppid();
     header.started_ms = sys::now_ms();
     header.command_len = length as u32;
@@ -230,12 +250,17 @@ pub(crate) fn write_python(hex: u32) {
     header_word(offset_of!(Header, python)).store(hex, Ordering::Relaxed);
 }
 
-/// Writes what a forked child inherited.
-pub(crate) fn write_inherited(bytes: u64, blocks: u64) {
+/// Writes what a forked child inherited, and from which process.
+pub(crate) fn write_inherited(bytes: u64, blocks: u64, sites: u32, origin: (u32, u32)) {
     // SAFETY: the header is mapped; nobody else writes these fields.
     let header = unsafe { &mut *header() };
     header.inherited_bytes = bytes;
     header.inherited_blocks = blocks;
+    header.inherited_live = bytes as i64;
+    header.inherited_sites = sites;
+    (header.origin, header.origin_sequence) = origin;
+    // A parent that has ended by now is not the kernel's answer any more.
+    header.parent = origin.0;
 }
 
 /// The process's arguments, the program's name first.

@@ -1,6 +1,7 @@
 //! System calls made directly: the libc wrappers would set `errno`, and some of them are our own hooks.
 
 use core::arch::asm;
+use core::ffi::CStr;
 
 #[cfg(target_arch = "x86_64")]
 fn raw(number: i64, a: [usize; 6]) -> isize {
@@ -79,6 +80,44 @@ pub(crate) fn fill_at(fd: &Fd, buffer: &mut [u8], offset: u64) -> Option<()> {
         }
     }
     Some(())
+}
+
+/// Appends to a file that is there, in one step and without a descriptor that stays; whether it did all of it.
+pub(crate) fn append(path: &[u8], bytes: &[u8]) -> bool {
+    // A filter that came after the start may not expect a file to be opened.
+    if is_restricted() {
+        return false;
+    }
+    let Some(fd) = open(path, libc::O_WRONLY | libc::O_APPEND) else { return false };
+    // Others append too: what they may add in the meantime must fit below the limit, beyond which a signal kills.
+    const OTHERS: usize = 64 * 1024;
+    let end = checked(raw(libc::SYS_lseek, [fd.0 as usize, 0, libc::SEEK_END as usize, 0, 0, 0]));
+    if end.is_none_or(|end| (end + bytes.len() + OTHERS) as u64 > file_size_limit()) {
+        return false;
+    }
+    raw(libc::SYS_write, [fd.0 as usize, bytes.as_ptr() as usize, bytes.len(), 0, 0, 0])
+        == bytes.len() as isize
+}
+
+/// Whether there is a file of that path that this process may execute.
+pub(crate) fn can_execute(path: &CStr) -> bool {
+    let at = libc::AT_FDCWD as usize;
+    raw(libc::SYS_faccessat, [at, path.as_ptr() as usize, libc::X_OK as usize, 0, 0, 0]) == 0
+}
+
+/// The path of an open file, as far as there is room; the room is zeroed.
+pub(crate) fn path_of(fd: i32, room: &mut [u8]) -> &CStr {
+    const FOLDER: &[u8] = b"/proc/self/fd/";
+    let mut link = [0u8; 32];
+    link[..FOLDER.len()].copy_from_slice(FOLDER);
+    crate::start::digits(fd.max(0) as u32, |digits| {
+        link[FOLDER.len()..FOLDER.len() + digits.len()].copy_from_slice(digits);
+    });
+    // The last byte stays 0.
+    let (at, into, length) =
+        (libc::AT_FDCWD as usize, room.as_mut_ptr() as usize, room.len().saturating_sub(1));
+    raw(libc::SYS_readlinkat, [at, link.as_ptr() as usize, into, length, 0, 0]);
+    CStr::from_bytes_until_nul(room).unwrap_or_default()
 }
 
 /// Writes all of a range of memory at an offset of the file.

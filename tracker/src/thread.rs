@@ -176,6 +176,11 @@ pub(crate) fn begin() -> Option<()> {
     Some(())
 }
 
+/// Whether recording has begun in this process, or in the one that it was forked from.
+pub(crate) fn has_begun() -> bool {
+    !THREADS.load(Ordering::Acquire).is_null()
+}
+
 /// Whether recording has begun in this process, and goes on.
 pub(crate) fn is_ready() -> bool {
     !THREADS.load(Ordering::Acquire).is_null() && !fork::is_child() && !fork::is_lost()

@@ -7,14 +7,15 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 
 use super::Check;
-use crate::config::{Budget, Scenario, Work};
+use crate::config::{Budget, BudgetKey, Of, Scenario, Work};
 use crate::gate::budgets::{Judgement, Limit, ScenarioFacts, judge};
 use crate::gate::measurement::Measurement;
+use crate::gate::processes::{self, figure_name};
 use crate::outcome::{ScenarioError, ScenarioResult, Verdict};
-use crate::profile::{Capture, CheckpointKind, Process, Profile, command_line, load};
+use crate::profile::{Capture, CheckpointKind, Profile, command_line, load};
 use crate::scenario::capture_dir::{self, Existing};
 use crate::scenario::watch::End;
-use crate::scenario::{Failure, Plan, ScenarioRun, measure, run_scenario};
+use crate::scenario::{Failure, Plan, ScenarioRun, measure_all, run_scenario, untracked};
 
 /// Runs and judges a scenario.
 ///
@@ -37,7 +38,16 @@ pub(super) fn run(scenario: &Scenario, check: &mut Check) -> Result<ScenarioResu
         return Ok(failed(result, error.clone()));
     }
     match measured(&run, &plan, &mut result.notes) {
-        Ok(measurement) => Ok(judged(result, scenario, &plan.cwd, &measurement)),
+        Ok(measurement) => {
+            let mut result = judged(result, scenario, &plan.cwd, &measurement);
+            let keys: Vec<BudgetKey> = of_each(scenario).collect();
+            result.notes.extend(processes::note(&keys, run.root_pid, &measurement));
+            if let (None, Some(error)) = (&result.error, untracked(scenario, &run)) {
+                result.verdict = Verdict::Error;
+                result.error = Some(error);
+            }
+            Ok(result)
+        }
         Err(error) => Ok(failed(result, error)),
     }
 }
@@ -60,7 +70,7 @@ fn empty(scenario: &Scenario) -> ScenarioResult {
         elapsed: Duration::ZERO,
         findings: Vec::new(),
         budgets: Vec::new(),
-        not_judged: scenario.budgets.iter().map(|budget| budget.key.name().to_owned()).collect(),
+        not_judged: scenario.budgets.iter().map(|budget| figure_name(budget.key, budget.of)).collect(),
         figures: Vec::new(),
         error: None,
         notes: Vec::new(),
@@ -88,12 +98,12 @@ fn prepare(scenario: &Scenario, check: &Check) -> Result<(Plan, PathBuf), Scenar
 fn measured(run: &ScenarioRun, plan: &Plan, notes: &mut Vec<String>) -> Result<Measurement, ScenarioError> {
     let capture = load::capture(&run.capture).map_err(|error| without_details(error.to_string()))?;
     notes.extend(capture.notes.iter().cloned());
-    let profile = judged_process(run, plan, &capture)
+    let main = judged_process(run, plan, &capture)
         .ok_or_else(|| without_details("the tracker recorded nothing of the process to judge".to_owned()))?;
-    notes.extend(other_process(run, profile));
+    let profile = &capture.processes[main];
     notes.extend(unusual_end(run, profile));
     notes.extend(profile.notes.iter().cloned());
-    measure(run, profile.clone()).map_err(|error| without_details(error.to_string()))
+    measure_all(run, capture, main).map_err(|error| without_details(error.to_string()))
 }
 
 /// How a command's process came to its end, where `retained` and `blocks` depend on it: they are figures of that moment.
@@ -120,25 +130,27 @@ fn unusual_end(run: &ScenarioRun, profile: &Profile) -> Option<String> {
     }
 }
 
-/// Of a command, a process is judged that the user did not name: the one with the highest peak.
-fn other_process(run: &ScenarioRun, profile: &Profile) -> Option<String> {
-    let Process { pid, .. } = profile.process;
-    let name = profile.process.name();
-    (pid != run.root_pid).then(|| {
-        format!(
-            "judged is the process with the highest peak, `{name}` (pid {pid}), which the command started"
-        )
-    })
+/// Index of the process that called the function; of a command's processes of the one with the highest peak, which
+/// stands for what is told about the end.
+fn judged_process(run: &ScenarioRun, plan: &Plan, capture: &Capture) -> Option<usize> {
+    let is_run = matches!(plan.work, crate::scenario::plan::Work::Run(_));
+    let wanted = if is_run { capture.main() } else { capture.last_of(run.root_pid) }?.process.id();
+    capture.processes.iter().position(|profile| profile.process.id() == wanted)
 }
 
-/// A function is judged in the process that called it; of a command's processes the one with the highest peak.
-fn judged_process<'a>(run: &ScenarioRun, plan: &Plan, capture: &'a Capture) -> Option<&'a Profile> {
-    if matches!(plan.work, crate::scenario::plan::Work::Run(_)) {
-        return capture.main();
-    }
-    let of_root = capture.processes.iter().filter(|profile| profile.process.pid == run.root_pid);
-    // A version switcher leaves a profile of its own before it becomes the interpreter.
-    of_root.max_by_key(|profile| profile.process.started_ms)
+/// The budgets that each process must hold by itself.
+fn of_each(scenario: &Scenario) -> impl Iterator<Item = BudgetKey> {
+    scenario.budgets.iter().filter(|budget| budget.of == Of::Each).map(|budget| budget.key)
+}
+
+/// A process without the tracker is an error where the scenario is strict.
+fn untracked(scenario: &Scenario, run: &ScenarioRun) -> Option<ScenarioError> {
+    let note = untracked::note(&run.untracked).filter(|_| scenario.strict)?;
+    Some(ScenarioError {
+        title: "programs ran without the tracker, which `strict` does not allow: the figures are not whole"
+            .to_owned(),
+        details: note,
+    })
 }
 
 fn judged(
@@ -161,6 +173,7 @@ fn judged(
 
 /// The budgets as the gate takes them.
 fn limits(scenario: &Scenario) -> Vec<Limit> {
-    let limit = |budget: &Budget| Limit { key: budget.key, max: budget.max, warn: budget.warn };
+    let limit =
+        |budget: &Budget| Limit { key: budget.key, max: budget.max, warn: budget.warn, of: budget.of };
     scenario.budgets.iter().map(limit).collect()
 }

@@ -108,7 +108,7 @@ fn a_process_is_chosen_by_its_id_and_the_others_are_named() {
     let mut out = Vec::new();
     show(&capture, &parsed("tree --process 4300"), &Screen::pipe("/".into()), &mut out).unwrap();
     let text = String::from_utf8(out).unwrap();
-    assert!(text.contains("(pid 4300,") && text.contains("note: also recorded: 4242;"), "{text}");
+    assert!(text.contains("(pid 4300,") && text.contains("\n2 processes\n"), "{text}");
     let error = show(&capture, &parsed("tree --process 7"), &Screen::pipe("/".into()), &mut Vec::new());
     assert_snapshot!(error.unwrap_err(), @"no process 7 in this capture; there are: 4242, 4300");
     let empty = Capture { dir: "x.leakgate".into(), ..Capture::default() };
@@ -160,7 +160,8 @@ fn of_the_programs_that_one_process_was_the_largest_is_shown() {
     let mut wrapper = process.clone();
     wrapper.totals.peak.bytes = 1;
     capture.processes.insert(0, wrapper);
-    let shown = super::process(&capture, Some(process.process.pid)).unwrap();
+    let shown =
+        super::process(&capture, Some(super::Chosen { pid: process.process.pid, program: None })).unwrap();
     assert_eq!(shown.totals.peak, process.totals.peak);
     assert_eq!(recorded(&capture).iter().filter(|pid| **pid == process.process.pid).count(), 1);
 }

@@ -1,0 +1,130 @@
+//! Budgets of several processes: each by itself, or all together.
+
+use serde_json::Value;
+
+use crate::project::Project;
+
+/// The parent keeps 8 MiB and forks two children, each with 16 MiB of its own; all are there until the parent has
+/// seen in the time line that a sample saw them all.
+const APP: &str = r#"
+import glob, os, sys
+def hold(mebibytes): return bytearray(mebibytes << 20)
+def wait_for_samples(pids):
+    path = glob.glob(os.path.join(os.path.dirname(__file__), ".leakgate", "captures", "*", "timeline.csv"))[0]
+    while True:
+        with open(path) as file:
+            rows = [row.split(",") for row in file.read().splitlines()[1:]]
+        seen = {int(row[1]) for row in rows if len(row) == 4 and row[3] and int(row[2]) > 24 << 20}
+        if seen.issuperset(pids): return
+def main():
+    kept = hold(8)
+    ready, go = os.pipe(), os.pipe()
+    pids = []
+    for _ in range(2):
+        pid = os.fork()
+        if pid == 0:
+            own = hold(16)
+            os.write(ready[1], b"r")
+            os.close(go[1])
+            os.read(go[0], 1)
+            os._exit(0)
+        pids.append(pid)
+    for _ in pids: os.read(ready[0], 1)
+    wait_for_samples(pids)
+    os.close(go[1])
+    for pid in pids: assert os.waitpid(pid, 0)[1] == 0
+    return kept
+if __name__ == "__main__":
+    main()
+"#;
+
+const MIB: i64 = 1 << 20;
+
+fn figure(result: &Value, name: &str) -> i64 {
+    let scenario = &result["scenarios"][0];
+    let lists = ["budgets", "figures"].map(|list| scenario[list].as_array().unwrap());
+    let figure = lists.into_iter().flatten().find(|figure| figure["name"] == name);
+    figure.unwrap_or_else(|| panic!("no {name} in {scenario:#}"))["measured"].as_i64().unwrap()
+}
+
+fn check(scenario: &str, app: &str) -> (crate::project::Checked, Value) {
+    let project = Project::new(&format!("scenarios:\n  tree:\n{scenario}"), app);
+    let checked = project.check();
+    let result = serde_json::from_str(&project.read(".leakgate/result.json")).unwrap();
+    (checked, result)
+}
+
+#[test]
+fn each_process_must_hold_the_budget_and_the_one_that_breaks_it_is_named() {
+    let (checked, result) = check("    run: [python3, app.py]\n    budgets: { peak: 20 MiB }\n", APP);
+    assert_eq!(checked.code, Some(1), "{}", checked.whole());
+    // A child: 8 MiB inherited, 16 MiB of its own.
+    assert!((24 * MIB..29 * MIB).contains(&figure(&result, "peak")), "{}", checked.whole());
+    let finding = &result["scenarios"][0]["findings"][0];
+    let evidence = finding["evidence"][0].as_str().unwrap();
+    assert!(
+        evidence.starts_with("of `")
+            && evidence.contains("python3 app.py` (pid ")
+            && evidence.ends_with("one of 3 recorded programs"),
+        "{evidence}"
+    );
+    assert!(finding["place"]["function"] == "hold", "{finding:#}");
+    let note = result["scenarios"][0]["notes"][0].as_str().unwrap();
+    assert!(note.starts_with("3 processes were recorded, each is judged by itself"), "{note}");
+    assert!(note.contains("shown is the largest: peak of `"), "{note}");
+}
+
+#[test]
+fn all_processes_together_are_judged_with_shared_memory_counted_once() {
+    let (checked, result) =
+        check("    run: [python3, app.py]\n    budgets: { peak: { max: 39 MiB, of: tree } }\n", APP);
+    assert_eq!(checked.code, Some(1), "{}", checked.whole());
+    // 8 MiB once and 16 MiB twice; three times 8 MiB would be 56 MiB and more.
+    assert!((40 * MIB..50 * MIB).contains(&figure(&result, "peak of tree")), "{}", checked.whole());
+    let finding = &result["scenarios"][0]["findings"][0];
+    assert!(
+        finding["title"]
+            .as_str()
+            .unwrap()
+            .contains("of all 3 processes together is over its budget of 39.0 MiB"),
+        "{finding:#}"
+    );
+    assert!(finding["evidence"][0].as_str().unwrap().starts_with("sampled every 10 ms"), "{finding:#}");
+    assert!(finding["evidence"][1].as_str().unwrap().starts_with("by itself: "), "{finding:#}");
+}
+
+#[test]
+fn the_scope_of_a_scenario_is_that_of_its_budgets() {
+    let scenario = "    run: [python3, app.py]\n    scope: tree\n    \
+                    budgets: { peak: 50 MiB, retained: 50 MiB, rss: 1 GiB, blocks: 1000000 }\n";
+    let (checked, result) = check(scenario, APP);
+    assert_eq!(checked.code, Some(0), "{}", checked.whole());
+    // A child ends with what it holds; the parent has dropped nothing either.
+    assert!((40 * MIB..50 * MIB).contains(&figure(&result, "retained of tree")), "{}", checked.whole());
+    assert!(figure(&result, "rss of tree") > 3 * 8 * MIB, "{}", checked.whole());
+    // What each has is told beside it.
+    assert!((24 * MIB..29 * MIB).contains(&figure(&result, "peak")), "{}", checked.whole());
+}
+
+#[test]
+fn a_process_that_a_function_starts_must_hold_the_budget_too() {
+    let (checked, result) = check(
+        "    call: app:main\n    iterations: 1\n    warmup: 0\n    budgets: { peak: 20 MiB, peak_added: 20 MiB }\n",
+        APP,
+    );
+    assert_eq!(checked.code, Some(1), "{}", checked.whole());
+    assert!((24 * MIB..29 * MIB).contains(&figure(&result, "peak")), "{}", checked.whole());
+    // Of the calling process alone.
+    assert!((8 * MIB..10 * MIB).contains(&figure(&result, "peak_added")), "{}", checked.whole());
+}
+
+#[test]
+fn without_following_the_children_are_in_no_figure() {
+    let app = "import os\ndef hold(): return bytearray(16 << 20)\n\
+               if os.fork() == 0:\n    kept = hold()\n    os._exit(0)\nos.wait()\n";
+    let (checked, result) =
+        check("    run: [python3, app.py]\n    follow: false\n    budgets: { peak: 14 MiB }\n", app);
+    assert_eq!(checked.code, Some(0), "{}", checked.whole());
+    assert!(figure(&result, "peak") < 14 * MIB);
+    assert!(checked.out.contains("only the command itself was recorded"), "{}", checked.whole());
+}
