@@ -87,7 +87,7 @@ impl Unpacked {
     fn in_memory(capture: &Path, follow: Follow) -> Option<Unpacked> {
         let mut folders = candidates();
         folders.extend(capture.parent().map(Path::to_path_buf));
-        let folder = private_folder(&folders, |folder| absolute(folder)).ok()?;
+        let folder = private_folder(&folders, absolute).ok()?;
         let memory = InMemory::new(&settings(capture, folder.path(), follow)).ok()?;
         let unpacked = Unpacked { folder, memory: Some(memory) };
         // Without /proc the loader does not find it either.

@@ -100,7 +100,7 @@ fn closed_descriptors_change_nothing_and_lose_nothing() {
             let recording = run.record();
             let what = format!("{python}: `{before}` {closed}");
             assert_eq!(recording.output.status, plain.status, "{what}");
-            assert_eq!(plain.status.code().is_some(), true, "{what}");
+            assert!(plain.status.code().is_some(), "{what}");
             assert_eq!(fs::read_to_string(&marker).unwrap(), told_by_plain, "{what}");
             let profile = python::profile(&recording.capture);
             assert_eq!(python::held_by_work(profile), amount(100 * 2033, 100), "{what}");
