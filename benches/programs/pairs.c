@@ -25,6 +25,10 @@ int main(int count, char **arguments) {
     int threads = count > 1 ? atoi(arguments[1]) : 1;
     pthread_t all[MOST_THREADS];
     pairs = count > 2 ? atol(arguments[2]) : 1000000;
+    if (threads < 2) {
+        work(NULL);
+        return 0;
+    }
     for (int at = 0; at < threads && at < MOST_THREADS; at++) {
         pthread_create(&all[at], NULL, work, NULL);
     }
