@@ -8,7 +8,7 @@ const MIB: u64 = 1 << 20;
 const HEAP: u64 = 48 * MIB;
 
 fn tracker_bytes(course: &str) -> u64 {
-    Program::of("heap").record(&[course]).first().tracker_bytes
+    Program::of("heap").record(&[course]).first().process.tracker_bytes
 }
 
 #[test]
