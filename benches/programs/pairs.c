@@ -48,6 +48,8 @@ int main(int count, char **arguments) {
                               : strcmp(arguments[1], "slots") == 0 ? own_slots
                                                                    : passed;
     threads = atoi(arguments[2]), pairs = atol(arguments[3]);
+    if (threads == 1)
+        return course(0), 0;
     pthread_t all[MOST];
     for (intptr_t i = 0; i < threads; i++)
         pthread_create(&all[i], NULL, course, (void *)i);

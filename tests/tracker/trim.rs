@@ -8,7 +8,7 @@ const MIB: u64 = 1 << 20;
 const HEAP: u64 = 48 * MIB;
 
 fn tracker_bytes(course: &str) -> u64 {
-    Program::of("heap").record(&[course]).first().tracker_bytes
+    Program::of("heap").record(&[course]).first().process.tracker_bytes
 }
 
 #[test]
@@ -42,4 +42,24 @@ fn unmapped_arenas_of_python_objects_take_their_part_of_the_table_with_them() {
         // 2,000,000 blocks of 24 bytes take 8 bytes of the table for each 16.
         assert!(figures[0] >= 24 && figures[1] <= figures[0] - 20, "{python}: {told} MiB before and after");
     }
+}
+
+/// So many rounds of 1,000 allocations, each from a line of its own.
+const SITES: &str = "\
+import sys
+names = {'rounds': int(sys.argv[1])}
+text = 'def work():\\n for _ in range(rounds):\\n' + '  object()\\n' * 1000 + 'work()\\n'
+exec(compile(text, 'sites', 'exec'), names)
+";
+
+#[test]
+fn a_capture_grows_with_the_sites_and_not_with_the_allocations() {
+    let python = python::newest();
+    let sizes = ["1", "1000"].map(|rounds| {
+        let recording = python.run(&["-c", SITES, rounds]).record().ended_well();
+        assert!(recording.first().sites.len() > 1000);
+        std::fs::metadata(&recording.files()[0]).unwrap().len()
+    });
+    assert_eq!(sizes[0], sizes[1]);
+    assert!(sizes[0] < 8 * MIB, "{} bytes", sizes[0]);
 }

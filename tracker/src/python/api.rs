@@ -197,15 +197,18 @@ pub(super) fn thread_state_of(layout: &Layout, handle: usize) -> usize {
     if let Some(present) = present {
         // SAFETY: reads one word; up to 3.11 it is the state that holds the GIL, later this thread's own if it does.
         let state = unsafe { present() };
-        // SAFETY: a live thread state, laid out as its version's row says.
-        if state != 0
-            && (layout.minor >= 12 || unsafe { frames::word(state + layout.state_thread) } == handle)
-        {
+        if state != 0 && (layout.minor >= 12 || is_of(layout, state, handle)) {
             return state;
         }
     }
     // SAFETY: reads a thread-local value; gives null where there is none.
     PyGILState_GetThisThreadState().map_or(0, |own| unsafe { own() })
+}
+
+#[inline(always)]
+fn is_of(layout: &Layout, state: usize, handle: usize) -> bool {
+    // SAFETY: a live thread state, laid out as its version's row says.
+    unsafe { frames::word(state + layout.state_thread) == handle }
 }
 
 /// The innermost Python frame of the calling thread.
