@@ -41,6 +41,7 @@ def recycled(course):
 MREMAP = {"memray": "memray does not follow `mremap`"}
 BY_FILE = {"memray": "other definition: a file mapping is memory as any other; leakgate shows it apart"}
 MAPPED = "the package has an allocator of its own: what is counted is what that maps, not the objects in it"
+OWN_POOL = {"ARROW_DEFAULT_MEMORY_POOL": "mimalloc"}
 OWN_ALLOCATOR = {"leakgate": MAPPED, "memray": MAPPED}
 
 PIECES = {"memray": "by default memray counts the pieces in which CPython takes memory, at the line that happened to need one"}
@@ -111,9 +112,10 @@ GROUPS = {
         Case("packages", "numpy_arithmetic", slack=0.001),
         Case("packages", "numpy_memmap", slack=0.001, why=BY_FILE),
         Case("packages", "pandas_copy", slack=0.001),
-        Case("packages", "arrow_kept", slack=0.001, why=OWN_ALLOCATOR),
+        # leakgate has pyarrow use `malloc` unless told otherwise.
+        Case("packages", "arrow_kept", slack=0.001, environment=OWN_POOL, why=OWN_ALLOCATOR),
         Case("packages", "arrow_kept", slack=0.001, environment={"ARROW_DEFAULT_MEMORY_POOL": "system"}),
-        Case("packages", "arrow_dropped", slack=0.001, why=OWN_ALLOCATOR),
+        Case("packages", "arrow_dropped", slack=0.001, environment=OWN_POOL, why=OWN_ALLOCATOR),
         Case("packages", "polars_kept", slack=0.001, why=OWN_ALLOCATOR),
         Case("packages", "sqlalchemy_rows", slack=0.01, why=PIECES),
         Case("packages", "lxml_tree", slack=0.15),

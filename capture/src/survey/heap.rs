@@ -96,10 +96,10 @@ fn step<P: Process, S: Sink>(
         };
         found.present += if is_there { PAGE } else { 0 };
         found.is_used |= is_shadowed;
-        if run.as_ref().is_none_or(|run| run.kind != kind) {
-            if let Some(run) = run.replace(Run { kind, start: address }) {
-                finish(work, blocks, (run, address), found)?;
-            }
+        if run.as_ref().is_none_or(|run| run.kind != kind)
+            && let Some(run) = run.replace(Run { kind, start: address })
+        {
+            finish(work, blocks, (run, address), found)?;
         }
         if is_shadowed && (address.is_multiple_of(SHADOWED) || index == 0) {
             blocks.see(address / SHADOWED * SHADOWED);

@@ -328,5 +328,5 @@ fn end_of_data<P: Process>(process: &mut P, base: u64) -> Option<u64> {
         }
     }
     let length = last.checked_sub(first)?;
-    Some(base.checked_add(length)?.checked_next_multiple_of(PAGE)?)
+    base.checked_add(length)?.checked_next_multiple_of(PAGE)
 }
