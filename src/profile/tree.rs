@@ -147,7 +147,7 @@ impl Capture {
         pids.sort_unstable();
         pids.dedup();
         let staying = self.processes.iter().filter(|profile| !profile.process.replaced);
-        let ends: Vec<Part> = staying.map(|profile| part(profile)).collect();
+        let ends: Vec<Part> = staying.map(part).collect();
         let origins: BTreeMap<ProgramId, ProgramId> = self
             .processes
             .iter()
