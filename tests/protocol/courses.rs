@@ -11,7 +11,7 @@ use crate::world::World;
 /// Its name, what it does, and the most preemptions that are tried: all orders of three threads are too many.
 pub(crate) type Course = (&'static str, fn(), Option<usize>);
 
-pub(crate) const ALL: [Course; 11] = [
+pub(crate) const ALL: [Course; 10] = [
     ("pairs at the peak", pairs, None),
     ("room is used up", room_is_used_up, None),
     ("a block is passed on", passed_on, None),
