@@ -132,7 +132,7 @@ fn the_peak_of_all_together_is_sampled_with_shared_memory_counted_once() {
     let program = Program::of("processes");
     // The program finds the time line beside itself: the harness decides where the capture is only when it runs.
     let timeline = program.folder().join("capture/timeline.csv");
-    let words = [program.path(), OsStr::new("sampled"), timeline.as_os_str()];
+    let words = [program.path().as_os_str(), OsStr::new("sampled"), timeline.as_os_str()];
     let capture = Run::of(words).record_into(&program.folder().join("capture"));
     let [parent, child] = &capture.processes[..] else { panic!("not two processes") };
     assert_eq!(child.totals.end.bytes - child.inherited.end.bytes, 16 << 20);
