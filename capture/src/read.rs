@@ -231,9 +231,9 @@ impl Reader<'_> {
             python: self.u32(120),
             inherited_bytes: self.u64(128),
             inherited_blocks: self.u64(136),
-            origin: (self.u32(144), self.u32(148)),
-            inherited_sites: self.u32(160),
-            sequence: self.u32(164),
+            origin: (self.u32(168), self.u32(172)),
+            inherited_sites: self.u32(184),
+            sequence: self.u32(188),
             command,
         })
     }
