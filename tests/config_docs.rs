@@ -74,14 +74,19 @@ fn the_schema_has_exactly_the_keys_of_the_code() {
         (Section::Defaults, "/definitions/defaults/properties"),
         (Section::Scenario, "/definitions/scenario/properties"),
         (Section::Budgets, "/definitions/budgets/properties"),
-        (Section::Limit, "/definitions/size_budget/anyOf/1/properties"),
-        (Section::Limit, "/definitions/count_budget/anyOf/1/properties"),
+        (Section::Limit, "/definitions/process_budget/anyOf/1/properties"),
     ];
+    let in_schema = |place: &str| -> BTreeSet<&str> {
+        schema.pointer(place).unwrap().as_object().unwrap().keys().map(String::as_str).collect()
+    };
     for (section, place) in places {
-        let in_schema: BTreeSet<&str> =
-            schema.pointer(place).unwrap().as_object().unwrap().keys().map(String::as_str).collect();
         let in_code: BTreeSet<&str> = section.keys().map(|key| key.name).collect();
-        assert_eq!(in_schema, in_code, "at {place}");
+        assert_eq!(in_schema(place), in_code, "at {place}");
+    }
+    // Those that are always of one process.
+    for budget in ["size_budget", "count_budget"] {
+        let place = format!("/definitions/{budget}/anyOf/1/properties");
+        assert_eq!(in_schema(&place), BTreeSet::from(["max", "warn"]), "at {place}");
     }
 }
 
@@ -109,6 +114,8 @@ fn configuration(section: Section, key: &Key, value: &str) -> String {
         Section::Top | Section::Defaults => "run: python".to_owned(),
         Section::Scenario => command(&line),
         Section::Budgets => command(&format!("budgets: {{ {line} }}")),
+        // Without an amount there is no limit.
+        Section::Limit if key.name == "of" => command(&format!("budgets: {{ peak: {{ max: 0, {line} }} }}")),
         Section::Limit => command(&format!("budgets: {{ peak: {{ {line} }} }}")),
     };
     let mut text = String::new();
