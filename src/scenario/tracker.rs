@@ -245,6 +245,9 @@ mod tests {
         assert!(!folder.exists());
         let alone = Unpacked::new(Path::new("/some/capture"), Follow::Nothing).unwrap();
         let settings = fs::read_to_string(alone.folder().join("settings")).unwrap();
-        assert_eq!(settings, format!("capture=/some/capture\nfirst={}\n", alone.folder().join("first").display()));
+        assert_eq!(
+            settings,
+            format!("capture=/some/capture\nfirst={}\n", alone.folder().join("first").display())
+        );
     }
 }

@@ -111,7 +111,12 @@ fn a_child_without_a_single_event_leaves_the_parent_alone() {
 #[test]
 fn forks_among_threads_that_allocate_disturb_nobody() {
     let recording = Program::of("processes").record(&["threads"]);
-    parent_is_exact(&recording);
+    // Whether what comes last is in the peak depends on how far the other threads are by then.
+    let parent = recording.first();
+    assert_eq!(of_function(parent, "before").end, amount(100_000, 100));
+    let after = of_function(parent, "after");
+    assert_eq!((after.end, after.total), (amount(250, 5), amount(250, 5)));
+    assert_eq!(of_function(parent, "in_child"), Figures::default());
     let workers = of_function(recording.first(), "in_worker");
     assert_eq!((workers.total, workers.end), (amount(64 * 300_000, 300_000), amount(0, 0)));
     let children = children(&recording);

@@ -216,6 +216,9 @@ class Back:
     def __del__(self): kept.append(self)
 def make():
     Back()
+# The first call of a function may leave a frame behind, which belongs to the caller.
+def once(): Back()
+once()
 for _ in range(1000): make()
 ";
 

@@ -227,6 +227,17 @@ pub(crate) fn move_to(path: &[u8]) -> Option<()> {
     Some(())
 }
 
+/// In a forked child, alone: sets a section to zeros, also what its parent wrote there after the fork and before the
+/// file was copied.
+pub(crate) fn clear(section: Section) {
+    for ordinal in 0..MAX_CHUNKS {
+        if let Some(chunk) = present(section, ordinal * CHUNK) {
+            // SAFETY: a mapped chunk, and no other thread runs.
+            unsafe { chunk.write_bytes(0, CHUNK) };
+        }
+    }
+}
+
 /// Before a fork: no other thread may be in the middle of handing out a chunk.
 pub(crate) fn before_fork() {
     FILE.acquire();

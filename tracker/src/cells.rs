@@ -5,7 +5,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 use leakgate_capture::{ForeignRecord, Section, SiteRecord};
 
-use crate::capture::{place, present};
+use crate::capture::{self, place, present};
 use crate::protocol::Counts;
 use crate::sys;
 
@@ -144,13 +144,8 @@ pub(crate) fn sum(site: u32, figures: impl Fn(&Counts) -> (i64, i64)) -> Option<
 
 /// In a forked child, alone: no record is in use. The lists of the sites are ended by whoever resets the sites.
 pub(crate) fn restart() {
-    let used = NEXT.swap(1, Ordering::Relaxed);
-    for index in 1..used {
-        if let Some(record) = present(Section::Foreign, index as usize * size_of::<ForeignRecord>()) {
-            // SAFETY: a mapped record, and no other thread runs.
-            unsafe { record.cast::<ForeignRecord>().write(ForeignRecord::default()) };
-        }
-    }
+    NEXT.store(1, Ordering::Relaxed);
+    capture::clear(Section::Foreign);
 }
 
 const _: () = {

@@ -5,7 +5,7 @@
 
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 
-use leakgate_capture::{MAX_SITES, NOTE_CHILD, Section, SiteRecord, TemporaryRecord};
+use leakgate_capture::{MAX_SITES, NOTE_CHILD, Section, SiteRecord};
 
 use crate::intern::INTERNER;
 use crate::{
@@ -143,13 +143,8 @@ fn inherit(origin: (u32, u32)) -> i64 {
                 ..SiteRecord::default()
             };
         }
-        if let Some(temporary) =
-            capture::present(Section::Temporary, site as usize * size_of::<TemporaryRecord>())
-        {
-            // SAFETY: a mapped record, and no other thread runs.
-            unsafe { temporary.cast::<TemporaryRecord>().write(TemporaryRecord::default()) };
-        }
     }
+    capture::clear(Section::Temporary);
     cells::restart();
     let (mut bytes, mut blocks) = (0, 0);
     let mut add = |site: u32, size: u64| {

@@ -7,6 +7,7 @@ use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use leakgate_capture::{Header, STATE_ENDED, STATE_RECORDING};
 
 use crate::capture::{header, header_word};
+use crate::hooks::call;
 use crate::intern::INTERNER;
 use crate::text::Text;
 use crate::{bill, capture, checkpoint, follow, fork, journal, python, real, stack, sys, thread, world};
@@ -53,24 +54,26 @@ fn begin() -> Option<()> {
     thread::name(thread, b"main");
     thread.named = true;
     // What the loader allocates for these questions is not the program's.
-    thread.inside += 1;
-    python::begin();
-    forget_loader_errors();
-    thread.inside -= 1;
+    call::inside(thread, || {
+        python::begin();
+        forget_loader_errors();
+    });
     journal::began();
     Some(())
 }
 
 /// Goes on with an interpreter whose library, in which `address` lies, was loaded while the program runs.
-pub(crate) fn begin_python_late(thread: &mut thread::Thread, address: usize) {
+#[cold]
+#[inline(never)]
+pub(crate) fn begin_python_late(thread: *mut thread::Thread, address: usize) {
     // SAFETY: the calling thread's own.
     let errno = unsafe { libc::__errno_location() };
     // SAFETY: as above.
     let before = unsafe { errno.read() };
-    thread.inside += 1;
-    python::begin_late(address);
-    forget_loader_errors();
-    thread.inside -= 1;
+    call::inside(thread, || {
+        python::begin_late(address);
+        forget_loader_errors();
+    });
     // SAFETY: as above.
     unsafe { errno.write(before) };
 }

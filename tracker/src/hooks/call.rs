@@ -9,7 +9,7 @@ use crate::{event, shadow};
 ///
 /// By pointer: those hooks look at the record too, so no reference to it may be held meanwhile.
 #[inline(always)]
-fn inside<T>(thread: *mut Thread, real: impl FnOnce() -> T) -> T {
+pub(crate) fn inside<T>(thread: *mut Thread, real: impl FnOnce() -> T) -> T {
     // SAFETY: the calling thread's own record, which lives for ever.
     unsafe { (*thread).inside += 1 };
     let result = real();

@@ -5,7 +5,7 @@
 
 use core::ffi::{CStr, c_char, c_int, c_void};
 
-use crate::thread::Thread;
+use super::call;
 use crate::{python, real, thread};
 
 type Start = unsafe extern "C" fn(*mut c_void) -> *mut c_void;
@@ -62,29 +62,29 @@ unsafe extern "C" fn begin(plan: *mut c_void) -> *mut c_void {
             thread::name(thread, &name[..length]);
             thread.named = true;
         }
-        note_stack(thread);
+        // What the question allocates is not the program's.
+        if let Some((start, end)) = call::inside(thread, stack) {
+            thread::note_stack(thread, start, end);
+        }
     }
     // SAFETY: what the program asked for.
     unsafe { start(argument) }
 }
 
-/// Notes where the calling thread's stack is, its thread-local variables included.
-fn note_stack(thread: &mut Thread) {
-    // What the question allocates is not the program's.
-    thread.inside += 1;
+/// Where the calling thread's stack begins and ends, its thread-local variables included.
+fn stack() -> Option<(usize, usize)> {
     // SAFETY: all zeros is memory that the C library fills.
     let mut attributes: libc::pthread_attr_t = unsafe { core::mem::zeroed() };
     let (mut start, mut length) = (core::ptr::null_mut(), 0);
     // SAFETY: the calling thread is alive, and `attributes` is valid.
-    if unsafe { libc::pthread_getattr_np(libc::pthread_self(), &mut attributes) } == 0 {
-        // SAFETY: `attributes` was just filled.
-        if unsafe { libc::pthread_attr_getstack(&attributes, &mut start, &mut length) } == 0 {
-            thread::note_stack(thread, start as usize, start as usize + length);
-        }
-        // SAFETY: as above; not used any more.
-        unsafe { libc::pthread_attr_destroy(&mut attributes) };
+    if unsafe { libc::pthread_getattr_np(libc::pthread_self(), &mut attributes) } != 0 {
+        return None;
     }
-    thread.inside -= 1;
+    // SAFETY: `attributes` was just filled.
+    let is_known = unsafe { libc::pthread_attr_getstack(&attributes, &mut start, &mut length) } == 0;
+    // SAFETY: as above; not used any more.
+    unsafe { libc::pthread_attr_destroy(&mut attributes) };
+    is_known.then_some((start as usize, start as usize + length))
 }
 
 /// GNU `pthread_setname_np`.
