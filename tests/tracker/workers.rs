@@ -28,8 +28,8 @@ fn a_python_that_is_started_without_an_environment_is_recorded() {
         "subprocess.run([sys.executable, '-c', WORK], env={}, check=True)",
         "subprocess.run([sys.executable, '-c', WORK], env={}, check=True, close_fds=False)",
         "subprocess.run([sys.executable, '-c', WORK], env={}, check=True, preexec_fn=lambda: None)",
-        "os.waitpid(os.posix_spawn(sys.executable, ['python', '-c', WORK], {}), 0)",
-        "os.environ.clear(); os.waitpid(os.spawnv(os.P_NOWAIT, sys.executable, ['python', '-c', WORK]), 0)",
+        "os.waitpid(os.posix_spawn(sys.executable, [sys.executable, '-c', WORK], {}), 0)",
+        "os.environ.clear(); os.waitpid(os.spawnv(os.P_NOWAIT, sys.executable, [sys.executable, '-c', WORK]), 0)",
     ];
     for python in python::all() {
         for way in ways {
