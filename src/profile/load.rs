@@ -12,6 +12,9 @@ use super::resident::ResidentFile;
 use super::tree::{self, Journal};
 use super::{decode, seal};
 
+/// Version of the description of a run, `run.json`, that is written and read.
+pub const RUN_VERSION: u32 = 1;
+
 /// Why a capture cannot be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
@@ -33,6 +36,14 @@ pub enum LoadError {
         path: PathBuf,
         /// Why.
         error: ReadError,
+    },
+    /// The description of the run is of another version of leakgate.
+    #[error("`{path}` is version {found}; this leakgate reads version {RUN_VERSION}: use the one that recorded it", path = path.display())]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: u64,
     },
     /// A file is not what it was when the recording ended.
     #[error("`{path}` was changed or damaged after it was recorded ({what})", path = path.display())]
@@ -75,6 +86,11 @@ pub fn capture(path: &Path) -> Result<Capture, LoadError> {
         return Err(LoadError::Empty(path.to_owned()));
     }
     let run = run_description(path).unwrap_or_default();
+    if let Some(found) = run.get("version").and_then(|version| version.as_u64())
+        && found != u64::from(RUN_VERSION)
+    {
+        return Err(LoadError::Version { path: path.join("run.json"), found });
+    }
     let root = run.get("root_pid").and_then(|pid| u32::try_from(pid.as_u64()?).ok());
     if let Some(title) = run.get("title").and_then(|title| title.as_str()) {
         add_title(&mut processes, root, title);

@@ -11,7 +11,7 @@ use crate::profile::Untracked;
 /// Name of the description of the run; its presence makes a folder a capture.
 pub const RUN_FILE: &str = "run.json";
 /// Version of the file.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = crate::profile::load::RUN_VERSION;
 const FORMAT: &str = "leakgate-capture";
 
 /// The description of a run. It is written when the run starts and again when it ends.

@@ -103,7 +103,7 @@ fn figures_that_cannot_be_are_read_or_refused() {
     let (_recording, bytes) = sample();
     let extremes =
         [0u64, 1, 0x7fff_ffff, 0xffff_ffff, i64::MAX as u64, i64::MIN as u64, u64::MAX, 1 << 24, 1 << 40];
-    for at in (8..144).step_by(4) {
+    for at in (8..184).step_by(4) {
         for extreme in extremes {
             let mut changed = bytes.clone();
             changed[at..at + 8].copy_from_slice(&extreme.to_le_bytes());
@@ -165,6 +165,22 @@ fn a_capture_that_was_changed_after_it_was_sealed_is_refused() {
     assert!(load::capture(&recording.path()).unwrap_err().to_string().contains("bytes instead of"));
     fs::remove_file(path).unwrap();
     load::capture(&recording.path()).unwrap_err();
+}
+
+#[test]
+fn a_description_of_another_version_is_refused() {
+    let (recording, bytes) = sample();
+    let folder = folder();
+    let description = fs::read_to_string(recording.path().join("run.json")).unwrap();
+    let with_version = |version: u32| {
+        let other = description.replace("\"version\": 1", &format!("\"version\": {version}"));
+        assert_eq!(other == description, version == 1);
+        fs::write(folder.path().join("run.json"), other).unwrap();
+        load(folder.path(), &bytes)
+    };
+    with_version(1).unwrap();
+    let error = with_version(2).unwrap_err().to_string();
+    assert!(error.contains("run.json` is version 2; this leakgate reads version 1"), "{error}");
 }
 
 #[test]
