@@ -93,6 +93,30 @@ fn all_processes_together_are_judged_with_shared_memory_counted_once() {
     assert!(finding["evidence"][1].as_str().unwrap().starts_with("by itself: "), "{finding:#}");
 }
 
+/// A forked child that is being set up still has its parent's figures in its file: with many blocks that takes long
+/// enough for samples.
+#[test]
+fn children_that_are_just_being_forked_are_not_counted_twice() {
+    let app = r#"
+import os, time
+kept = [str(number) * 3 for number in range(400_000)]
+pids = []
+for _ in range(6):
+    pid = os.fork()
+    if pid == 0:
+        time.sleep(0.1)
+        os._exit(0)
+    pids.append(pid)
+for pid in pids: assert os.waitpid(pid, 0)[1] == 0
+"#;
+    let scenario = "    run: [python3, app.py]\n    budgets: { peak: 1 GiB, retained: { max: 1 GiB, of: tree } }\n    \
+         scope: tree\n";
+    let (checked, result) = check(scenario, app);
+    assert_eq!(checked.code, Some(0), "{}", checked.whole());
+    let together = figure(&result, "peak of tree");
+    assert!((20 * MIB..figure(&result, "peak") + MIB).contains(&together), "{}", checked.whole());
+}
+
 #[test]
 fn the_scope_of_a_scenario_is_that_of_its_budgets() {
     let scenario = "    run: [python3, app.py]\n    scope: tree\n    \
