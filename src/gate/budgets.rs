@@ -221,9 +221,7 @@ fn broken(
     let mut evidence = if limit.of == Of::Each { evidence(key, measurement, &held) } else { Vec::new() };
     evidence.extend(growth.iter().flat_map(|growth| growth.evidence(held.holders.first())));
     let bill = bill_for(measurement, key);
-    if bill.is_none() && has_bill(key) {
-        evidence.push(wording::NO_BILL.to_owned());
-    }
+    evidence.extend((bill.is_none() && has_bill(key)).then(|| wording::NO_BILL.to_owned()));
     Finding {
         severity: if threshold == Threshold::Max { Severity::Error } else { Severity::Warning },
         title,

@@ -262,52 +262,51 @@ fn checkpoint(kind: CheckpointKind, moment: &Moment, now: &[Amount]) -> Checkpoi
     }
 }
 
+/// What each `NOTE_` bit says.
+const NOTES: &[(u32, &str)] = &[
+    (
+        NOTE_FULL,
+        "the capture could not grow (disk full, or a limit of file size or address space): later stacks are not told apart",
+    ),
+    (
+        NOTE_UNKNOWN_PYTHON,
+        "this version of CPython has no known layout: native memory only, without Python stacks",
+    ),
+    (
+        NOTE_DEBUG_ALLOCATOR,
+        "Python's debug allocator was on, or one of the program's choice: no Python objects or stacks; small objects are in \
+         anonymous mappings",
+    ),
+    (
+        NOTE_FREE_THREADED,
+        "a free-threaded CPython, which the tracker does not know: native memory only, without Python stacks",
+    ),
+    (
+        NOTE_OTHER_LAYOUT,
+        "this build of CPython is laid out otherwise than its version: native memory only, without Python stacks",
+    ),
+    (
+        NOTE_WRONG_WALK,
+        "a trial of reading Python's stacks went wrong on this build of CPython: its objects have no stacks",
+    ),
+    (NOTE_STACKS, "some stacks could not be stored, for want of space or memory: see `stack not recorded`"),
+    (NOTE_THREADS, "more than 4,095 threads at once: the others' allocations have no stack"),
+    (NOTE_STUCK, "a thread did not leave the tracker: the peak's composition may miss its last event"),
+    (NOTE_NOT_RESERVED, "the file system cannot reserve space for the capture"),
+    (NOTE_DEEP, "some stacks are deeper than 65,536 frames: their outermost frames are missing"),
+    (
+        NOTE_NO_BILL,
+        "what was resident at the end is not known: `/proc` could not be read, or the capture not grow",
+    ),
+    (
+        NOTE_TRACER,
+        "the program traced references itself for a time (tracemalloc does): reused objects may have an earlier line",
+    ),
+    (NOTE_CHILD, "a forked child could not be given a capture of its own and was not recorded"),
+];
+
 /// The header's notes, in sentences.
 fn notes(file: &File) -> Vec<String> {
-    const NOTES: &[(u32, &str)] = &[
-        (
-            NOTE_FULL,
-            "the capture could not grow (disk full, or a limit of file size or address space): later stacks are not told apart",
-        ),
-        (
-            NOTE_UNKNOWN_PYTHON,
-            "this version of CPython has no known layout: native memory only, without Python stacks",
-        ),
-        (
-            NOTE_DEBUG_ALLOCATOR,
-            "Python's debug allocator was on, or one of the program's choice: no Python objects or stacks; small objects are in \
-             anonymous mappings",
-        ),
-        (
-            NOTE_FREE_THREADED,
-            "a free-threaded CPython, which the tracker does not know: native memory only, without Python stacks",
-        ),
-        (
-            NOTE_OTHER_LAYOUT,
-            "this build of CPython is laid out otherwise than its version: native memory only, without Python stacks",
-        ),
-        (
-            NOTE_WRONG_WALK,
-            "a trial of reading Python's stacks went wrong on this build of CPython: its objects have no stacks",
-        ),
-        (
-            NOTE_STACKS,
-            "some stacks could not be stored, for want of space or memory: see `stack not recorded`",
-        ),
-        (NOTE_THREADS, "more than 4,095 threads at once: the others' allocations have no stack"),
-        (NOTE_STUCK, "a thread did not leave the tracker: the peak's composition may miss its last event"),
-        (NOTE_NOT_RESERVED, "the file system cannot reserve space for the capture"),
-        (NOTE_DEEP, "some stacks are deeper than 65,536 frames: their outermost frames are missing"),
-        (
-            NOTE_NO_BILL,
-            "what was resident at the end is not known: `/proc` could not be read, or the capture not grow",
-        ),
-        (
-            NOTE_TRACER,
-            "the program traced references itself for a time (tracemalloc does): reused objects may have an earlier line",
-        ),
-        (NOTE_CHILD, "a forked child could not be given a capture of its own and was not recorded"),
-    ];
     let mut notes: Vec<String> = NOTES
         .iter()
         .filter(|(bit, _)| file.head.notes & bit != 0)
