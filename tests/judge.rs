@@ -433,7 +433,10 @@ fn what_an_iteration_adds_is_explained_only_by_a_peak_within_an_iteration() {
     let limits = [max(Key::PeakAdded, 1)];
     let finding = &judged(&limits, &measurement).findings[0];
     assert!(finding.holders.is_empty() && finding.place.is_none());
-    assert_eq!(finding.evidence, ["the process's own peak was at another time, so who held it is not known"]);
+    assert_eq!(
+        finding.evidence[0],
+        "the process's own peak was at another time, so who held it is not known"
+    );
 
     measurement.profile.checkpoints[2].window_peak = 110_280;
     let finding = &judged(&limits, &measurement).findings[0];

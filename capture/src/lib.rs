@@ -157,12 +157,14 @@ pub struct Live {
     pub origin: (u32, u32),
 }
 
-/// Reads the live figures from the first 4,096 bytes of a file. `None` when they are not those of a capture of this version.
+/// Reads the live figures from the first 4,096 bytes of a file. `None` when they are not those of a capture of this
+/// version, or its process has not begun: a forked child's file is a copy of its parent's until then.
 pub fn live(header: &[u8]) -> Option<Live> {
     let word = |offset: usize| -> Option<u64> {
         Some(u64::from_le_bytes(header.get(offset..offset + 8)?.try_into().ok()?))
     };
-    if header.get(..8)? != MAGIC || word(8)? as u32 != VERSION {
+    let begun = (word(8)? >> 32) as u32 != STATE_STARTING;
+    if header.get(..8)? != MAGIC || word(8)? as u32 != VERSION || !begun {
         return None;
     }
     let window_peak = word(record::OFFSET_PEAK)?;

@@ -220,13 +220,15 @@ fn broken(
     };
     let mut evidence = if limit.of == Of::Each { evidence(key, measurement, &held) } else { Vec::new() };
     evidence.extend(growth.iter().flat_map(|growth| growth.evidence(held.holders.first())));
+    let bill = bill_for(measurement, key);
+    evidence.extend((bill.is_none() && has_bill(key)).then(|| wording::NO_BILL.to_owned()));
     Finding {
         severity: if threshold == Threshold::Max { Severity::Error } else { Severity::Warning },
         title,
         figure: Some(figure(&limit, measured, Some(value))),
         series: growth.map(|growth| growth.series).unwrap_or_default(),
         evidence,
-        bill: bill_for(measurement, key),
+        bill,
         help: wording::help(key).to_owned(),
         ..finding(scenario, rule, held)
     }
@@ -264,6 +266,12 @@ fn held_for(scenario: &ScenarioFacts, measurement: &Measurement, key: BudgetKey)
         BudgetKey::Fds | BudgetKey::Threads => return Held::default(),
     };
     held(scenario, measurement, moment, by)
+}
+
+/// Whether a budget is one of memory, whose report tells what was resident.
+fn has_bill(key: BudgetKey) -> bool {
+    use BudgetKey::{Left, Peak, PeakAdded, Retained, Rss};
+    matches!(key, Peak | PeakAdded | Retained | Left | Rss)
 }
 
 /// What was resident at the moment that a budget of memory is about.

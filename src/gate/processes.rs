@@ -65,11 +65,11 @@ pub(super) fn evidence(key: BudgetKey, of: Of, all: &Measurement, judged: &Measu
             vec![format!("of {}, one of {count} recorded programs", name(&judged.profile.process))]
         }
         Of::Each => Vec::new(),
-        Of::Tree => of_tree(key, all),
+        Of::Tree => of_tree(key, all, judged),
     }
 }
 
-fn of_tree(key: BudgetKey, all: &Measurement) -> Vec<String> {
+fn of_tree(key: BudgetKey, all: &Measurement, judged: &Measurement) -> Vec<String> {
     let how = match key {
         BudgetKey::Peak => format!(
             "sampled every 10 ms, memory shared after a fork counted once; at most {}, the sum of the exact peaks of each",
@@ -81,11 +81,24 @@ fn of_tree(key: BudgetKey, all: &Measurement) -> Vec<String> {
     let mut processes: Vec<&Measurement> = all.others.iter().chain([all]).collect();
     processes.retain(|process| key != BudgetKey::Retained || !process.profile.process.replaced);
     processes.sort_by_key(|process| std::cmp::Reverse(figure(key, process)));
-    let listed: Vec<String> = (processes.iter().take(LISTED))
-        .map(|process| format!("{} {}", Bytes(figure(key, process)), name(&process.profile.process)))
-        .collect();
+    let mut listed: Vec<String> = Vec::new();
+    let mut before = None;
+    for process in processes.iter().take(LISTED) {
+        let bytes = Bytes(figure(key, process));
+        let process = &process.profile.process;
+        // Workers of one program: its name once is enough.
+        let command = process.name();
+        listed.push(if before.as_ref() == Some(&command) {
+            format!("{bytes} (pid {})", process.pid)
+        } else {
+            format!("{bytes} {}", name(process))
+        });
+        before = Some(command);
+    }
     let more = wording::more(processes.len().saturating_sub(LISTED));
-    vec![how, format!("by itself: {}{more}", listed.join(", "))]
+    let one =
+        format!("who held it, and the bill, are of one of them alone: {}", name(&judged.profile.process));
+    vec![how, format!("by itself: {}{more}", listed.join(", ")), one]
 }
 
 /// Which process the figures of a report are of, where there are several and it is not the one that was started.

@@ -142,6 +142,10 @@ pub fn help(key: BudgetKey) -> &'static str {
     }
 }
 
+/// Why a broken budget of memory has no bill.
+pub const NO_BILL: &str = "what was resident is not known: the process was never looked at, because it was too short, \
+     ended without its interpreter's end, or still runs";
+
 /// How to go on when a memory limit ended a scenario.
 pub const MEMORY_LIMIT_HELP: &str = "the scenario was ended before the machine had to do it. If it needs this much, \
      raise `memory_limit`; if not, start with whoever holds most";

@@ -90,7 +90,47 @@ fn all_processes_together_are_judged_with_shared_memory_counted_once() {
         "{finding:#}"
     );
     assert!(finding["evidence"][0].as_str().unwrap().starts_with("sampled every 10 ms"), "{finding:#}");
-    assert!(finding["evidence"][1].as_str().unwrap().starts_with("by itself: "), "{finding:#}");
+    let by_itself = finding["evidence"][1].as_str().unwrap();
+    assert!(by_itself.starts_with("by itself: "), "{finding:#}");
+    assert_eq!(by_itself.matches("app.py` (pid ").count(), 1, "{finding:#}");
+    let one = finding["evidence"][2].as_str().unwrap();
+    assert!(one.starts_with("who held it, and the bill, are of one of them alone: `"), "{finding:#}");
+}
+
+/// A forked child that is being set up still has its parent's figures in its file: with many blocks that takes long
+/// enough for samples.
+#[test]
+fn children_that_are_just_being_forked_are_not_counted_twice() {
+    let app = r#"
+import os, time
+kept = [str(number) * 3 for number in range(400_000)]
+pids = []
+for _ in range(6):
+    pid = os.fork()
+    if pid == 0:
+        time.sleep(0.1)
+        os._exit(0)
+    pids.append(pid)
+for pid in pids: assert os.waitpid(pid, 0)[1] == 0
+"#;
+    let scenario = "    run: [python3, app.py]\n    budgets: { peak: 1 GiB, retained: { max: 1 GiB, of: tree } }\n    \
+         scope: tree\n";
+    let (checked, result) = check(scenario, app);
+    assert_eq!(checked.code, Some(0), "{}", checked.whole());
+    let together = figure(&result, "peak of tree");
+    assert!((20 * MIB..figure(&result, "peak") + MIB).contains(&together), "{}", checked.whole());
+}
+
+#[test]
+fn a_broken_budget_of_memory_without_a_bill_says_so() {
+    let app = "import os\nif os.fork() == 0:\n    kept = bytearray(30 << 20)\n    os._exit(0)\nos.wait()\n";
+    let (checked, result) = check("    run: [python3, app.py]\n    budgets: { retained: 20 MiB }\n", app);
+    assert_eq!(checked.code, Some(1), "{}", checked.whole());
+    let finding = &result["scenarios"][0]["findings"][0];
+    let said = finding["evidence"].as_array().unwrap().iter();
+    let says =
+        said.filter(|text| text.as_str().unwrap().starts_with("what was resident is not known")).count();
+    assert_eq!(says == 1, finding["bill"].is_null(), "{finding:#}");
 }
 
 #[test]

@@ -84,8 +84,8 @@ leaks.append(leak_filled)
 "#;
 
 #[test]
-fn tables_of_leaked_dictionaries_have_the_line_that_made_them_since_3_11() {
-    for python in python::all().into_iter().filter(|python| python.minor >= 11) {
+fn tables_of_leaked_dictionaries_have_the_line_that_made_them() {
+    for python in python::all() {
         let program = format!("{OBJECTS}{FILLED}{LEAK_ALL}kept = leak_all(leaks, churn)\n");
         let recording = record(&python, &program);
         assert!(recording.stdout().contains("leak_filled"));
@@ -193,7 +193,13 @@ for each in ([1, (2, {"a": None})], {"b": []}, ()):
     print(sorted(vars(type(each))), type(each).__mro__, [each for each in type(each).__subclasses__() if each.__module__ == "__main__"])
 d = {number: number for number in range(20)}
 for number in range(20): del d[number]
-d.clear(); d["a"] = 1; e = d.copy(); del d; print(e, {**e, "b": 2}, dict.fromkeys("abc"))
+for size in range(9):
+    d = {str(number): Back() if number == 3 else number for number in range(size)}
+    if size % 2: d.popitem(); d.pop("0", 0)
+    del d
+    d = {(number, size): [number] for number in range(size)}; del d
+print(len(back))
+d = {1: 1}; d.clear(); d["a"] = 1; e = d.copy(); del d; print(e, {**e, "b": 2}, dict.fromkeys("abc"))
 print(len(gc.get_objects()) > 100, gc.collect() >= 0, gc.garbage)
 "#;
 

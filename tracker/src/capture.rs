@@ -6,7 +6,8 @@ use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 
 use leakgate_capture::{
-    CHUNK, HEADER_LEN, Header, MAGIC, MAX_CHUNKS, NOTE_FULL, NOTE_NOT_RESERVED, Section, VERSION,
+    CHUNK, HEADER_LEN, Header, MAGIC, MAX_CHUNKS, NOTE_FULL, NOTE_NOT_RESERVED, STATE_STARTING, Section,
+    VERSION,
 };
 
 use crate::lock::Lock;
@@ -174,11 +175,19 @@ impl File {
         if sys::grow(fd, self.chunks() * CHUNK) == sys::Grown::Failed {
             return None;
         }
+        // What the header says of the parent must not be taken for the child's, by a sampler or when the child is killed.
+        // SAFETY: the header is mapped.
+        let copy = Header { state: STATE_STARTING, ..unsafe { header().read() } };
+        let length = size_of::<Header>();
+        if !sys::write_at(fd, (&raw const copy).cast(), length, 0) {
+            return None;
+        }
         let used = self.used * CHUNK;
         let mut offset = 0;
         for segment in &self.segments[..self.count] {
             let bytes = (segment.chunks * CHUNK).min(used.saturating_sub(offset));
-            if !sys::write_at(fd, segment.at as *const u8, bytes, offset) {
+            let skipped = if offset == 0 { length.min(bytes) } else { 0 };
+            if !sys::write_at(fd, (segment.at + skipped) as *const u8, bytes - skipped, offset + skipped) {
                 return None;
             }
             offset += segment.chunks * CHUNK;

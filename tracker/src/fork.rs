@@ -119,6 +119,7 @@ pub(crate) fn begin_child() -> Option<()> {
     modules::republish();
     start::write_identity();
     event::restart(inherit(origin));
+    start::write_recording();
     checkpoint::restart();
     bill::restart();
     Some(())

@@ -48,6 +48,7 @@ fn begin() -> Option<()> {
         stack::begin(&mut interner)?;
     }
     write_identity();
+    write_recording();
     bill::begin();
     thread::begin()?;
     let thread = thread::current()?;
@@ -228,6 +229,10 @@ pub(crate) fn write_identity() {
     header.parent = sys::getppid();
     header.started_ms = sys::now_ms();
     header.command_len = length as u32;
+}
+
+/// From now on what the file says is this process's own: others may read it.
+pub(crate) fn write_recording() {
     header_word(offset_of!(Header, state)).store(STATE_RECORDING, Ordering::Release);
 }
 

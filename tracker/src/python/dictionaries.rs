@@ -1,9 +1,10 @@
-//! The table of keys of a dying dictionary: CPython 3.11 and later would keep small ones for other dictionaries, which
-//! would carry the line of this one.
+//! The table of keys of a dying dictionary: CPython would keep small ones for other dictionaries, which would carry the
+//! line of this one.
 //!
-//! CPython keeps a table when its size is the smallest one, and asks for nothing else of the size by then: its entries
-//! are found and counted by other fields. So the table of a dying dictionary is called one size larger. Before 3.11 the
-//! entries are found by the size, which stands elsewhere: such a table does not pass for one of these.
+//! CPython keeps a table when its size is the smallest one. From 3.11 on it asks for nothing else of the size by then: its
+//! entries are found and counted by other fields. So the table of a dying dictionary is called one size larger. Before 3.11
+//! the entries are found behind the indices, by the size times the bytes of an index, which the size tells, too. So the
+//! size becomes another one for which that product is the same: CPython is always built so that products wrap around.
 
 use core::sync::atomic::{AtomicBool, Ordering};
 
@@ -14,6 +15,8 @@ const WATCHER_BITS: usize = 0xff;
 const TABLE: usize = 32;
 const VALUES: usize = 40;
 
+/// Before 3.11 tables are laid out in another way.
+static IS_OLD: AtomicBool = AtomicBool::new(false);
 /// Since 3.12 a dictionary has bits for those who want to be told of its end.
 static CAN_BE_WATCHED: AtomicBool = AtomicBool::new(false);
 
@@ -45,8 +48,34 @@ impl Table {
     }
 }
 
+/// A table of keys before 3.11. Behind it `size` indices, and behind these its entries.
+#[repr(C)]
+struct OldTable {
+    references: usize,
+    size: usize,
+    _lookup: usize,
+    usable: usize,
+    entries: usize,
+}
+
+const SMALLEST_SIZE: usize = 8;
+/// A size with indices of 8 bytes, which is so large that 8 times it is 8 again.
+const OTHER_SIZE: usize = (1 << 61) + 1;
+const _: () = assert!(OTHER_SIZE.wrapping_mul(8) == SMALLEST_SIZE && OTHER_SIZE > u32::MAX as usize);
+
+impl OldTable {
+    fn would_be_kept(&self) -> bool {
+        // What `popitem` took away is in neither.
+        self.references == 1
+            && self.size == SMALLEST_SIZE
+            && self.usable <= SMALLEST_ROOM
+            && self.entries <= SMALLEST_ROOM
+    }
+}
+
 /// Tells which version's dictionaries they are: CPython 3.`minor`.
 pub(super) fn begin(minor: u8) {
+    IS_OLD.store(minor < 11, Ordering::Relaxed);
     CAN_BE_WATCHED.store(minor >= 12, Ordering::Relaxed);
 }
 
@@ -71,11 +100,26 @@ pub(super) unsafe fn free_table(object: usize) {
     if table.is_null() || values != 0 {
         return;
     }
+    if IS_OLD.load(Ordering::Relaxed) {
+        // SAFETY: as below.
+        return unsafe { free_old_table(table.cast()) };
+    }
     // SAFETY: a table with at least that many bytes. It is changed only if the dictionary is the only one to have it:
     // then nobody else looks at it.
     unsafe {
         if (*table).would_be_kept() {
             (*table).log_size = SMALLEST_LOG_SIZE + 1;
+        }
+    }
+}
+
+/// # Safety
+/// `table` must be that of a dying dictionary of CPython before 3.11.
+unsafe fn free_old_table(table: *mut OldTable) {
+    // SAFETY: a table with at least that many bytes, changed only if nobody else looks at it.
+    unsafe {
+        if (*table).would_be_kept() {
+            (*table).size = OTHER_SIZE;
         }
     }
 }
