@@ -69,7 +69,7 @@ impl Recording {
         let shown: Vec<String> = alive.iter().take(5).map(u32::to_string).collect();
         let what =
             if alive.len() == 1 { "a recorded process still runs" } else { "recorded processes still run" };
-        notes.push(format!("{what} (pid {}): its figures may change after this", shown.join(", ")));
+        notes.push(format!("{what} (pid {}): figures may change after this", shown.join(", ")));
         notes.extend(unpacked.leave().map(str::to_owned));
         notes
     }

@@ -132,9 +132,9 @@ fn until_says_whether_the_program_reached_its_own_exit() {
                  while True: threading.Event().wait(60)\n";
     let project = Project::new(
         "scenarios:
-  exits: { run: python wait.py exit, until: 1 s }
-  dies: { run: python wait.py, until: 1 s }
-  deaf: { run: python wait.py deaf, until: 1 s }
+  exits: { run: python wait.py exit, until: 4 s }
+  dies: { run: python wait.py, until: 4 s }
+  deaf: { run: python wait.py deaf, until: 4 s }
 ",
         "",
     );
