@@ -30,6 +30,7 @@ PROGRAMS = HERE / "accuracy"
 sys.path.insert(0, str(PROGRAMS))
 sys.dont_write_bytecode = True
 
+import compare  # noqa: E402  (beside this file)
 from cases import GROUPS  # noqa: E402  (it lies beside the programs)
 
 PACKAGES = ["memray", "numpy", "pandas", "pyarrow", "polars", "sqlalchemy", "lxml", "greenlet"]
@@ -277,23 +278,12 @@ def arguments():
     return parser.parse_args()
 
 
-def check_tools(leakgate, packages):
-    """Says what is missing before anything is run."""
-    if not leakgate.is_file():
-        sys.exit(f"{leakgate} is missing: build it with `cargo build --release`, or name it with --leakgate")
-    for package in packages:
-        try:
-            importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            sys.exit(f"{package} is missing: see --setup")
-
-
 def main():
     options = arguments()
     if options.setup:
         return set_up(options.setup)
     packages = [] if options.alone else PACKAGES
-    check_tools(options.leakgate, packages)
+    compare.check_tools(options.leakgate, packages)
     with tempfile.TemporaryDirectory() as folder:
         texts, verdicts = tables(options, build_library(folder))
     if not verdicts:

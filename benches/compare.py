@@ -215,11 +215,11 @@ def arguments():
     return options
 
 
-def check_tools(leakgate):
+def check_tools(leakgate, packages):
     """Says what is missing before anything is run."""
     if not leakgate.is_file():
         sys.exit(f"{leakgate} is missing: build it with `cargo build --release`, or name it with --leakgate")
-    for package in ways.PACKAGES:
+    for package in packages:
         try:
             importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
@@ -233,7 +233,7 @@ def main():
     if options.environments:
         text = measure_each(options)
     else:
-        check_tools(options.leakgate)
+        check_tools(options.leakgate, ways.PACKAGES)
         text = measure_here(options)
     if options.markdown:
         tables.put_into(options.markdown, text)
