@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use crate::config::{BudgetKey, Of};
-use crate::finding::{Figure, Finding, Severity, Unit};
+use crate::finding::{Figure, Finding, Severity, Standing, Unit};
 use crate::gate::fingerprint::fingerprint;
 use crate::gate::growth::growth;
 use crate::gate::holders::{By, Held, Moment, held};
@@ -250,6 +250,8 @@ fn finding(scenario: &ScenarioFacts, rule: String, held: Held) -> Finding {
         series: Vec::new(),
         bill: None,
         help: String::new(),
+        standing: Standing::New,
+        rate: None,
     }
 }
 

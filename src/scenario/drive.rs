@@ -127,7 +127,7 @@ pub fn run_scenario(plan: &Plan, capture: &Path, signals: &mut Signals) -> Resul
         elapsed: watched.elapsed,
         recorded: watched.recorded,
         driver: report,
-        warmup: if let Work::Call(call) = &plan.work { call.warmup } else { 0 },
+        warmup: driver.as_ref().map_or(0, |driver| driver.warmup),
         output_tail,
         sampled: watched.sampled,
         memory_limit_reached: memory.filter(|_| watched.end == End::MemoryLimit),

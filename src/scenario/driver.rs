@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::plan::{Call, KeepResult};
-use crate::config::CallTarget;
+use crate::config::{CallTarget, Repeats};
 
 const SOURCE: &str = include_str!("driver.py");
 /// Starts the driver without being it: as `-c`, `__main__` has no file that a spawned worker would run again, and
@@ -34,6 +34,8 @@ pub struct Driver {
     spec: PathBuf,
     /// Where the result appears, at once and whole, when the work is done.
     pub result: PathBuf,
+    /// Iterations that are not judged.
+    pub warmup: u32,
 }
 
 #[derive(Serialize)]
@@ -110,6 +112,14 @@ pub struct DriverError {
     pub traceback: String,
 }
 
+/// Iterations before those that are judged, and these.
+fn numbers(repeats: Repeats) -> (u32, u32) {
+    match repeats {
+        Repeats::Fixed { warmup, iterations } => (warmup, iterations),
+        Repeats::Auto { .. } => (5, 20),
+    }
+}
+
 impl Driver {
     /// Writes the driver and what it is to do for `call` into the private `folder`.
     pub fn write(call: &Call, folder: &Path) -> io::Result<Driver> {
@@ -117,15 +127,17 @@ impl Driver {
             script: folder.join("leakgate_driver.py"),
             spec: folder.join("spec.json"),
             result: folder.join("result.json"),
+            warmup: numbers(call.repeats).0,
         };
+        let (warmup, iterations) = numbers(call.repeats);
         let spec = Spec {
             target: names(&call.target),
             setup: call.setup.as_ref().map(names),
             teardown: call.teardown.as_ref().map(names),
             arguments: call.arguments.to_string(),
             keep: call.result == KeepResult::Keep,
-            warmup: call.warmup,
-            iterations: call.iterations,
+            warmup,
+            iterations,
             result: driver.result.to_string_lossy().into_owned(),
         };
         fs::write(&driver.script, SOURCE)?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use leakgate::finding::{Figure, Finding, Holder, Place, Severity, Unit};
+use leakgate::finding::{Figure, Finding, Holder, Place, Severity, Standing, Unit};
 use leakgate::outcome::{BudgetState, JudgedBudget, Outcome, ScenarioError, ScenarioResult, Verdict};
 use leakgate::profile::{Bill, BillLine, BillMoment, LineKind};
 use leakgate::units::Bytes;
@@ -112,6 +112,8 @@ pub(crate) fn finding(scenario: &str, rule: &str, title: &str) -> Finding {
         series: vec![],
         bill: None,
         help: String::new(),
+        standing: Standing::New,
+        rate: None,
         fingerprint: "7f3a9c01d2e4".into(),
     }
 }

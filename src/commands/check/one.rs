@@ -7,7 +7,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 
 use super::Check;
-use crate::config::{Budget, BudgetKey, Of, Scenario, Work};
+use crate::config::{Budget, BudgetKey, Of, Repeats, Scenario, Work};
 use crate::gate::budgets::{Judgement, Limit, ScenarioFacts, judge};
 use crate::gate::measurement::Measurement;
 use crate::gate::processes::{self, figure_name};
@@ -56,8 +56,13 @@ pub(super) fn run(scenario: &Scenario, check: &mut Check) -> Result<ScenarioResu
 pub(super) fn describe(scenario: &Scenario) -> String {
     match &scenario.work {
         Work::Run { argv, .. } => format!("run {}", command_line(argv)),
-        Work::Call { target, iterations: 1, .. } => format!("call {target}, 1 iteration"),
-        Work::Call { target, iterations, .. } => format!("call {target}, {iterations} iterations"),
+        Work::Call { target, repeats: Repeats::Fixed { iterations: 1, .. }, .. } => {
+            format!("call {target}, 1 iteration")
+        }
+        Work::Call { target, repeats: Repeats::Fixed { iterations, .. }, .. } => {
+            format!("call {target}, {iterations} iterations")
+        }
+        Work::Call { target, repeats: Repeats::Auto { .. }, .. } => format!("call {target}"),
     }
 }
 
