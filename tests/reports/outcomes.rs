@@ -63,6 +63,7 @@ pub(crate) fn scenario(name: &str, what: &str, verdict: Verdict) -> ScenarioResu
         budgets: vec![],
         not_judged: vec![],
         figures: vec![],
+        growth: None,
         error: None,
         notes: vec![],
     }

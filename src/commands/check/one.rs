@@ -77,6 +77,7 @@ fn empty(scenario: &Scenario) -> ScenarioResult {
         budgets: Vec::new(),
         not_judged: scenario.budgets.iter().map(|budget| figure_name(budget.key, budget.of)).collect(),
         figures: Vec::new(),
+        growth: None,
         error: None,
         notes: Vec::new(),
     }
@@ -167,11 +168,13 @@ fn judged(
     let facts = ScenarioFacts { name: &scenario.name, cwd, driver: None };
     let judgement = judge(&facts, &limits(scenario), measurement);
     result.verdict = judgement.verdict();
-    let Judgement { findings, budgets, not_judged, figures, error } = judgement;
+    let Judgement { findings, budgets, not_judged, figures, growth, notes, error } = judgement;
     result.findings = findings;
     result.budgets = budgets;
     result.not_judged = not_judged;
     result.figures = figures;
+    result.growth = growth;
+    result.notes.extend(notes);
     result.error = error;
     result
 }
