@@ -1,0 +1,83 @@
+"""The comparison as Markdown."""
+
+from corpus_result import UNITS
+
+WORDS = {"bytes": "B", "blocks": "blocks", "entries": "entries", "fds": "fds", "threads": "threads"}
+
+
+def number(fraction):
+    """A rate for people."""
+    return f"{int(fraction):,}" if fraction.denominator == 1 else f"{float(fraction):,.2f}"
+
+
+def tables(expected, columns):
+    """A summary, then the leaks, then the healthy programs."""
+    parts = [summary(columns)]
+    for kind, title in (("leak", "Leaks"), ("healthy", "Healthy programs")):
+        names = [name for name in expected if expected[name].kind == kind]
+        if names:
+            parts.append(f"### {title}\n\n{programs(expected, columns, names, kind)}")
+    notes = [f"`{each.name}` on {version}: {why}." for each in expected.values() for version, why in each.leaks_on.items()]
+    return "\n\n".join([*parts, *notes])
+
+
+def summary(columns):
+    head = ["CPython", "leaks found", "rate right", "line or container named", "healthy passed", "accused", "undecided", "unstable", "errors"]
+    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    lines += [f"| {version} | {' | '.join(counts(column))} |" for version, column in columns.items()]
+    return "\n".join(lines)
+
+
+def counts(column):
+    """The cells of a version's line."""
+    all_of = list(column.values())
+    leaks = [each for each in all_of if each.outcome in ("found", "missed")]
+    healthy = [each for each in all_of if each.outcome in ("passed", "accused")]
+
+    def of(kind):
+        return sum(each.outcome == kind for each in all_of)
+
+    def right(flags):
+        known = [flag for flag in flags if flag is not None]
+        return f"{sum(known)} of {len(known)}"
+
+    rates, places = (each.is_rate_right for each in leaks), (each.is_place_right for each in leaks)
+    cells = [f"{of('found')} of {len(leaks)}", right(rates), right(places), f"{of('passed')} of {len(healthy)}"]
+    return cells + [str(of(kind)) for kind in ("accused", "undecided", "unstable", "error")]
+
+
+def summary_line(version, column):
+    """A version's line for the terminal."""
+    wrong = [name for name, judged in column.items() if judged.is_wrong]
+    return f"{version}: {' · '.join(counts(column))}" + (f"; wrong: {', '.join(wrong)}" if wrong else "")
+
+
+def programs(expected, columns, names, kind):
+    head = ["program", "what it does", *(["an iteration keeps"] if kind == "leak" else []), *columns]
+    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    for name in names:
+        known = [kept(expected[name])] if kind == "leak" else []
+        cells = [cell(column[name]) for column in columns.values()]
+        lines.append(f"| {name} | {expected[name].about.replace('|', chr(92) + '|')} | {' | '.join(known + cells)} |")
+    return "\n".join(lines)
+
+
+def kept(expected):
+    """The known rates."""
+    words = []
+    for unit, (least, largest) in expected.rates.items():
+        amount = number(least) if least == largest else f"{number(least)}–{number(largest)}"
+        words.append(f"{amount} {WORDS[unit]}")
+    return ", ".join(words) or "–"
+
+
+def cell(judged):
+    """The verdict, what was found, and what of it is not right."""
+    rates = [f"{number(rate)} {unit}" for unit, word in UNITS.items() for rate in judged.rates.get(word, [])[:1]]
+    wrong = []
+    if judged.is_rate_right is False:
+        wrong.append("**rate**")
+    if judged.is_place_right is False:
+        wrong.append("**not named**")
+    outcome = f"**{judged.outcome}**" if judged.is_wrong else judged.outcome
+    return ", ".join([outcome, *rates, *wrong])
