@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 import tomllib
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -56,14 +57,21 @@ def found_of(scenario):
 class Judged:
     """How what was found compares with what is right."""
 
+    # leak, healthy, or interpreter: CPython itself leaks here, so that both verdicts would be true
+    kind: str
     # found, missed, passed, accused, undecided, unstable, error
     outcome: str
-    is_wrong: bool
     # Whether the rate and the place are right; `None` where there is none to compare.
     is_rate_right: bool | None = None
     is_place_right: bool | None = None
     rates: dict = field(default_factory=dict)
     error: str = ""
+
+    @property
+    def is_wrong(self):
+        """An undecided healthy program is told, and is no accusation."""
+        wrong = {"leak": ("missed", "undecided", "unstable", "error"), "healthy": ("accused", "unstable", "error")}
+        return self.outcome in wrong.get(self.kind, ("error",))
 
 
 @dataclass
@@ -82,18 +90,16 @@ class Expected:
 
     def judge(self, found, version):
         """Compares. A scenario that is missing in the result is an error."""
+        kind = "interpreter" if version.rsplit(".", 1)[0] in self.leaks_on else self.kind
         if found is None:
-            return Judged("error", True, error="not in the result")
+            return Judged(kind, "error", error="not in the result")
         if found.verdict in ("error", "undecided", "unstable"):
-            return Judged(found.verdict, self.kind == "leak" or found.verdict != "undecided", error=found.error)
-        if version.rsplit(".", 1)[0] in self.leaks_on:
-            return Judged("found" if found.leaks else "missed", False, rates=found.rates)
-        if self.kind == "healthy":
-            accused = found.verdict != "pass"
-            return Judged("accused" if accused else "passed", accused, rates=found.rates)
+            return Judged(kind, found.verdict, error=found.error)
+        if kind == "healthy":
+            return Judged(kind, "passed" if found.verdict == "pass" else "accused", rates=found.rates)
         if not found.leaks:
-            return Judged("missed", True)
-        return Judged("found", False, self.compare_rates(found), self.compare_place(found), found.rates)
+            return Judged(kind, "missed")
+        return Judged(kind, "found", self.compare_rates(found), self.compare_place(found), found.rates)
 
     def compare_rates(self, found):
         """Each unit of which both know the rate must have one that is right."""
@@ -105,7 +111,8 @@ class Expected:
     def compare_place(self, found):
         if not self.lines and not self.container:
             return None
-        return any(line in found.lines for line in self.lines) or (self.container or "\0") in found.words
+        is_line_named = any(line in found.lines for line in self.lines)
+        return is_line_named or bool(self.container and re.search(rf"\b{self.container}\b", found.words))
 
 
 def is_within(rate, bounds):

@@ -30,20 +30,22 @@ def summary(columns):
 
 def counts(column):
     """The cells of a version's line."""
-    all_of = list(column.values())
-    leaks = [each for each in all_of if each.outcome in ("found", "missed")]
-    healthy = [each for each in all_of if each.outcome in ("passed", "accused")]
 
-    def of(kind):
-        return sum(each.outcome == kind for each in all_of)
+    def of(kind, outcome):
+        each = [judged for judged in column.values() if judged.kind == kind]
+        return f"{sum(judged.outcome == outcome for judged in each)} of {len(each)}"
+
+    def all_of(outcome):
+        return str(sum(judged.outcome == outcome for judged in column.values()))
 
     def right(flags):
         known = [flag for flag in flags if flag is not None]
         return f"{sum(known)} of {len(known)}"
 
-    rates, places = (each.is_rate_right for each in leaks), (each.is_place_right for each in leaks)
-    cells = [f"{of('found')} of {len(leaks)}", right(rates), right(places), f"{of('passed')} of {len(healthy)}"]
-    return cells + [str(of(kind)) for kind in ("accused", "undecided", "unstable", "error")]
+    leaks = [judged for judged in column.values() if judged.kind == "leak"]
+    rates, places = (judged.is_rate_right for judged in leaks), (judged.is_place_right for judged in leaks)
+    cells = [of("leak", "found"), right(rates), right(places), of("healthy", "passed")]
+    return cells + [all_of(outcome) for outcome in ("accused", "undecided", "unstable", "error")]
 
 
 def summary_line(version, column):
@@ -80,4 +82,5 @@ def cell(judged):
     if judged.is_place_right is False:
         wrong.append("**not named**")
     outcome = f"**{judged.outcome}**" if judged.is_wrong else judged.outcome
-    return ", ".join([outcome, *rates, *wrong])
+    why = [judged.error.replace("|", "\\|")] if judged.error else []
+    return ", ".join([outcome, *why, *rates, *wrong])

@@ -3,7 +3,7 @@
 from functools import lru_cache
 from itertools import count
 
-NUMBERS = count(1000)
+NUMBERS = count(10_000)
 
 
 @lru_cache(maxsize=None)
