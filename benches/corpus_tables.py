@@ -2,12 +2,26 @@
 
 from corpus_result import UNITS
 
-WORDS = {"bytes": "B", "blocks": "blocks", "entries": "entries", "fds": "fds", "threads": "threads"}
+# One, and any other number.
+WORDS = {
+    "bytes": ("B", "B"),
+    "blocks": ("block", "blocks"),
+    "entries": ("entry", "entries"),
+    "fds": ("descriptor", "descriptors"),
+    "threads": ("thread", "threads"),
+}
 
 
 def number(fraction):
     """A rate for people."""
     return f"{int(fraction):,}" if fraction.denominator == 1 else f"{float(fraction):,.2f}"
+
+
+def amount(least, largest, unit):
+    """A rate with its unit."""
+    if least == largest:
+        return f"{number(least)} {WORDS[unit][least != 1]}"
+    return f"{number(least)}–{number(largest)} {WORDS[unit][1]}"
 
 
 def tables(expected, columns):
@@ -66,16 +80,12 @@ def programs(expected, columns, names, kind):
 
 def kept(expected):
     """The known rates."""
-    words = []
-    for unit, (least, largest) in expected.rates.items():
-        amount = number(least) if least == largest else f"{number(least)}–{number(largest)}"
-        words.append(f"{amount} {WORDS[unit]}")
-    return ", ".join(words) or "–"
+    return ", ".join(amount(*bounds, unit) for unit, bounds in expected.rates.items()) or "–"
 
 
 def cell(judged):
     """The verdict, what was found, and what of it is not right."""
-    rates = [f"{number(rate)} {unit}" for unit, word in UNITS.items() for rate in judged.rates.get(word, [])[:1]]
+    rates = [amount(rate, rate, unit) for unit, word in UNITS.items() for rate in judged.rates.get(word, [])[:1]]
     wrong = []
     if judged.is_rate_right is False:
         wrong.append("**rate**")

@@ -6,7 +6,7 @@ import time
 
 class Request:
     def __init__(self):
-        self.body = bytearray(8000)  # kept
+        self.body = bytearray(24_000)  # kept
         self.itself = self
 
 

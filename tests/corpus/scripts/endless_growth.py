@@ -4,5 +4,5 @@ import time
 
 data = []
 while True:
-    data += [bytes(16_000)]  # kept
+    data += [bytes(64_000)]  # kept
     time.sleep(0.0005)
