@@ -35,6 +35,8 @@ pub struct Finding {
     pub figure: Option<Figure>,
     /// Live bytes at the start and after each judged iteration (growth), for the sparkline and the reader's own check.
     pub series: Vec<u64>,
+    /// The series of a second process, where it shows something else.
+    pub series_again: Vec<u64>,
     /// What was resident at the moment of the figure, for budgets of memory.
     pub bill: Option<Bill>,
     /// How to go on, one or two sentences.

@@ -75,6 +75,8 @@ pub struct GrowthReport {
     pub warmup: u64,
     /// Iterations that were judged.
     pub iterations: u64,
+    /// Lowest live bytes in each window of them, in order.
+    pub floors: Vec<u64>,
 }
 
 /// One judged budget.

@@ -280,6 +280,7 @@ pub(super) fn finding(scenario: &ScenarioFacts, rule: String, held: Held) -> Fin
         evidence: Vec::new(),
         figure: None,
         series: Vec::new(),
+        series_again: Vec::new(),
         bill: None,
         help: String::new(),
         standing: Standing::New,

@@ -49,6 +49,7 @@ pub(super) fn judge(scenario: &ScenarioFacts, measurement: &Measurement) -> Grow
             outcome: verdict.outcome,
             warmup: u64::from(start.iteration),
             iterations: measurement.iterations.len() as u64,
+            floors: verdict.series.bytes.0.iter().map(|floor| floor.max(&0).unsigned_abs()).collect(),
         }),
         findings: match verdict.outcome {
             Outcome::Leak => told.leaks(),

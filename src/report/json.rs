@@ -108,6 +108,8 @@ struct GrowthEntry {
     warmup: u64,
     /// Iterations that were judged.
     iterations: u64,
+    /// Lowest live bytes in each window of them, in order.
+    floors: Vec<u64>,
 }
 
 /// How a finding stands to what is known already.
@@ -170,6 +172,8 @@ struct FindingEntry {
     evidence: Vec<String>,
     /// Live bytes at the start and after each judged iteration; empty unless it is about growth.
     series: Vec<u64>,
+    /// The same of a second process, where it shows something else.
+    series_again: Vec<u64>,
     /// What was resident at the moment of the figure, in lines that add up; `null` unless a budget of memory is broken
     /// and it is known.
     bill: Option<BillEntry>,
@@ -333,6 +337,7 @@ impl GrowthEntry {
             },
             warmup: growth.warmup,
             iterations: growth.iterations,
+            floors: growth.floors.clone(),
         }
     }
 }
@@ -390,6 +395,7 @@ impl FindingEntry {
             more_holders: finding.more_holders,
             evidence: sentences(&finding.evidence),
             series: finding.series.clone(),
+            series_again: finding.series_again.clone(),
             bill: finding.bill.as_ref().map(BillEntry::of),
             help: clean::line(&finding.help, clean::SENTENCE),
         }

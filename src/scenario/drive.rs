@@ -176,6 +176,7 @@ fn launch_of(plan: &Plan, driver: Option<&Driver>, unpacked: &Unpacked) -> Resul
     environment::add_tracker(&mut variables, &unpacked.library(), &argv);
     environment::admit_sanitizer(&mut variables, &program);
     environment::fix_hash_seed(&mut variables);
+    environment::fix_thread_counts(&mut variables);
     Ok(Launch { program, argv, cwd: plan.cwd.clone(), variables })
 }
 

@@ -22,8 +22,8 @@ try:
 except ImportError:
     _leakgate = None
 with open(sys.argv[1], 'rb') as _file:
-    _driver = compile(_file.read(), sys.argv[1], 'exec')
-_names = {'__name__': 'leakgate_driver', '__file__': sys.argv[1], 'SPEC': sys.argv[2], 'TRACKER': _leakgate}
+    _driver = compile(_file.read(), '<leakgate driver>', 'exec')
+_names = {'__name__': 'leakgate_driver', '__file__': '<leakgate driver>', 'SPEC': sys.argv[2], 'TRACKER': _leakgate}
 del _file, _leakgate
 exec(_driver, _names)
 ";

@@ -111,6 +111,7 @@ pub(crate) fn finding(scenario: &str, rule: &str, title: &str) -> Finding {
         evidence: vec![],
         figure: None,
         series: vec![],
+        series_again: vec![],
         bill: None,
         help: String::new(),
         standing: Standing::New,

@@ -17,13 +17,13 @@ use crate::scenario::capture_dir::{self, Existing};
 use crate::scenario::watch::End;
 use crate::scenario::{Failure, Plan, ScenarioRun, measure_all, run_scenario, untracked};
 
-/// Runs and judges a scenario.
+/// Runs and judges a scenario, recorded into the capture of that name.
 ///
 /// # Errors
 /// Only when the user interrupted it.
-pub(super) fn run(scenario: &Scenario, check: &mut Check) -> Result<ScenarioResult, Failure> {
+pub(super) fn run(scenario: &Scenario, capture: &str, check: &mut Check) -> Result<ScenarioResult, Failure> {
     let mut result = empty(scenario);
-    let (plan, folder) = match prepare(scenario, check) {
+    let (plan, folder) = match prepare(scenario, capture, check) {
         Ok(prepared) => prepared,
         Err(error) => return Ok(failed(result, error)),
     };
@@ -92,11 +92,11 @@ fn without_details(title: String) -> ScenarioError {
     ScenarioError { title, details: String::new() }
 }
 
-fn prepare(scenario: &Scenario, check: &Check) -> Result<(Plan, PathBuf), ScenarioError> {
+fn prepare(scenario: &Scenario, capture: &str, check: &Check) -> Result<(Plan, PathBuf), ScenarioError> {
     // What does not need Python is planned without it.
     let python = check.python.as_ref().map_or(Path::new("python"), |python| &python.path);
     let plan = Plan::of(scenario, python).map_err(|error| without_details(error.to_string()))?;
-    let place = capture_dir::place_in(&check.results, &scenario.name);
+    let place = capture_dir::place_in(&check.results, capture);
     let folder = place.and_then(|place| capture_dir::prepare(&place, Existing::Replace));
     Ok((plan, folder.map_err(|error| without_details(error.to_string()))?))
 }

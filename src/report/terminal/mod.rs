@@ -175,6 +175,9 @@ fn evidence_in_full(page: &mut Page, finding: &Finding) {
             label = "";
         }
     }
+    if !finding.series_again.is_empty() {
+        inside(page, "again", &sparkline(&finding.series_again));
+    }
     holders(page, finding);
     bill_of(page, finding);
     let path = summary::path(finding);
