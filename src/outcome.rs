@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use crate::config::FailOn;
 use crate::finding::{Figure, Finding};
+use crate::gate::leak::RULE;
 use crate::gate::verdict::Outcome as Growth;
 
 /// All scenarios' results.
@@ -64,6 +66,30 @@ pub enum Verdict {
     Fail,
     /// The scenario could not be run or measured.
     Error,
+}
+
+impl Verdict {
+    /// An error before a failure, a failure before what is undecided, that before a pass.
+    pub fn of(
+        error: Option<&ScenarioError>,
+        findings: &[Finding],
+        growth: Option<&GrowthReport>,
+        fail_on: FailOn,
+    ) -> Verdict {
+        // What an allowance covers need not be decided.
+        let is_covered = |finding: &Finding| finding.rule == RULE && finding.standing.is_covered();
+        if error.is_some() {
+            Verdict::Error
+        } else if findings.iter().any(|finding| finding.fails(fail_on)) {
+            Verdict::Fail
+        } else if growth.is_some_and(|growth| growth.outcome == Growth::Undecided)
+            && !findings.iter().any(is_covered)
+        {
+            Verdict::Undecided
+        } else {
+            Verdict::Pass
+        }
+    }
 }
 
 /// The verdict on growth.

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use crate::config::{BudgetKey, Of};
+use crate::config::{BudgetKey, FailOn, Of};
 use crate::finding::{Figure, Finding, Severity, Standing, Unit};
 use crate::gate::fingerprint::fingerprint;
 use crate::gate::growth::growth;
@@ -12,7 +12,6 @@ use crate::gate::leak;
 use crate::gate::measurement::Measurement;
 pub use crate::gate::place::ScenarioFacts;
 use crate::gate::processes::{self, figure_name};
-use crate::gate::verdict::Outcome as Growth;
 use crate::gate::wording::{self, Threshold};
 use crate::outcome::{BudgetState, GrowthReport, JudgedBudget, ScenarioError, Verdict};
 use crate::profile::{Bill, BillMoment, Profile, ThreadId};
@@ -71,17 +70,9 @@ pub struct Judgement {
 }
 
 impl Judgement {
-    /// The verdict: an error before a failure, a failure before a pass.
+    /// The verdict, with nothing known of what is accepted already.
     pub fn verdict(&self) -> Verdict {
-        if self.error.is_some() {
-            Verdict::Error
-        } else if self.findings.iter().any(|finding| finding.severity == Severity::Error) {
-            Verdict::Fail
-        } else if self.growth.as_ref().is_some_and(|growth| growth.outcome == Growth::Undecided) {
-            Verdict::Undecided
-        } else {
-            Verdict::Pass
-        }
+        Verdict::of(self.error.as_ref(), &self.findings, self.growth.as_ref(), FailOn::New)
     }
 }
 
@@ -283,6 +274,7 @@ pub(super) fn finding(scenario: &ScenarioFacts, rule: String, held: Held) -> Fin
         series_again: Vec::new(),
         bill: None,
         help: String::new(),
+        containers: Vec::new(),
         standing: Standing::New,
         rate: None,
     }

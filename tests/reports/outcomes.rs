@@ -94,6 +94,7 @@ pub(crate) fn holder(bytes: u64, blocks: u64, place: Place, callers: &[&str]) ->
         blocks,
         stack,
         more_frames: 0,
+        frames: vec![],
         place: Some(place),
         domain: "Python objects".into(),
     }
@@ -114,6 +115,7 @@ pub(crate) fn finding(scenario: &str, rule: &str, title: &str) -> Finding {
         series_again: vec![],
         bill: None,
         help: String::new(),
+        containers: vec![],
         standing: Standing::New,
         rate: None,
         fingerprint: "7f3a9c01d2e4".into(),

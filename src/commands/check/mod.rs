@@ -3,6 +3,7 @@
 mod confirm;
 mod deliver;
 mod one;
+mod standing;
 
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, anyhow};
 
-use crate::config::{self, Config, ConfigErrors, Paint, PythonChoice, Scenario};
+use crate::config::{self, Config, ConfigErrors, FailOn, Paint, PythonChoice, Scenario};
 use crate::exit::Exit;
 use crate::outcome::{Outcome, Verdict};
 use crate::report::Format;
@@ -101,6 +102,8 @@ fn now_ms() -> u64 {
 struct Check {
     /// `None` where there is none and no scenario needs it.
     python: Option<Python>,
+    /// Which findings fail the gate.
+    fail_on: FailOn,
     /// Where results go, as the user would type it.
     results: PathBuf,
     /// The configuration's folder.
@@ -126,6 +129,7 @@ impl Check {
         capture_dir::prepare_results(&results)?;
         Ok(Check {
             python,
+            fail_on: config.fail_on,
             folder: home,
             results,
             signals: Signals::listen(&ENDING).context("failed to listen to signals")?,

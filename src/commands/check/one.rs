@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use super::Check;
+use super::{Check, standing};
 use crate::config::{Budget, BudgetKey, Of, Repeats, Scenario, Work};
 use crate::gate::budgets::{Judgement, Limit, ScenarioFacts, judge};
 use crate::gate::measurement::Measurement;
@@ -40,6 +40,7 @@ pub(super) fn run(scenario: &Scenario, capture: &str, check: &mut Check) -> Resu
     match measured(&run, &plan, &mut result.notes) {
         Ok(measurement) => {
             let mut result = judged(result, scenario, &plan.cwd, &measurement);
+            standing::settle(&mut result, check);
             let keys: Vec<BudgetKey> = of_each(scenario).collect();
             result.notes.extend(processes::note(&keys, run.root_pid, &measurement));
             if let (None, Some(error)) = (&result.error, untracked(scenario, &run)) {
