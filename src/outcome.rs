@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use crate::baseline::{Environment, Package};
 use crate::config::FailOn;
-use crate::finding::{Figure, Finding};
+use crate::finding::{Figure, Finding, Standing};
 use crate::gate::leak::RULE;
 use crate::gate::verdict::Outcome as Growth;
 
@@ -14,6 +15,12 @@ pub struct Outcome {
     pub config: String,
     /// The Python that scenarios use: `.venv/bin/python (CPython 3.11.7)`.
     pub python: String,
+    /// The packages that are installed for it, by name; empty where they are not known.
+    pub packages: Vec<Package>,
+    /// Which findings fail the gate.
+    pub fail_on: FailOn,
+    /// The baseline's file, where there is one, and what is wrong with it.
+    pub baseline: Option<BaselineFile>,
     /// One result a scenario, in the order of the configuration.
     pub scenarios: Vec<ScenarioResult>,
     /// Milliseconds since the Unix epoch at which the check began.
@@ -22,6 +29,15 @@ pub struct Outcome {
     pub elapsed: Duration,
     /// Where captures and reports are, as the user would type it.
     pub results_dir: String,
+}
+
+/// The file that results were compared with.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct BaselineFile {
+    /// As the user would type it: `leakgate.lock`.
+    pub path: String,
+    /// What is wrong with it, each with its line: `leakgate.lock:12: …`. What is not sound is not compared with.
+    pub problems: Vec<String>,
 }
 
 /// What one scenario came to.
@@ -33,6 +49,10 @@ pub struct ScenarioResult {
     pub config_line: u32,
     /// What was run, for people: `call shop.quotes:quote, 20 iterations`.
     pub what: String,
+    /// Where it was measured; `None` where it was not.
+    pub environment: Option<Environment>,
+    /// Whether it was compared with a baseline.
+    pub baseline: Compared,
     /// The verdict.
     pub verdict: Verdict,
     /// Wall time.
@@ -51,6 +71,22 @@ pub struct ScenarioResult {
     pub error: Option<ScenarioError>,
     /// Facts about the measurement worth telling (records lost, untracked children).
     pub notes: Vec<String>,
+}
+
+/// Whether a scenario was compared with a baseline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Compared {
+    /// There is no baseline.
+    #[default]
+    NoBaseline,
+    /// The baseline does not have the scenario.
+    Missing,
+    /// It has the scenario in other environments.
+    OtherEnvironment,
+    /// What it has cannot be read.
+    Unreadable,
+    /// It was compared.
+    Compared,
 }
 
 /// A verdict on a scenario.
@@ -154,8 +190,14 @@ impl Outcome {
 }
 
 impl ScenarioResult {
-    /// Whether it passed with a warning.
+    /// Whether it passed with a warning. What is accepted is none: it was agreed to.
     pub fn warned(&self) -> bool {
-        self.verdict == Verdict::Pass && !self.findings.is_empty()
+        let is_open = |finding: &Finding| finding.standing != Standing::Accepted;
+        self.verdict == Verdict::Pass && self.findings.iter().any(is_open)
+    }
+
+    /// The findings that the baseline accepts.
+    pub fn accepted(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|finding| finding.standing == Standing::Accepted)
     }
 }

@@ -102,6 +102,7 @@ impl Told<'_> {
                 name: "growth".to_owned(),
                 measured: growth.as_ref().map_or(0, |growth| growth.rate()),
                 limit: None,
+                baseline: None,
                 unit: Unit::BytesPerIteration,
             }),
             rate: Some(rate),

@@ -162,6 +162,9 @@ mod tests {
         let outcome = |folder: &str| Outcome {
             config: "leakgate.yaml".to_owned(),
             python: String::new(),
+            packages: Vec::new(),
+            fail_on: crate::config::FailOn::New,
+            baseline: None,
             scenarios: Vec::new(),
             started_ms: 0,
             elapsed: Duration::ZERO,
