@@ -18,5 +18,6 @@ pub mod outcome;
 pub mod profile;
 pub mod report;
 pub mod scenario;
+pub mod stable_hash;
 pub mod units;
 pub mod view;

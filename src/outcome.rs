@@ -13,6 +13,10 @@ use crate::gate::verdict::Outcome as Growth;
 pub struct Outcome {
     /// `leakgate.yaml` as the user named it.
     pub config: String,
+    /// What tells one text of that file from another: 16 hexadecimal digits.
+    pub config_digest: String,
+    /// Which part of the scenarios this is; `None` where all that were asked for were run.
+    pub partition: Option<Partition>,
     /// The Python that scenarios use: `.venv/bin/python (CPython 3.11.7)`.
     pub python: String,
     /// The packages that are installed for it, by name; empty where they are not known.
@@ -38,6 +42,17 @@ pub struct BaselineFile {
     pub path: String,
     /// What is wrong with it, each with its line: `leakgate.lock:12: …`. What is not sound is not compared with.
     pub problems: Vec<String>,
+}
+
+/// A part of the scenarios: which of several that share them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Partition {
+    /// Which, from 1.
+    pub index: u32,
+    /// How many there are.
+    pub of: u32,
+    /// How many scenarios all of them have together.
+    pub scenarios: usize,
 }
 
 /// What one scenario came to.
@@ -174,9 +189,10 @@ pub struct ScenarioError {
 
 impl Outcome {
     /// The verdict on everything, worst first: an error hides no failure's report, but it decides the exit code.
-    /// Nothing run is an error, never a pass.
+    /// Nothing run is an error, never a pass, unless it is a part that has no scenario: then another one has them.
     pub fn verdict(&self) -> Verdict {
-        if self.scenarios.is_empty() || self.count(Verdict::Error) > 0 {
+        let is_empty_part = self.partition.is_some_and(|partition| partition.scenarios > 0);
+        if (self.scenarios.is_empty() && !is_empty_part) || self.count(Verdict::Error) > 0 {
             return Verdict::Error;
         }
         let worst = [Verdict::Fail, Verdict::Unstable, Verdict::Undecided].into_iter();

@@ -115,7 +115,7 @@ fn a_lock_that_is_made_section_by_section_is_the_one_that_is_printed_at_once() {
             .iter()
             .map(|(key, section)| Update { key: key.clone(), section: section.clone() })
             .collect();
-        updates.sort_by_key(|_| random.next());
+        updates.sort_by_cached_key(|_| random.next());
         let text = updates
             .iter()
             .fold(String::new(), |text, one| update(&text, std::slice::from_ref(one), &lock.packages));
@@ -185,7 +185,7 @@ fn lines_in_any_order_never_make_the_reader_fail_and_problems_are_at_lines_that_
     for _ in 0..500 {
         let text = print(&random.lock());
         let mut lines: Vec<&str> = text.lines().chain(odd).collect();
-        lines.sort_by_key(|_| random.next());
+        lines.sort_by_cached_key(|_| random.next());
         lines.insert(0, "leakgate-lock 1");
         for problem in parse(&lines.join("\n")).problems {
             assert!((1..=lines.len() + 1).contains(&problem.line), "{problem:?}");

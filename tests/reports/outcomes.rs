@@ -15,6 +15,8 @@ const MIB: u64 = 1 << 20;
 pub(crate) fn outcome(scenarios: Vec<ScenarioResult>) -> Outcome {
     Outcome {
         config: "leakgate.yaml".into(),
+        config_digest: "0123456789abcdef".into(),
+        partition: None,
         python: ".venv/bin/python (CPython 3.11.7)".into(),
         packages: vec![],
         fail_on: FailOn::New,

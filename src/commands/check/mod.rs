@@ -83,6 +83,8 @@ pub fn run(args: &Args, out: &mut dyn Write, messages: &mut dyn Write) -> anyhow
     }
     let outcome = Outcome {
         config: args.config.display().to_string(),
+        config_digest: config.digest.clone(),
+        partition: None,
         python: check.python.as_ref().map_or_else(|| "not found and not needed".to_owned(), Python::describe),
         packages: check.against.packages.clone(),
         fail_on: check.fail_on,
