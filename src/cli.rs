@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::{Parser, Subcommand};
 use signal_hook::consts::SIGXFSZ;
 
-use crate::commands::{call, check, run, view};
+use crate::commands::{baseline, call, check, diff, run, view};
 use crate::exit::Exit;
 use crate::scenario::executable::ExecutableError;
 use crate::scenario::signals;
@@ -29,6 +29,8 @@ enum Command {
     Run(run::Args),
     Call(call::Args),
     View(view::ViewArgs),
+    Baseline(baseline::Args),
+    Diff(diff::Args),
 }
 
 /// Runs the program; the only caller is `main`.
@@ -59,6 +61,8 @@ impl Command {
             Command::Run(args) => run::run(args, messages),
             Command::Call(args) => call::run(args, out, messages),
             Command::View(args) => view::run(args, out),
+            Command::Baseline(args) => baseline::run(args, out, messages),
+            Command::Diff(args) => diff::run(args, out),
         }
     }
 
@@ -75,7 +79,11 @@ impl Command {
                 Some(_) => Exit::NotExecutable,
                 None => Exit::RunFailed,
             },
-            Command::Check(_) | Command::Call(_) | Command::View(_) => Exit::BadInput,
+            Command::Check(_)
+            | Command::Call(_)
+            | Command::View(_)
+            | Command::Baseline(_)
+            | Command::Diff(_) => Exit::BadInput,
         }
     }
 }

@@ -11,6 +11,7 @@ pub mod baseline;
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod difference;
 pub mod exit;
 pub mod finding;
 pub mod gate;

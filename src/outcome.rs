@@ -205,15 +205,23 @@ impl Outcome {
     }
 }
 
+impl Outcome {
+    /// Whether a finding is accepted and does not fail.
+    pub fn is_accepted(&self, finding: &Finding) -> bool {
+        finding.standing == Standing::Accepted && !finding.fails(self.fail_on)
+    }
+
+    /// How many findings the baseline accepts.
+    pub fn accepted(&self) -> usize {
+        let all = self.scenarios.iter().flat_map(|scenario| &scenario.findings);
+        all.filter(|finding| self.is_accepted(finding)).count()
+    }
+}
+
 impl ScenarioResult {
     /// Whether it passed with a warning. What is accepted is none: it was agreed to.
     pub fn warned(&self) -> bool {
         let is_open = |finding: &Finding| finding.standing != Standing::Accepted;
         self.verdict == Verdict::Pass && self.findings.iter().any(is_open)
-    }
-
-    /// The findings that the baseline accepts.
-    pub fn accepted(&self) -> impl Iterator<Item = &Finding> {
-        self.findings.iter().filter(|finding| finding.standing == Standing::Accepted)
     }
 }

@@ -44,11 +44,19 @@ pub fn update(text: &str, updates: &[Update], packages: &BTreeMap<String, Vec<Pa
 /// Replaces the section of that heading, or adds it where the order wants it.
 fn put(chunks: &mut Vec<(Option<Heading>, String)>, heading: Heading, text: String) {
     if let Some(chunk) = chunks.iter_mut().find(|chunk| chunk.0.as_ref() == Some(&heading)) {
-        chunk.1 = text;
+        chunk.1 = format!("{text}{}", remark(&chunk.1));
         return;
     }
     let next = chunks.iter().position(|chunk| chunk.0.as_ref().is_some_and(|other| *other > heading));
     chunks.insert(next.unwrap_or(chunks.len()), (Some(heading), text));
+}
+
+/// The lines of comments at the end of a section: they stand above the next one, and are about that.
+fn remark(text: &str) -> &str {
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let own = lines.iter().rposition(|line| !line.starts_with('#')).map_or(0, |last| last + 1);
+    let length: usize = lines[..own].iter().map(|line| line.len()).sum();
+    &text[length..]
 }
 
 /// The lists of packages that sections refer to.

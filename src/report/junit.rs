@@ -8,8 +8,8 @@ use junit_report::{
 };
 
 use super::{bill, clean, sparkline::sparkline, summary};
-use crate::finding::{Finding, Severity};
-use crate::outcome::{Outcome, ScenarioResult};
+use crate::finding::{Finding, Severity, Standing};
+use crate::outcome::{JudgedBudget, Outcome, ScenarioResult};
 use crate::units::grouped;
 
 /// Figures of a series that are listed at each end.
@@ -27,11 +27,26 @@ pub(super) fn render(outcome: &Outcome) -> String {
     String::from_utf8_lossy(&xml).into_owned()
 }
 
+/// What is wrong with the baseline.
+fn baseline(outcome: &Outcome) -> Option<TestCase> {
+    let baseline = outcome.baseline.as_ref().filter(|baseline| !baseline.problems.is_empty())?;
+    let lines: Vec<String> =
+        baseline.problems.iter().take(DETAILS).map(|text| clean::line(text, clean::SENTENCE)).collect();
+    let kind = "leakgate.baseline-error";
+    let mut case =
+        finished(TestCaseBuilder::error("is-sound", Duration::ZERO, kind, &lines[0]), &lines.join("\n"));
+    case.set_classname("leakgate.baseline");
+    case.set_filepath(&clean::line(&baseline.path, clean::FRAME));
+    Some(case)
+}
+
 fn suite(outcome: &Outcome) -> TestSuite {
     let started = i64::try_from(outcome.started_ms / 1000).unwrap_or_default();
     TestSuiteBuilder::new("leakgate")
         .set_timestamp(OffsetDateTime::from_unix_timestamp(started).unwrap_or(OffsetDateTime::UNIX_EPOCH))
-        .add_testcases(outcome.scenarios.iter().flat_map(|scenario| cases(outcome, scenario)))
+        .add_testcases(
+            outcome.scenarios.iter().flat_map(|scenario| cases(outcome, scenario)).chain(baseline(outcome)),
+        )
         .build()
 }
 
@@ -51,19 +66,12 @@ fn cases(outcome: &Outcome, scenario: &ScenarioResult) -> Vec<TestCase> {
         cases.push(finished(case, &text));
     }
     for judged in &scenario.budgets {
-        let rule = format!("budget-{}", judged.figure.name);
-        let finding = scenario.findings.iter().find(|finding| finding.rule == rule);
-        cases.push(case(&judged.figure.name, finding));
+        let finding = scenario.findings.iter().find(|finding| is_of(finding, judged));
+        cases.push(case(outcome, &judged.figure.name, finding));
     }
-    let has_budget = |finding: &&Finding| {
-        scenario
-            .budgets
-            .iter()
-            .any(|judged| finding.rule.strip_prefix("budget-") == Some(judged.figure.name.as_str()))
-    };
-    cases.extend(
-        scenario.findings.iter().filter(|f| !has_budget(f)).map(|finding| case(&finding.rule, Some(finding))),
-    );
+    let has_budget = |finding: &&Finding| scenario.budgets.iter().any(|judged| is_of(finding, judged));
+    let others = scenario.findings.iter().filter(|finding| !has_budget(finding));
+    cases.extend(others.map(|finding| case(outcome, &finding.rule, Some(finding))));
     cases.extend(scenario.not_judged.iter().map(|key| not_judged(key)));
     if cases.is_empty() {
         cases.push(TestCaseBuilder::success("completes", Duration::ZERO).build());
@@ -81,23 +89,33 @@ fn cases(outcome: &Outcome, scenario: &ScenarioResult) -> Vec<TestCase> {
     cases
 }
 
-fn case(name: &str, finding: Option<&Finding>) -> TestCase {
+/// Whether a finding is about the figure of a budget, whichever its rule: that, an increase, or a leak.
+fn is_of(finding: &Finding, judged: &JudgedBudget) -> bool {
+    finding.figure.as_ref().is_some_and(|figure| figure.name == judged.figure.name)
+}
+
+fn case(outcome: &Outcome, name: &str, finding: Option<&Finding>) -> TestCase {
     let name = clean::line(name, clean::NAME);
     let Some(finding) = finding else { return TestCaseBuilder::success(&name, Duration::ZERO).build() };
     let title = clean::line(&finding.title, clean::SENTENCE);
-    let mut builder = match finding.severity {
-        Severity::Error => {
-            let rule = format!("leakgate.{}", clean::line(&finding.rule, clean::NAME));
-            TestCaseBuilder::failure(&name, Duration::ZERO, &rule, &title)
-        }
-        // A warning passes; its text is there for whoever looks.
-        Severity::Warning => TestCaseBuilder::success(&name, Duration::ZERO),
+    let fails = finding.fails(outcome.fail_on);
+    let mut builder = if fails {
+        let rule = format!("leakgate.{}", clean::line(&finding.rule, clean::NAME));
+        TestCaseBuilder::failure(&name, Duration::ZERO, &rule, &title)
+    } else {
+        // It passes; its text is there for whoever looks.
+        TestCaseBuilder::success(&name, Duration::ZERO)
     };
     if let Some(place) = finding.place.as_ref().filter(|place| place.line > 0) {
         builder.set_filepath(&clean::line(&place.file, clean::FRAME));
     }
-    if finding.severity == Severity::Warning {
-        builder.set_system_out(&safe(&format!("warning: {}", text(finding))));
+    if !fails {
+        let why = match (&finding.severity, &finding.standing) {
+            (Severity::Warning, _) => "warning",
+            (Severity::Error, Standing::Accepted) => "accepted in the baseline",
+            (Severity::Error, _) => "not a failure here",
+        };
+        builder.set_system_out(&safe(&format!("{why}: {}", text(finding))));
     }
     finished(builder, &text(finding))
 }
@@ -107,7 +125,7 @@ fn finished(mut builder: TestCaseBuilder, text: &str) -> TestCase {
 }
 
 fn not_judged(key: &str) -> TestCase {
-    let message = "the scenario ended before this could be judged";
+    let message = "the scenario ended before this could be judged, or there is no baseline to compare with";
     TestCaseBuilder::skipped_with_cause(&clean::line(key, clean::NAME), "leakgate.not-judged", message)
         .build()
 }

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::clean;
-use crate::finding::{Figure, Finding, Unit};
-use crate::outcome::{BudgetState, JudgedBudget, Outcome, ScenarioResult, Verdict};
+use crate::baseline::words;
+use crate::finding::{Figure, Finding, Severity, Standing, Unit};
+use crate::outcome::{BudgetState, Compared, JudgedBudget, Outcome, ScenarioResult, Verdict};
 use crate::units::grouped;
 
 /// Scenarios with what the reader must act on first: failures, errors, what is not certain, warnings, passes; else as
@@ -85,15 +86,58 @@ pub(super) fn budget(judged: &JudgedBudget) -> String {
         .limit
         .filter(|max| *max != 0)
         .map(|max| format!(" of {}", limit(judged.figure.unit, max)));
-    format!("{name} {}{}", measured(&judged.figure), of.unwrap_or_default())
+    let baseline = baseline(&judged.figure).map(|baseline| format!(" (baseline: {baseline})"));
+    format!("{name} {}{}{}", measured(&judged.figure), of.unwrap_or_default(), baseline.unwrap_or_default())
+}
+
+/// The figure in the baseline, where a reader sees a difference.
+pub(super) fn baseline(figure: &Figure) -> Option<String> {
+    let baseline = Figure { measured: figure.baseline?, ..figure.clone() };
+    Some(measured(&baseline)).filter(|shown| *shown != measured(figure))
+}
+
+/// How a finding stands to the baseline; `None` where there is none to compare with.
+pub(super) fn standing(scenario: &ScenarioResult, finding: &Finding) -> Option<String> {
+    if finding.severity != Severity::Error {
+        return None;
+    }
+    match (finding.accepted, &finding.standing) {
+        (Some(level), Standing::Accepted) => Some(format!("accepted: {}", words::level(level))),
+        (Some(level), _) => Some(format!("accepted: {}   WORSE", words::level(level))),
+        (None, Standing::New) if scenario.baseline == Compared::Compared => {
+            Some(format!("{}   NEW", in_baseline(finding)))
+        }
+        (None, _) => None,
+    }
+}
+
+fn in_baseline(finding: &Finding) -> String {
+    match finding.figure.as_ref().and_then(|figure| Some((figure.unit, figure.baseline?))) {
+        Some((unit, baseline)) => format!("baseline: {}", limit(unit, baseline)),
+        None => "baseline: none".to_owned(),
+    }
+}
+
+/// `2 findings are accepted in leakgate.lock`; `None` where none is.
+pub(super) fn accepted(outcome: &Outcome) -> Option<String> {
+    let path = clean::line(outcome.baseline.as_ref().map_or("", |file| &file.path), clean::FRAME);
+    match outcome.accepted() {
+        0 => None,
+        1 => Some(format!("1 finding is accepted in {path}")),
+        many => Some(format!("{} findings are accepted in {path}", grouped(many as u64))),
+    }
 }
 
 /// The budgets that were kept, and the figures to show where a scenario has no budget at all.
 pub(super) fn kept(scenario: &ScenarioResult) -> Vec<String> {
-    if scenario.budgets.is_empty() && scenario.not_judged.is_empty() {
+    if scenario.budgets.is_empty() {
         let figures = scenario.figures.iter().filter(|figure| is_headline(figure));
         return figures
-            .map(|figure| format!("{} {}", clean::line(&figure.name, clean::NAME), measured(figure)))
+            .map(|figure| {
+                let baseline = baseline(figure).map(|baseline| format!(" (baseline: {baseline})"));
+                let name = clean::line(&figure.name, clean::NAME);
+                format!("{name} {}{}", measured(figure), baseline.unwrap_or_default())
+            })
             .collect();
     }
     scenario.budgets.iter().filter(|judged| judged.state == BudgetState::Kept).map(budget).collect()

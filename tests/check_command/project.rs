@@ -79,7 +79,7 @@ pub(crate) struct Checked {
 }
 
 impl Checked {
-    fn of(output: Output, project: &Project) -> Checked {
+    pub(crate) fn of(output: Output, project: &Project) -> Checked {
         let text = |bytes: &[u8]| scrub(&String::from_utf8_lossy(bytes), project);
         Checked { code: output.status.code(), out: text(&output.stdout), errors: text(&output.stderr) }
     }

@@ -50,6 +50,28 @@ pub struct Args {
     format: Format,
 }
 
+impl Args {
+    /// The scenarios that were asked for.
+    pub(super) fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The configuration.
+    pub(super) fn config(&self) -> &Path {
+        &self.config
+    }
+
+    /// Where results go, as the user would type it.
+    pub(super) fn results(&self) -> PathBuf {
+        let beside = || match self.config.parent() {
+            None => PathBuf::from(RESULTS),
+            Some(here) if here == Path::new(".") => PathBuf::from(RESULTS),
+            Some(folder) => folder.join(RESULTS),
+        };
+        self.output_dir.clone().unwrap_or_else(beside)
+    }
+}
+
 fn format(name: &str) -> Result<Format, String> {
     let names = || Format::ALL.map(Format::name).join(", ");
     Format::named(name).ok_or_else(|| format!("unknown format; expected one of {}", names()))
@@ -133,11 +155,7 @@ impl Check {
         };
         let home = std::path::absolute(folder).context("failed to find the configuration's folder")?;
         let python = python_of(config, &home, chosen)?;
-        let beside = || match folder == Path::new(".") {
-            true => PathBuf::from(RESULTS),
-            false => folder.join(RESULTS),
-        };
-        let results = args.output_dir.clone().unwrap_or_else(beside);
+        let results = args.results();
         // Before anything is run: its reports would have no place.
         capture_dir::prepare_results(&results)?;
         let packages = python.as_ref().map(packages::installed).unwrap_or_default();

@@ -3,27 +3,27 @@
 use super::escape::{code, code_cell, fenced, prose, sentence};
 use super::name;
 use crate::finding::{Finding, Holder, Place, Severity};
-use crate::outcome::ScenarioResult;
+use crate::outcome::{Outcome, ScenarioResult};
 use crate::report::sparkline::sparkline;
 use crate::report::{Options, bill, clean, excerpt, summary};
 
 /// The sentence that a reader sees first: of the first scenario that has something to say.
-pub(super) fn lead(shown: &[&ScenarioResult]) -> String {
+pub(super) fn lead(outcome: &Outcome, shown: &[&ScenarioResult]) -> String {
     let Some(first) = shown.first() else { return String::new() };
     if let Some(error) = &first.error {
         return format!("**{}: {}**\n\n", name(first), sentence(&error.title));
     }
-    match first.findings.first() {
-        Some(finding) => format!("{}\n{}\n\n", title(finding), where_and_rule(finding)),
+    match first.findings.iter().find(|finding| !outcome.is_accepted(finding)) {
+        Some(finding) => format!("{}\n{}\n\n", title(finding), where_and_rule(first, finding)),
         None => String::new(),
     }
 }
 
 /// The heading of a further finding, with its place.
-pub(super) fn head(finding: &Finding) -> String {
+pub(super) fn head(of: &ScenarioResult, finding: &Finding) -> String {
     let mark = mark(finding.severity);
     let scenario = code(&finding.scenario, clean::NAME);
-    format!("\n#### {mark} {scenario}: {}\n\n{}\n", sentence(&finding.title), where_and_rule(finding))
+    format!("\n#### {mark} {scenario}: {}\n\n{}\n", sentence(&finding.title), where_and_rule(of, finding))
 }
 
 /// Why a scenario is listed, in one line.
@@ -48,8 +48,9 @@ pub(super) fn mark(severity: Severity) -> &'static str {
 }
 
 /// `At shop/quotes.py:14 in remember · rule budget-growth`.
-fn where_and_rule(finding: &Finding) -> String {
-    let rule = format!("rule {}", code(&finding.rule, clean::NAME));
+fn where_and_rule(scenario: &ScenarioResult, finding: &Finding) -> String {
+    let standing = summary::standing(scenario, finding).map(|standing| format!(" · {}", sentence(&standing)));
+    let rule = format!("rule {}{}", code(&finding.rule, clean::NAME), standing.unwrap_or_default());
     match &finding.place {
         Some(at) => format!("{} · {rule}", capitalised_place(at)),
         None => rule,

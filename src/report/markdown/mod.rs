@@ -16,6 +16,10 @@ const MOST: usize = 65_536;
 const MARKER: &str = "<!-- leakgate:default -->\n";
 /// Lines of an error's details that are shown.
 const DETAILS: usize = 30;
+/// Problems of the baseline that are shown.
+const PROBLEMS: usize = 5;
+/// Accepted findings of a scenario that are shown.
+const ACCEPTED: usize = 10;
 /// Findings that are shown with all that backs them, where the report has to be shortened.
 const IN_FULL: usize = 5;
 
@@ -66,7 +70,8 @@ pub(super) fn render(outcome: &Outcome, options: &Options) -> String {
 fn render_tier(outcome: &Outcome, options: &Options, tier: Tier) -> String {
     let mut out = format!("{MARKER}### {}\n\n", heading(outcome));
     let shown = shown(outcome, tier);
-    out.push_str(&finding::lead(&shown));
+    out.push_str(&problems(outcome));
+    out.push_str(&finding::lead(outcome, &shown));
     match tier {
         Tier::Lines => out.push_str(&lines(&shown, MOST - out.len())),
         _ => {
@@ -91,6 +96,15 @@ fn render_tier(outcome: &Outcome, options: &Options, tier: Tier) -> String {
     out
 }
 
+/// Why the baseline, or a part of it, was not compared with.
+fn problems(outcome: &Outcome) -> String {
+    let all = outcome.baseline.as_ref().map_or(&[][..], |baseline| &baseline.problems);
+    let mut lines: Vec<String> =
+        all.iter().take(PROBLEMS).map(|problem| format!("- ❌ {}", sentence(problem))).collect();
+    lines.extend(summary::more(all.len().saturating_sub(PROBLEMS) as u64).map(|more| format!("- {more}")));
+    if lines.is_empty() { String::new() } else { format!("{}\n\n", lines.join("\n")) }
+}
+
 fn shown(outcome: &Outcome, tier: Tier) -> Vec<&ScenarioResult> {
     let mut scenarios = summary::ordered(outcome);
     if tier > Tier::Whole {
@@ -105,6 +119,11 @@ fn heading(outcome: &Outcome) -> String {
     let warned = outcome.scenarios.iter().filter(|scenario| scenario.warned()).count();
     match (outcome.scenarios.len(), failed, errors) {
         (0, ..) => "❌ leakgate: no scenario was run".to_owned(),
+        (_, 0, 0) if outcome.baseline.as_ref().is_some_and(|baseline| !baseline.problems.is_empty()) => {
+            format!(
+                "❌ leakgate: the baseline cannot be read; by what else they are judged by, all of {all} passed"
+            )
+        }
         (_, 0, 0) if warned > 0 => {
             format!(
                 "⚠️ leakgate: all of {all} passed, {} with a warning",
@@ -137,9 +156,9 @@ fn bodies(outcome: &Outcome, shown: &[&ScenarioResult], options: &Options, tier:
             out.push_str(&error_details(&error.details, left));
             is_first = false;
         }
-        for found in &scenario.findings {
+        for found in scenario.findings.iter().filter(|finding| !outcome.is_accepted(finding)) {
             if !is_first {
-                out.push_str(&finding::head(found));
+                out.push_str(&finding::head(scenario, found));
             }
             if left > 0 {
                 out.push_str(&finding::body(found, options));
@@ -147,11 +166,27 @@ fn bodies(outcome: &Outcome, shown: &[&ScenarioResult], options: &Options, tier:
             }
             is_first = false;
         }
+        out.push_str(&accepted(outcome, scenario));
         if scenario.verdict != Verdict::Pass && left > 0 {
             out.push_str(&commands(outcome, scenario));
         }
     }
     out
+}
+
+/// What the baseline accepts, a line each.
+fn accepted(outcome: &Outcome, scenario: &ScenarioResult) -> String {
+    let all: Vec<_> = scenario.findings.iter().filter(|finding| outcome.is_accepted(finding)).collect();
+    let line = |finding: &&crate::finding::Finding| {
+        let standing = summary::standing(scenario, finding).unwrap_or_default();
+        format!("- {} · {}", sentence(&finding.title), sentence(&standing))
+    };
+    let mut lines: Vec<String> = all.iter().take(ACCEPTED).map(line).collect();
+    lines.extend(summary::more(all.len().saturating_sub(ACCEPTED) as u64).map(|more| format!("- {more}")));
+    if lines.is_empty() {
+        return String::new();
+    }
+    format!("\n**Accepted in the baseline**, {}:\n\n{}\n", name(scenario), lines.join("\n"))
 }
 
 fn error_details(details: &str, left: usize) -> String {

@@ -2,7 +2,7 @@
 
 use super::escape::{code, code_cell, prose, sentence};
 use crate::finding::Figure;
-use crate::outcome::{BudgetState, JudgedBudget, Outcome, ScenarioResult, Verdict};
+use crate::outcome::{BudgetState, Compared, JudgedBudget, Outcome, ScenarioResult, Verdict};
 use crate::report::{clean, summary};
 
 /// Figures that have a column of their own; all others share one.
@@ -18,10 +18,12 @@ pub(super) fn scenarios(shown: &[&ScenarioResult]) -> String {
         .into_iter()
         .filter(|(key, _)| shown.iter().any(|scenario| cell(scenario, key).is_some()))
         .collect();
+    let compared = shown.iter().any(|scenario| scenario.baseline == Compared::Compared);
     let others = shown.iter().any(|scenario| !other_cells(scenario).is_empty());
     let mut heads = vec!["scenario"];
     heads.extend(columns.iter().map(|(_, head)| *head));
     heads.extend(others.then_some("other budgets"));
+    heads.extend(compared.then_some("against the baseline"));
     heads.extend(["time", ""]);
     let mut rows = vec![row(&heads), row(&vec!["---"; heads.len()])];
     for scenario in shown {
@@ -31,6 +33,7 @@ pub(super) fn scenarios(shown: &[&ScenarioResult]) -> String {
             cells if cells.is_empty() => "–".to_owned(),
             cells => cells.join(", "),
         }));
+        cells.extend(compared.then(|| against(scenario)));
         cells.extend([summary::seconds(scenario.elapsed), mark(scenario).to_owned()]);
         rows.push(row(&cells));
     }
@@ -75,6 +78,31 @@ fn judged_cell(judged: &JudgedBudget) -> String {
     }
 }
 
+/// What changed since the baseline: `peak +0.1 MiB`, `growth was none`.
+fn against(scenario: &ScenarioResult) -> String {
+    if scenario.baseline != Compared::Compared {
+        return "not compared".to_owned();
+    }
+    let judged = scenario.budgets.iter().map(|judged| &judged.figure);
+    let mut figures: Vec<&Figure> = judged.chain(&scenario.figures).collect();
+    // What a reader looks for first: those with columns, in their order.
+    let rank = |figure: &Figure| COLUMNS.iter().position(|(key, _)| *key == figure.name);
+    figures.sort_by_key(|figure| rank(figure).unwrap_or(COLUMNS.len()));
+    let changes: Vec<String> =
+        figures.into_iter().filter(|figure| rank(figure).is_some()).filter_map(change).collect();
+    if changes.is_empty() { "same".to_owned() } else { changes.join(", ") }
+}
+
+fn change(figure: &Figure) -> Option<String> {
+    let baseline = figure.baseline?;
+    let difference = figure.measured.checked_sub(baseline).filter(|difference| *difference != 0)?;
+    if baseline == 0 {
+        return Some(format!("{} was none", figure_name(figure)));
+    }
+    let sign = if difference > 0 { "+" } else { "" };
+    Some(format!("{} {sign}{}", figure_name(figure), figure.unit.show(difference)))
+}
+
 /// Budgets without a column of their own, those with something to say first.
 fn other_cells(scenario: &ScenarioResult) -> Vec<String> {
     let mut others: Vec<&JudgedBudget> = scenario
@@ -96,10 +124,14 @@ fn figure_name(figure: &Figure) -> String {
 
 /// Every figure, exactly, with what was measured on, folded away.
 pub(super) fn all_figures(outcome: &Outcome, shown: &[&ScenarioResult]) -> String {
-    let mut rows = vec![row(&["scenario", "figure", "measured", "exact", "limit"]), row(&["---"; 5])];
+    let compared = shown.iter().any(|scenario| scenario.baseline == Compared::Compared);
+    let mut heads = vec!["scenario", "figure", "measured", "exact", "limit"];
+    heads.extend(compared.then_some("baseline"));
+    let mut rows = vec![row(&heads), row(&vec!["---"; heads.len()])];
     for scenario in shown {
         let budgets = scenario.budgets.iter().map(|judged| &judged.figure);
-        rows.extend(budgets.chain(&scenario.figures).map(|figure| figure_row(scenario, figure)));
+        let cells = budgets.chain(&scenario.figures).map(|figure| figure_cells(scenario, figure));
+        rows.extend(cells.map(|cells| row(&cells[..heads.len()])));
     }
     let mut out = String::from("\n<details><summary>All figures and notes</summary>\n\n");
     if rows.len() > 2 {
@@ -130,12 +162,14 @@ fn notes(scenario: &ScenarioResult) -> impl Iterator<Item = String> {
         .map(move |note| format!("- {name}: {note}"))
 }
 
-fn figure_row(scenario: &ScenarioResult, figure: &Figure) -> String {
-    row(&[
+fn figure_cells(scenario: &ScenarioResult, figure: &Figure) -> [String; 6] {
+    let count = |value| crate::finding::Unit::Count.show(value);
+    [
         code_cell(&scenario.name, clean::NAME),
         figure_name(figure),
         summary::measured(figure),
-        crate::finding::Unit::Count.show(figure.measured),
+        count(figure.measured),
         figure.limit.map(|max| summary::limit(figure.unit, max)).unwrap_or_else(|| "–".to_owned()),
-    ])
+        figure.baseline.map(count).unwrap_or_else(|| "–".to_owned()),
+    ]
 }

@@ -11,6 +11,10 @@ use crate::outcome::{Outcome, ScenarioResult, Verdict};
 const FINDINGS: usize = 4;
 /// Lines of an error's details that are shown: the end, where a traceback says what happened.
 const DETAILS: usize = 15;
+/// Accepted findings of a scenario that are shown.
+const ACCEPTED: usize = 3;
+/// Problems of the baseline that are shown.
+const PROBLEMS: usize = 5;
 /// Notes of a scenario that are shown.
 const NOTES: usize = 3;
 /// Columns of the words at the margin: `  over  `.
@@ -32,12 +36,14 @@ pub(super) fn render(outcome: &Outcome, options: &Options) -> String {
         in_block = block;
         scenario_line(&mut page, scenario, names);
         if block {
-            details(&mut page, scenario, options);
+            details(&mut page, outcome, scenario, options);
         } else {
+            accepted(&mut page, outcome, scenario);
             notes(&mut page, scenario);
         }
     }
     page.blank();
+    baseline_problems(&mut page, outcome);
     footer(&mut page, outcome);
     page.finish()
 }
@@ -87,11 +93,12 @@ fn scenario_line(page: &mut Page, scenario: &ScenarioResult, names: usize) {
 }
 
 fn passed_in_words(scenario: &ScenarioResult) -> Vec<String> {
-    let none = scenario.budgets.is_empty().then(|| "no budgets".to_owned());
+    let is_without = scenario.budgets.is_empty() && scenario.not_judged.is_empty();
+    let none = is_without.then(|| "no budgets".to_owned());
     none.into_iter().chain(summary::kept(scenario)).collect()
 }
 
-fn details(page: &mut Page, scenario: &ScenarioResult, options: &Options) {
+fn details(page: &mut Page, outcome: &Outcome, scenario: &ScenarioResult, options: &Options) {
     if let Some(error) = &scenario.error {
         page.labelled(
             MARGIN,
@@ -111,8 +118,10 @@ fn details(page: &mut Page, scenario: &ScenarioResult, options: &Options) {
             page.cut(MARGIN, Style::Plain, &line);
         }
     }
-    for (index, found) in scenario.findings.iter().take(FINDINGS).enumerate() {
-        finding_head(page, found);
+    let open: Vec<&Finding> =
+        scenario.findings.iter().filter(|finding| !outcome.is_accepted(finding)).collect();
+    for (index, found) in open.iter().take(FINDINGS).enumerate() {
+        finding_head(page, scenario, found);
         if index == 0 {
             found.place.iter().for_each(|place| excerpt_of(page, place, options));
             evidence_in_full(page, found);
@@ -120,9 +129,10 @@ fn details(page: &mut Page, scenario: &ScenarioResult, options: &Options) {
             evidence_in_short(page, found);
         }
     }
-    if let Some(more) = summary::more(scenario.findings.len().saturating_sub(FINDINGS) as u64) {
+    if let Some(more) = summary::more(open.len().saturating_sub(FINDINGS) as u64) {
         page.text(MARGIN, Style::Faint, &format!("{more}, in result.json"));
     }
+    accepted(page, outcome, scenario);
     let kept = summary::kept(scenario);
     if scenario.error.is_none() && !kept.is_empty() {
         // Without a budget nothing was kept: a figure is then no more than that.
@@ -133,8 +143,39 @@ fn details(page: &mut Page, scenario: &ScenarioResult, options: &Options) {
     notes(page, scenario);
 }
 
+/// What the baseline accepts, a line each.
+fn accepted(page: &mut Page, outcome: &Outcome, scenario: &ScenarioResult) {
+    let accepted: Vec<&Finding> =
+        scenario.findings.iter().filter(|finding| outcome.is_accepted(finding)).collect();
+    for finding in accepted.iter().take(ACCEPTED) {
+        let standing = summary::standing(scenario, finding).unwrap_or_default();
+        let title = clean::line(&finding.title, clean::SENTENCE);
+        page.labelled(MARGIN, ("  old   ", Style::Faint), &format!("{title}   {standing}"), Style::Plain);
+    }
+    if let Some(more) = summary::more(accepted.len().saturating_sub(ACCEPTED) as u64) {
+        page.text(MARGIN, Style::Faint, &format!("{more} accepted, in result.json"));
+    }
+}
+
+/// Why the baseline, or a part of it, was not compared with.
+fn baseline_problems(page: &mut Page, outcome: &Outcome) {
+    let problems = outcome.baseline.iter().flat_map(|baseline| &baseline.problems);
+    let mut has_any = false;
+    for problem in problems.take(PROBLEMS) {
+        has_any = true;
+        page.labelled(MARGIN, ("ERROR   ", Style::Bad), &clean::line(problem, clean::SENTENCE), Style::Plain);
+    }
+    let all = outcome.baseline.as_ref().map_or(0, |baseline| baseline.problems.len());
+    if let Some(more) = summary::more(all.saturating_sub(PROBLEMS) as u64) {
+        page.text(MARGIN, Style::Faint, &format!("{more}, in result.json"));
+    }
+    if has_any {
+        page.blank();
+    }
+}
+
 /// The sentence, the rule, and the place to look at.
-fn finding_head(page: &mut Page, finding: &Finding) {
+fn finding_head(page: &mut Page, scenario: &ScenarioResult, finding: &Finding) {
     let (word, style) = match (finding.severity, finding.rule.as_str()) {
         (Severity::Warning, _) => ("  warn  ", Style::Warning),
         (Severity::Error, "memory-limit") => ("  limit ", Style::Bad),
@@ -142,7 +183,8 @@ fn finding_head(page: &mut Page, finding: &Finding) {
         (Severity::Error, _) => ("  over  ", Style::Bad),
     };
     page.labelled(MARGIN, (word, style), &clean::line(&finding.title, clean::SENTENCE), Style::Strong);
-    let rule = clean::line(&finding.rule, clean::NAME);
+    let standing = summary::standing(scenario, finding).map(|standing| format!("   {standing}"));
+    let rule = format!("{}{}", clean::line(&finding.rule, clean::NAME), standing.unwrap_or_default());
     match &finding.place {
         Some(place) => page.text(MARGIN, Style::Plain, &format!("{}   {rule}", at(place))),
         None => page.text(MARGIN, Style::Faint, &rule),
@@ -265,6 +307,8 @@ fn footer(page: &mut Page, outcome: &Outcome) {
         Verdict::Fail | Verdict::Error => Style::Bad,
     };
     let sentence = format!("{counts} in {} · reports in {reports}", summary::seconds(outcome.elapsed));
+    let accepted = summary::accepted(outcome).map(|accepted| format!(" · {accepted}")).unwrap_or_default();
+    let sentence = format!("{sentence}{accepted}");
     page.text(0, style, &sentence);
     let failing: Vec<&ScenarioResult> =
         summary::ordered(outcome).into_iter().filter(|scenario| scenario.verdict != Verdict::Pass).collect();

@@ -1,0 +1,63 @@
+//! `leakgate baseline diff`: what is accepted against what was measured last.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use super::{chosen, last_result, read_result, section, sound_lock};
+use crate::baseline::{Lock, Section, changed, changes, words};
+use crate::commands::lock_file;
+use crate::exit::Exit;
+use crate::outcome::{Outcome, ScenarioResult};
+
+/// Compare what is accepted with the last result
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Scenarios to compare [default: all of the result]
+    #[arg(value_name = "NAME")]
+    names: Vec<String>,
+    /// The configuration, whose baseline is beside it
+    #[arg(short, long, value_name = "FILE", default_value = "leakgate.yaml")]
+    config: PathBuf,
+    /// The result to compare with [default: .leakgate/result.json beside the configuration]
+    #[arg(long, value_name = "FILE")]
+    from: Option<PathBuf>,
+}
+
+/// Runs it.
+pub(super) fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Exit> {
+    let read = sound_lock(&lock_file::beside(&args.config))?;
+    let from = args.from.clone().unwrap_or_else(|| last_result(&args.config));
+    let outcome = read_result(&from)?;
+    for result in chosen(&outcome, &args.names)? {
+        compared(&outcome, result, &read.lock).iter().try_for_each(|line| writeln!(out, "{line}"))?;
+    }
+    Ok(Exit::Passed)
+}
+
+/// The lines about one scenario.
+fn compared(outcome: &Outcome, result: &ScenarioResult, lock: &Lock) -> Vec<String> {
+    let (key, now) = match section(outcome, result, lock) {
+        Ok(section) => section,
+        Err(why) => return vec![format!("{}: cannot be compared, {why}", result.name)],
+    };
+    let Some(before) = lock.sections.get(&key) else {
+        return vec![format!("{key}: not in the baseline")];
+    };
+    let mut lines: Vec<String> =
+        changes(before, &now).iter().map(|change| format!("  {}", words::change(change))).collect();
+    if let Some(packages) = changed_packages(outcome, before, &now, lock) {
+        lines.push(format!("  packages: {packages}"));
+    }
+    if lines.is_empty() {
+        return vec![format!("{key}: no difference")];
+    }
+    lines.insert(0, key.to_string());
+    lines
+}
+
+fn changed_packages(outcome: &Outcome, before: &Section, now: &Section, lock: &Lock) -> Option<String> {
+    // Without a digest they are not known.
+    now.packages.as_ref()?;
+    let before = lock.packages.get(before.packages.as_ref()?)?;
+    words::packages(&changed(before, &outcome.packages))
+}

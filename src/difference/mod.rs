@@ -1,0 +1,41 @@
+//! What differs between two captures or two results: what grew, what is new, what went away. Opens no file.
+//!
+//! `sites` compares what two processes held, place by place; `results` what two checks measured; `print` says both to people.
+
+mod print;
+mod results;
+mod sites;
+
+pub use results::{Results, ScenarioChange};
+pub use sites::{Change, Held, Sites};
+
+use serde::Serialize;
+
+/// What became of something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Fate {
+    /// It is more than it was.
+    Grew,
+    /// It was not there.
+    New,
+    /// It is less than it was.
+    Shrank,
+    /// It is not there any more.
+    Gone,
+}
+
+impl Fate {
+    /// All, in the order in which people read them.
+    pub const ALL: [Fate; 4] = [Fate::Grew, Fate::New, Fate::Shrank, Fate::Gone];
+
+    /// The word above those that share it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Fate::Grew => "grew",
+            Fate::New => "new",
+            Fate::Shrank => "shrank",
+            Fate::Gone => "gone",
+        }
+    }
+}
