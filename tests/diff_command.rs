@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
+#[allow(dead_code, reason = "shared with the tests of other commands")]
 #[path = "check_command/project.rs"]
 mod project;
 
@@ -68,7 +69,7 @@ fn sites_that_grew_are_new_shrank_and_are_gone_are_told_with_exact_bytes() {
     let text = project.run(&["diff", "a.leakgate", "b.leakgate", "--at", "end"]);
     assert_eq!(text.code, Some(0), "{}", text.whole());
     assert!(text.out.contains("\nnew\n   +48.9 KiB   +1 block   app.py:6 in extra\n"), "{}", text.out);
-    assert!(text.out.starts_with("before  a.leakgate · python3 app.py · CPython"), "{}", text.out);
+    assert!(text.out.starts_with("before  a.leakgate · "), "{}", text.out);
 }
 
 #[test]

@@ -33,8 +33,11 @@ pub fn update(text: &str, updates: &[Update], packages: &BTreeMap<String, Vec<Pa
             put(&mut chunks, Heading::Packages(digest.clone()), packages_text(digest, list));
         }
     }
-    chunks
-        .retain(|(heading, _)| !matches!(heading, Some(Heading::Packages(digest)) if !used.contains(digest)));
+    for (heading, text) in &mut chunks {
+        if matches!(heading, Some(Heading::Packages(digest)) if !used.contains(digest)) {
+            *text = remark(text).to_owned();
+        }
+    }
     let head = if text.is_empty() { head() } else { parts.head.to_owned() };
     let tail = if text.is_empty() { end() } else { parts.tail.to_owned() };
     let chunks: String = chunks.into_iter().map(|(_, text)| text).collect();

@@ -84,16 +84,22 @@ impl Sites {
     /// Compares two processes; places are shown as seen from `folder`.
     pub fn of(before: &Profile, after: &Profile, at: At, folder: &Path) -> Sites {
         let mut old = known(before, at, folder);
+        let new = known(after, at, folder);
+        let new_names = names(&new);
         let mut changes = Vec::new();
-        let mut unmatched = BTreeMap::new();
-        for (key, new) in known(after, at, folder) {
+        let mut unmatched = Vec::new();
+        for (key, new) in new {
             match old.remove(&key) {
                 Some(old) => changes.extend(change(Some(old), Some(new), None)),
-                None => drop(unmatched.insert(key, new)),
+                None => unmatched.push((key, new)),
             }
         }
-        for (key, new) in std::mem::take(&mut unmatched) {
-            match moved(&key, &old, after, (at, folder)) {
+        let old_names = names(&old);
+        for (key, new) in unmatched {
+            // It and one of before are the only ones with these functions.
+            let is_alone = new_names.get(&key.functions).is_some_and(|(count, _)| *count == 1);
+            let was = old_names.get(&key.functions).filter(|(count, _)| is_alone && *count == 1);
+            match was.map(|(_, line)| Key { line: *line, ..key }) {
                 Some(was) => {
                     let old = old.remove(&was);
                     changes.extend(change(old, Some(new), Some(was.line)));
@@ -114,13 +120,14 @@ impl Sites {
     }
 }
 
-/// The site of before that has the same functions, where it and this one are the only ones.
-fn moved(key: &Key, old: &BTreeMap<Key, Known>, after: &Profile, (at, folder): (At, &Path)) -> Option<Key> {
-    let mut same = old.keys().filter(|old| old.functions == key.functions);
-    let (one, other) = (same.next(), same.next());
-    let now = known(after, at, folder);
-    let is_alone = now.keys().filter(|other| other.functions == key.functions).count() == 1;
-    one.filter(|_| other.is_none() && is_alone).cloned()
+/// How many sites have the same functions, and the line of the last of them.
+fn names(sites: &BTreeMap<Key, Known>) -> BTreeMap<Vec<String>, (usize, u32)> {
+    let mut names: BTreeMap<Vec<String>, (usize, u32)> = BTreeMap::new();
+    for key in sites.keys() {
+        let entry = names.entry(key.functions.clone()).or_default();
+        *entry = (entry.0 + 1, key.line);
+    }
+    names
 }
 
 fn known(profile: &Profile, at: At, folder: &Path) -> BTreeMap<Key, Known> {
