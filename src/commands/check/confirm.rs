@@ -58,7 +58,9 @@ fn confirm(finding: &mut Finding, again: &Finding) {
         Some(evidence) if !again.series.is_empty() => format!("in a second process {evidence}"),
         _ => format!("in a second process: {}", again.title),
     };
-    let place = usize::from(!finding.evidence.is_empty());
+    // Beside the series where there is one.
+    let place =
+        if finding.series.is_empty() { finding.evidence.len() } else { finding.evidence.len().min(1) };
     finding.evidence.insert(place, sentence);
 }
 
