@@ -83,7 +83,7 @@ fn cases(outcome: &Outcome, scenario: &ScenarioResult) -> Vec<TestCase> {
 fn is_about(finding: &Finding, figure: &str) -> bool {
     match finding.rule.strip_prefix("budget-").or(finding.rule.strip_prefix("growth-")) {
         Some(of) => of == figure,
-        None => finding.rule == figure,
+        None => finding.rule == "growth" && figure == "growth",
     }
 }
 
