@@ -131,7 +131,7 @@ fn write(kind: u32, iteration: u32, sites: u32, window_peak: i64) -> Option<Froz
         at_ms: sys::now_ms(),
         ..CheckpointRecord::default()
     };
-    let epoch = WORLD.shared.epoch().get();
+    let epoch = WORLD.shared.figures().epoch.get();
     for site in 1..sites {
         let figures = |counts: &Counts| if kind == KIND_PEAK { counts.at_peak(epoch) } else { counts.now() };
         let (bytes, blocks) = cells::sum(site, figures)?;
