@@ -35,12 +35,68 @@ pub struct Finding {
     pub figure: Option<Figure>,
     /// Live bytes at the start and after each judged iteration (growth), for the sparkline and the reader's own check.
     pub series: Vec<u64>,
+    /// The series of a second process, where it shows something else.
+    pub series_again: Vec<u64>,
     /// What was resident at the moment of the figure, for budgets of memory.
     pub bill: Option<Bill>,
     /// How to go on, one or two sentences.
     pub help: String,
+    /// How it stands to what is known already.
+    pub standing: Standing,
+    /// What an iteration adds, for findings of growth.
+    pub rate: Option<Rate>,
     /// Stable identity: rule, scenario and function names, no line numbers; 12 hexadecimal digits.
     pub fingerprint: String,
+}
+
+/// How a finding stands to what is known already.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Standing {
+    /// Nobody has accepted it.
+    #[default]
+    New,
+    /// It is in the baseline, and not worse than there.
+    Accepted,
+    /// An entry of `allow` covers it.
+    Allowed {
+        /// Why, in the words of the entry.
+        reason: String,
+        /// The last day of the entry, `2027-03-31`.
+        expires: Option<String>,
+    },
+    /// A leak of a third-party package that is known, and not the project's to mend.
+    Known {
+        /// The package and its version: `sentry-sdk 1.40.0`.
+        package: String,
+        /// Where it is described.
+        reference: String,
+    },
+}
+
+/// What an iteration adds, as an exact fraction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// What all judged iterations added.
+    pub total: i64,
+    /// How many there were; not 0.
+    pub iterations: u64,
+    /// What is counted.
+    pub unit: RateUnit,
+}
+
+/// What a rate counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RateUnit {
+    /// Bytes.
+    Bytes,
+    /// Blocks.
+    Blocks,
+    /// Entries of a container.
+    Entries,
+    /// File descriptors.
+    Descriptors,
+    /// Threads.
+    Threads,
 }
 
 /// A line of the program.

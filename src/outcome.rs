@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::finding::{Figure, Finding};
+use crate::gate::verdict::Outcome as Growth;
 
 /// All scenarios' results.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,6 +43,8 @@ pub struct ScenarioResult {
     pub not_judged: Vec<String>,
     /// Figures that are reported without a budget: name, and the value as printed.
     pub figures: Vec<Figure>,
+    /// Whether memory grows with every iteration; `None` where there are too few.
+    pub growth: Option<GrowthReport>,
     /// Why the scenario could not be judged, for `Verdict::Error`: a sentence, then details (a traceback, the last output).
     pub error: Option<ScenarioError>,
     /// Facts about the measurement worth telling (records lost, untracked children).
@@ -53,10 +56,27 @@ pub struct ScenarioResult {
 pub enum Verdict {
     /// Nothing is wrong (warnings allowed).
     Pass,
+    /// Nothing is broken, and it could not be told whether memory grows.
+    Undecided,
+    /// It failed, and in a second process it did not, or otherwise.
+    Unstable,
     /// A budget or a rule is broken.
     Fail,
     /// The scenario could not be run or measured.
     Error,
+}
+
+/// The verdict on growth.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GrowthReport {
+    /// The verdict.
+    pub outcome: Growth,
+    /// Iterations that were not judged.
+    pub warmup: u64,
+    /// Iterations that were judged.
+    pub iterations: u64,
+    /// Lowest live bytes in each window of them, in order.
+    pub floors: Vec<u64>,
 }
 
 /// One judged budget.
@@ -97,7 +117,8 @@ impl Outcome {
         if self.scenarios.is_empty() || self.count(Verdict::Error) > 0 {
             return Verdict::Error;
         }
-        if self.count(Verdict::Fail) > 0 { Verdict::Fail } else { Verdict::Pass }
+        let worst = [Verdict::Fail, Verdict::Unstable, Verdict::Undecided].into_iter();
+        worst.into_iter().find(|verdict| self.count(*verdict) > 0).unwrap_or(Verdict::Pass)
     }
 
     /// How many scenarios have this verdict.

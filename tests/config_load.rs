@@ -5,7 +5,9 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use leakgate::config::{Budget, BudgetKey, Config, MemoryLimit, Of, PythonChoice, Scenario, Work, load};
+use leakgate::config::{
+    Budget, BudgetKey, Config, FailOn, Increase, MemoryLimit, Of, PythonChoice, Repeats, Scenario, Work, load,
+};
 use serde_json::json;
 
 const EVERYTHING: &str = "tests/config/good/everything.yaml";
@@ -26,7 +28,7 @@ fn loaded(text: &str) -> Config {
 }
 
 fn budget(key: BudgetKey, max: impl Into<Option<u64>>, warn: impl Into<Option<u64>>, line: u32) -> Budget {
-    Budget { key, max: max.into(), warn: warn.into(), of: Of::Each, line }
+    Budget { key, max: max.into(), warn: warn.into(), increase: None, of: Of::Each, line }
 }
 
 #[test]
@@ -37,7 +39,7 @@ fn scenarios_keep_the_order_and_the_lines_of_the_file() {
     assert_eq!(config.python, PythonChoice::Auto);
     let places: Vec<(&str, u32)> =
         config.scenarios.iter().map(|scenario| (scenario.name.as_str(), scenario.line)).collect();
-    assert_eq!(places, [("import-app", 15), ("demo", 19), ("quote", 30)]);
+    assert_eq!(places, [("import-app", 20), ("demo", 24), ("quote", 37)]);
 }
 
 #[test]
@@ -62,7 +64,7 @@ fn a_text_is_split_as_a_shell_would() {
 
 #[test]
 fn a_call_has_its_arguments_as_json() {
-    let Work::Call { target, arguments, setup, teardown, keep_result, warmup, iterations } =
+    let Work::Call { target, arguments, setup, teardown, between, keep_result, repeats } =
         scenario(&everything(), "quote").work
     else {
         panic!("not a call")
@@ -70,11 +72,26 @@ fn a_call_has_its_arguments_as_json() {
     assert_eq!(target.to_string(), "shop.quotes:Quote.total");
     assert_eq!(setup.unwrap().to_string(), "tests.perf:warm_database");
     assert_eq!(teardown.unwrap().to_string(), "tests.perf:close_database");
-    assert_eq!((keep_result, warmup, iterations), (true, 0, 1));
+    assert_eq!(between.unwrap().to_string(), "tests.perf:rest");
+    assert_eq!((keep_result, repeats), (true, Repeats::Fixed { warmup: 0, iterations: 1 }));
     let wanted = json!({
         "sku": "A-1", "amount": 3, "ratio": 0.5, "tags": ["a", "no"], "nested": { "deep": null }, "yes": true,
     });
     assert_eq!(serde_json::Value::Object(arguments), wanted);
+}
+
+#[test]
+fn what_fails_and_how_many_run_at_once_is_said_for_all() {
+    let config = everything();
+    assert_eq!((config.fail_on, config.jobs), (FailOn::Any, Some(3)));
+    let (demo, quote) = (scenario(&config, "demo"), scenario(&config, "quote"));
+    assert_eq!((demo.confirm, demo.exclusive, quote.confirm, quote.exclusive), (true, true, false, false));
+    let config = loaded(
+        "version: 1\ndefaults: { jobs: auto }\nscenarios: { a: { call: m:f, warmup: 8, time: 9 s } }\n",
+    );
+    assert_eq!((config.fail_on, config.jobs), (FailOn::New, None));
+    let Work::Call { repeats, .. } = scenario(&config, "a").work else { panic!("not a call") };
+    assert_eq!(repeats, Repeats::Auto { warmup: 8, most: 10_240, time: Duration::from_secs(9) });
 }
 
 #[test]
@@ -91,20 +108,26 @@ fn budgets_of_a_scenario_replace_those_of_the_defaults_one_by_one() {
     assert_eq!(
         scenario(&config, "quote").budgets,
         [
-            budget(BudgetKey::Peak, 1_717_986_918, 1_503_238_553, 39),
-            budget(BudgetKey::PeakAdded, 4 << 20, None, 40),
-            budget(BudgetKey::Retained, None, 1 << 30, 41),
-            budget(BudgetKey::Left, 100_000, None, 42),
-            budget(BudgetKey::Rss, 900 << 20, None, 43),
-            budget(BudgetKey::Growth, 64, None, 44),
-            budget(BudgetKey::Blocks, 100, None, 45),
-            budget(BudgetKey::Fds, 0, None, 46),
-            budget(BudgetKey::Threads, 2, 0, 47),
+            Budget {
+                increase: Some(Increase { share: Some(500), amount: Some(16 << 20) }),
+                ..budget(BudgetKey::Peak, 1_717_986_918, 1_503_238_553, 47)
+            },
+            budget(BudgetKey::PeakAdded, 4 << 20, None, 48),
+            budget(BudgetKey::Retained, None, 1 << 30, 49),
+            budget(BudgetKey::Left, 100_000, None, 50),
+            budget(BudgetKey::Rss, 900 << 20, None, 51),
+            budget(BudgetKey::Growth, 64, None, 52),
+            budget(BudgetKey::Blocks, 100, None, 53),
+            budget(BudgetKey::Fds, 0, None, 54),
+            Budget {
+                increase: Some(Increase { share: None, amount: Some(1) }),
+                ..budget(BudgetKey::Threads, 2, 0, 55)
+            },
         ]
     );
     // `growth` of the defaults is measured per iteration: a command has none.
     let wanted =
-        [budget(BudgetKey::Peak, 80 << 20, None, 18), budget(BudgetKey::Rss, 1_395_864_371, None, 12)];
+        [budget(BudgetKey::Peak, 80 << 20, None, 23), budget(BudgetKey::Rss, 1_395_864_371, None, 17)];
     assert_eq!(scenario(&config, "import-app").budgets, wanted);
 }
 
@@ -132,19 +155,15 @@ fn what_is_not_said_has_the_documented_default() {
         assert!(scenario.env.is_empty() && scenario.budgets.is_empty());
         assert_eq!(scenario.cwd, config.dir);
     }
-    let Work::Call { warmup, iterations, keep_result, .. } = scenario(&config, "b").work else {
-        panic!("not a call")
-    };
-    assert_eq!((warmup, iterations, keep_result), (5, 20, false));
+    let Work::Call { repeats, keep_result, .. } = scenario(&config, "b").work else { panic!("not a call") };
+    assert_eq!((repeats, keep_result), (Repeats::default(), false));
 }
 
 #[test]
 fn iterations_of_the_defaults_hold_for_calls_and_are_passed_over_for_commands() {
     let text = "version: 1\ndefaults: { warmup: 1, iterations: 7 }\nscenarios: { a: { run: python }, b: { call: m:f, iterations: 9 } }\n";
-    let Work::Call { warmup, iterations, .. } = scenario(&loaded(text), "b").work else {
-        panic!("not a call")
-    };
-    assert_eq!((warmup, iterations), (1, 9));
+    let Work::Call { repeats, .. } = scenario(&loaded(text), "b").work else { panic!("not a call") };
+    assert_eq!(repeats, Repeats::Fixed { warmup: 1, iterations: 9 });
 }
 
 #[test]
@@ -212,7 +231,8 @@ fn anchors_and_merge_keys_are_expanded() {
         "version: 1\nscenarios:\n  a: &a { call: m:f, warmup: 2, budgets: { fds: 0 } }\n  b: { <<: *a, iterations: 3 }\n",
     );
     let b = scenario(&config, "b");
-    assert!(matches!(b.work, Work::Call { warmup: 2, iterations: 3, .. }));
+    let repeats = Repeats::Fixed { warmup: 2, iterations: 3 };
+    assert!(matches!(b.work, Work::Call { repeats: found, .. } if found == repeats));
     assert_eq!(b.budgets, [budget(BudgetKey::Fds, 0, None, 3)]);
 }
 

@@ -7,6 +7,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use leakgate::config::Repeats;
 use leakgate::scenario::driver::{Driver, DriverResult};
 use leakgate::scenario::plan::{Call, KeepResult};
 use serde_json::{Value, json};
@@ -31,10 +32,14 @@ def call(function, args, kwargs):
     if name not in ("flush", "getattr"):
         _note("call " + name)
     return function(*args, **kwargs)
-def checkpoint(kind, iteration):
+def checkpoint(kind, iteration, fds, threads, collected):
     if kind == 2 and os.environ.get("TELL_RETAINED"): print("retained", flush=True)
     _note("checkpoint %d %d" % (kind, iteration))
+    _note("seen %d %d %d" % (fds, threads, collected))
     return (1000 * kind + iteration, 10 * kind + iteration, 5000)
+def containers():
+    import gc
+    _note("containers, %d frozen" % gc.get_freeze_count())
 "#;
 
 const PROGRAM: &str = r#"
@@ -147,7 +152,10 @@ fn skip(minor: u32) {
 struct Run {
     output: Output,
     report: Option<DriverResult>,
+    /// What the tracker was asked, and for each checkpoint what the driver saw: descriptors, threads, objects that only
+    /// the collector freed.
     calls: Vec<String>,
+    seen: Vec<[i64; 3]>,
 }
 
 impl Run {
@@ -171,8 +179,8 @@ fn call(function: &str) -> Call {
         setup: None,
         teardown: None,
         result: KeepResult::Drop,
-        warmup: 1,
-        iterations: 2,
+        between: None,
+        repeats: Repeats::Fixed { warmup: 1, iterations: 2 },
     }
 }
 
@@ -199,7 +207,17 @@ fn start(python: &Python, call: &Call, folder: &Path, modules: &Path) -> Run {
         .output()
         .unwrap();
     let calls = std::fs::read_to_string(modules.join("calls.txt")).unwrap_or_default();
-    Run { output, report: driver.read_result().unwrap(), calls: calls.lines().map(str::to_owned).collect() }
+    let (seen, calls): (Vec<&str>, Vec<&str>) = calls.lines().partition(|call| call.starts_with("seen "));
+    let numbers = |line: &&str| {
+        let numbers: Vec<i64> = line.split(' ').skip(1).map(|number| number.parse().unwrap()).collect();
+        numbers.try_into().unwrap()
+    };
+    Run {
+        output,
+        report: driver.read_result().unwrap(),
+        calls: calls.into_iter().map(str::to_owned).collect(),
+        seen: seen.iter().map(numbers).collect(),
+    }
 }
 
 #[test]
@@ -220,23 +238,24 @@ fn the_protocol_is_the_same_on_every_version() {
                 .chain((1..=3).flat_map(|number| {
                     iteration.map(str::to_owned).into_iter().chain([format!("checkpoint 1 {number}")])
                 }))
-                .chain(["checkpoint 2 3", "call collect", "checkpoint 3 3", "call cool"].map(str::to_owned))
+                .chain(["call collect", "checkpoint 2 3", "checkpoint 3 3", "call cool"].map(str::to_owned))
                 .collect();
         assert_eq!(without_repeated_collections(&run.calls), expected, "3.{minor}");
         assert_eq!(run.output.stdout, b"warm\ncool\n", "3.{minor}");
-        let start = report.start.unwrap();
-        assert_eq!((start.0, start.1, start.2), (0, 0, 5000));
-        let live: Vec<u64> = report.iterations.iter().map(|row| row.0).collect();
-        assert_eq!(live, [1001, 1002, 1003]);
-        assert_eq!(report.left.unwrap().fds(), start.fds(), "3.{minor}");
-        assert_eq!(report.left.unwrap().threads(), Some(1), "3.{minor}");
+        assert_eq!(report.iterations, 3);
+        let [first, .., last] = run.seen[..] else { panic!("nothing was seen") };
+        assert_eq!((last[0], last[1]), (first[0], 1), "3.{minor}");
     }
 }
 
 #[test]
 fn a_kept_result_is_held_while_retained_is_frozen_and_gone_before_the_iteration_is() {
     for python in pythons() {
-        let call = Call { result: KeepResult::Keep, warmup: 0, ..call("makes") };
+        let call = Call {
+            result: KeepResult::Keep,
+            repeats: Repeats::Fixed { warmup: 0, iterations: 2 },
+            ..call("makes")
+        };
         let run = run(&python, &call);
         run.succeeded(&format!("3.{}", python.minor));
         let seen: Vec<&str> =
@@ -276,7 +295,7 @@ fn functions_that_treat_the_process_badly_do_not_confuse_the_driver() {
         for function in functions {
             let run = run(&python, &call(function));
             let report = run.succeeded(&format!("3.{} {function}", python.minor));
-            assert_eq!(report.iterations.len(), 3);
+            assert_eq!(report.iterations, 3);
         }
     }
 }
@@ -300,17 +319,15 @@ fn json_arguments_arrive_unchanged_and_fresh_for_every_call() {
 fn descriptors_threads_and_garbage_are_counted_per_iteration() {
     for python in pythons() {
         let context = format!("3.{}", python.minor);
-        let opened = run(&python, &call("opens"));
-        let fds: Vec<_> = opened.succeeded(&context).iterations.iter().map(|row| row.3.unwrap()).collect();
-        let start = opened.report().start.unwrap().fds().unwrap();
-        assert_eq!(fds, [start + 1, start + 2, start + 3], "{context}");
-        let threads = run(&python, &call("starts_thread"));
-        let threads: Vec<_> =
-            threads.succeeded(&context).iterations.iter().map(|row| row.4.unwrap()).collect();
-        assert_eq!(threads, [2, 3, 4], "{context}");
-        let cycles = run(&python, &call("cycles"));
-        let collected: Vec<_> = cycles.succeeded(&context).iterations.iter().map(|row| row.5).collect();
-        assert_eq!(collected, [10, 10, 10], "{context}");
+        let seen = |function: &str, which: usize| -> Vec<i64> {
+            let run = run(&python, &call(function));
+            run.succeeded(&context);
+            run.seen.iter().take(4).map(|seen| seen[which]).collect()
+        };
+        let fds = seen("opens", 0);
+        assert_eq!(fds, [fds[0], fds[0] + 1, fds[0] + 2, fds[0] + 3], "{context}");
+        assert_eq!(seen("starts_thread", 1), [1, 2, 3, 4], "{context}");
+        assert_eq!(seen("cycles", 2)[1..], [10, 10, 10], "{context}");
     }
 }
 

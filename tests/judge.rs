@@ -68,12 +68,27 @@ impl Recorded {
     }
 
     fn checkpoint(&mut self, kind: CheckpointKind, sites: &[(u32, u64, u64)]) -> usize {
-        let sites: Vec<(u32, Amount)> = sites
-            .iter()
-            .map(|(site, bytes, blocks)| (*site, Amount { bytes: *bytes, blocks: *blocks }))
-            .collect();
-        let live = sites.iter().map(|(_, amount)| *amount).sum();
-        self.profile.checkpoints.push(Checkpoint { kind, iteration: 0, live, window_peak: 0, sites });
+        let mut now = vec![Amount::default(); self.profile.sites.len()];
+        for (site, bytes, blocks) in sites {
+            now[*site as usize] = Amount { bytes: *bytes, blocks: *blocks };
+        }
+        let last = self.profile.checkpoints.len().checked_sub(1);
+        let before = last.map(|last| self.profile.live_at(last)).unwrap_or_default();
+        let is_change = |(site, amount): &(u32, Amount)| {
+            before.get(*site as usize).copied().unwrap_or_default() != *amount
+        };
+        let changes: Vec<(u32, Amount)> =
+            now.iter().enumerate().map(|(site, amount)| (site as u32, *amount)).filter(is_change).collect();
+        self.profile.checkpoints.push(Checkpoint {
+            kind,
+            iteration: 0,
+            live: now.into_iter().sum(),
+            window_peak: 0,
+            fds: None,
+            threads: None,
+            collected: 0,
+            changes,
+        });
         self.profile.checkpoints.len() - 1
     }
 }

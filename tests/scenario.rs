@@ -8,6 +8,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use leakgate::config::Repeats;
 use leakgate::gate::measurement::Measurement;
 use leakgate::scenario::memory_limit::MemoryLimit;
 use leakgate::scenario::plan::{Call, Command, KeepResult, Plan, Work};
@@ -102,8 +103,8 @@ fn call(place: &Place, source: &str, function: &str) -> (Plan, Call) {
         setup: None,
         teardown: None,
         result: KeepResult::Drop,
-        warmup: 3,
-        iterations: 10,
+        between: None,
+        repeats: Repeats::Fixed { warmup: 3, iterations: 10 },
     };
     (place.plan(&[]), call)
 }

@@ -388,7 +388,9 @@ fn checkpoint_head(bytes: &[u8]) -> Option<CheckpointRecord> {
         live_blocks: u64_at(bytes, 24)? as i64,
         window_peak: u64_at(bytes, 32)? as i64,
         at_ms: u64_at(bytes, 40)?,
-        unused: [u64_at(bytes, 48)?, u64_at(bytes, 56)?],
+        fds: u32_at(bytes, 48)?,
+        threads: u32_at(bytes, 52)?,
+        collected: u64_at(bytes, 56)?,
     })
 }
 

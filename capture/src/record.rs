@@ -263,8 +263,12 @@ pub struct CheckpointRecord {
     pub window_peak: i64,
     /// 40: milliseconds since the Unix epoch.
     pub at_ms: u64,
-    /// 48: unused.
-    pub unused: [u64; 2],
+    /// 48: open file descriptors; `u32::MAX` where they were not counted.
+    pub fds: u32,
+    /// 52: threads, likewise.
+    pub threads: u32,
+    /// 56: objects that only the garbage collector freed before the checkpoint, since the one before.
+    pub collected: u64,
 }
 
 /// A site in a checkpoint.

@@ -10,7 +10,7 @@ use anyhow::{Context, anyhow};
 
 use super::run::default_place;
 use super::summary;
-use crate::config::CallTarget;
+use crate::config::{CallTarget, Repeats};
 use crate::exit::Exit;
 use crate::gate::measurement::Measurement;
 use crate::outcome::ScenarioError;
@@ -90,8 +90,8 @@ fn plan_of(args: &Args, python: std::path::PathBuf, cwd: &Path) -> Plan {
             setup: None,
             teardown: None,
             result: KeepResult::Keep,
-            warmup: args.warmup,
-            iterations: args.iterations,
+            between: None,
+            repeats: Repeats::Fixed { warmup: args.warmup, iterations: args.iterations },
         }),
         cwd: cwd.to_path_buf(),
         env: Vec::new(),

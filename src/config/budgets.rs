@@ -1,7 +1,7 @@
 //! Budgets as they are typed: a value, or `{ max, warn }`; and what contradicts what.
 
 use super::fields::Fields;
-use super::model::{Budget, BudgetKey, Of};
+use super::model::{Budget, BudgetKey, Increase, Of};
 use super::problem::{Problems, quotable};
 use super::schema::Section;
 use super::tree::{Entry, Node, Value};
@@ -26,6 +26,7 @@ pub(super) struct Typed {
     key: BudgetKey,
     max: Option<u64>,
     warn: Option<u64>,
+    increase: Option<Increase>,
     of: Option<Of>,
     line: u32,
 }
@@ -39,7 +40,8 @@ impl Typed {
     /// The budget; `scope` is what holds where it does not say of which processes it is.
     pub(super) fn within(self, scope: Of) -> Budget {
         let of = if self.key.has_tree() { self.of.unwrap_or(scope) } else { Of::Each };
-        Budget { key: self.key, max: self.max, warn: self.warn, of, line: self.line }
+        let Typed { key, max, warn, increase, line, .. } = self;
+        Budget { key, max, warn, increase, of, line }
     }
 }
 
@@ -71,7 +73,7 @@ fn budget(problems: &mut Problems<'_>, key: BudgetKey, entry: &Entry) -> Option<
     let line = problems.line_at(entry.key_span.start);
     if !matches!(entry.value.value, Value::Map(_)) {
         let max = amount(problems, key, &format!("`{}`", key.name()), &entry.value)?;
-        return Some(Typed { key, max: Some(max), warn: None, of: None, line });
+        return Some(Typed { key, max: Some(max), warn: None, increase: None, of: None, line });
     }
     let label = format!("`{}`", key.name());
     let fields = Fields::read(problems, &entry.value, Section::Limit, &label)?;
@@ -81,14 +83,62 @@ fn budget(problems: &mut Problems<'_>, key: BudgetKey, entry: &Entry) -> Option<
         amount(problems, key, &label, &entry.value).map(|amount| (amount, &entry.value))
     };
     let (max, warn) = (limit("max"), limit("warn"));
-    if fields.get("max").is_none() && fields.get("warn").is_none() {
-        problems.add(&entry.key_span, format!("{label} sets no limit; expected `max`, `warn` or both"));
+    if ["max", "warn", "increase"].iter().all(|name| fields.get(name).is_none()) {
+        let message = format!("{label} sets no limit; expected at least one of `max`, `warn` and `increase`");
+        problems.add(&entry.key_span, message);
         return None;
     }
     report_warn_above_max(problems, key, max, warn);
     let of = fields.get("of").and_then(|entry| of(problems, key, entry));
+    let increase = fields.get("increase").and_then(|entry| increase(problems, key, entry));
     let (max, warn) = (max.map(|(max, _)| max), warn.map(|(warn, _)| warn));
-    (max.is_some() || warn.is_some()).then_some(Typed { key, max, warn, of, line })
+    let is_set = max.is_some() || warn.is_some() || increase.is_some();
+    is_set.then_some(Typed { key, max, warn, increase, of, line })
+}
+
+/// `5 %`, `16 MiB` or `5 % and 16 MiB`; the amount of a count has no unit.
+fn increase(problems: &mut Problems<'_>, key: BudgetKey, entry: &Entry) -> Option<Increase> {
+    let label = format!("`increase` of `{}`", key.name());
+    let expected = if key.is_bytes() { "such as 5 % and 16 MiB" } else { "such as 5 % and 10" };
+    let text =
+        values::text(problems, &label, &entry.value, &format!("a share, an amount or both, {expected}"))?;
+    let mut increase = Increase { share: None, amount: None };
+    for part in text.split(" and ").map(str::trim) {
+        let is_read = match part.strip_suffix('%').map(str::trim_end) {
+            Some(share) => {
+                percent(share).filter(|_| increase.share.is_none()).map(|share| increase.share = Some(share))
+            }
+            None => amount_of(key, part)
+                .filter(|_| increase.amount.is_none())
+                .map(|amount| increase.amount = Some(amount)),
+        };
+        if is_read.is_none() {
+            let message = format!(
+                "{label}: `{}` is no increase; expected a share, an amount or both, {expected}",
+                quotable(&text)
+            );
+            problems.add(&entry.value.span, message);
+            return None;
+        }
+    }
+    Some(increase)
+}
+
+/// Hundredths of a percent, at most 10,000 %.
+fn percent(text: &str) -> Option<u32> {
+    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+    let digits = |text: &str| text.chars().all(|digit| digit.is_ascii_digit());
+    if whole.is_empty() || part.len() > 2 || !digits(whole) || !digits(part) {
+        return None;
+    }
+    let hundredths =
+        whole.parse::<u32>().ok()?.checked_mul(100)? + format!("{part:0<2}").parse::<u32>().ok()?;
+    (hundredths <= 1_000_000).then_some(hundredths)
+}
+
+fn amount_of(key: BudgetKey, text: &str) -> Option<u64> {
+    let amount = if key.is_bytes() { text.parse::<Bytes>().ok()?.0 } else { text.parse().ok()? };
+    (amount <= values::LARGEST_COUNT).then_some(amount)
 }
 
 fn of(problems: &mut Problems<'_>, key: BudgetKey, entry: &Entry) -> Option<Of> {

@@ -21,9 +21,9 @@ pub fn json_schema() -> Value {
         "duration": quantity(&DURATION_UNITS),
         "count": { "type": "integer", "minimum": 0 },
         "target": { "type": "string", "pattern": "^[^:\\s]+:[^:\\s]+$" },
-        "process_budget": limit("size", &["max", "warn", "of"]),
-        "size_budget": limit("size", &["max", "warn"]),
-        "count_budget": limit("count", &["max", "warn"]),
+        "process_budget": limit("size", &["max", "warn", "increase", "of"]),
+        "size_budget": limit("size", &["max", "warn", "increase"]),
+        "count_budget": limit("count", &["max", "warn", "increase"]),
     });
     schema.insert("definitions".to_owned(), definitions);
     Value::Object(schema)
@@ -74,9 +74,11 @@ fn kind(kind: Kind) -> Value {
         }),
         Kind::Duration => reference("duration"),
         Kind::MemoryLimit => json!({ "anyOf": [{ "const": "auto" }, { "$ref": "#/definitions/size" }] }),
-        Kind::Iterations { least } => {
-            json!({ "type": "integer", "minimum": least, "maximum": MOST_ITERATIONS })
-        }
+        Kind::Iterations { least } => auto_or_integer(least),
+        Kind::MostIterations => integer(1),
+        Kind::Jobs => auto_or_integer(1),
+        Kind::FailOn => json!({ "enum": ["new", "any", "never"] }),
+        Kind::Increase => json!({ "type": "string", "minLength": 1 }),
         Kind::ExitCodes => json!({
             "type": "array",
             "minItems": 1,
@@ -93,6 +95,14 @@ fn kind(kind: Kind) -> Value {
     }
 }
 
+fn integer(least: u32) -> Value {
+    json!({ "type": "integer", "minimum": least, "maximum": MOST_ITERATIONS })
+}
+
+fn auto_or_integer(least: u32) -> Value {
+    json!({ "anyOf": [{ "const": "auto" }, integer(least)] })
+}
+
 fn quantity(units: &[(&str, u64)]) -> Value {
     let names: Vec<&str> = units.iter().map(|(unit, _)| *unit).collect();
     let pattern = format!("^[0-9]+(\\.[0-9]+)? *({})$", names.join("|"));
@@ -104,11 +114,12 @@ fn limit(amount: &str, names: &[&str]) -> Value {
     let amount = json!({ "$ref": format!("#/definitions/{amount}") });
     let keys = || Section::Limit.keys().filter(|key| names.contains(&key.name));
     let amounts = || keys().filter(|key| key.kind == Kind::Amount);
+    let limits = || keys().filter(|key| matches!(key.kind, Kind::Amount | Kind::Increase));
     let mut properties: Map<String, Value> = keys().map(|key| (key.name.to_owned(), property(key))).collect();
     for key in amounts() {
         properties[key.name]["allOf"] = json!([amount]);
     }
-    let limits: Vec<Value> = amounts().map(|key| json!({ "required": [key.name] })).collect();
+    let limits: Vec<Value> = limits().map(|key| json!({ "required": [key.name] })).collect();
     let mapping =
         json!({ "type": "object", "additionalProperties": false, "properties": properties, "anyOf": limits });
     json!({ "anyOf": [amount, mapping] })

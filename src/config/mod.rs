@@ -20,7 +20,8 @@ mod work;
 pub use json_schema::json_schema;
 pub use load::load;
 pub use model::{
-    Budget, BudgetKey, CallTarget, CallTargetError, Config, DEFAULT_ITERATIONS, DEFAULT_TIMEOUT,
-    DEFAULT_WARMUP, MemoryLimit, Of, PythonChoice, Scenario, Work,
+    Budget, BudgetKey, CallTarget, CallTargetError, Config, DEFAULT_MOST_ITERATIONS, DEFAULT_TIME,
+    DEFAULT_TIMEOUT, DEFAULT_WARMUP, FailOn, Increase, MemoryLimit, Of, PythonChoice, Repeats, Scenario,
+    Work,
 };
 pub use problem::{ConfigErrors, Paint, Problem};

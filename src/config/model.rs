@@ -10,10 +10,12 @@ use crate::finding::Unit;
 
 /// How long a scenario may take unless it says so.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
-/// Iterations that are run and not judged, unless the scenario says so.
+/// Iterations that are run and not judged before a fixed number of others, unless the scenario says so.
 pub const DEFAULT_WARMUP: u32 = 5;
-/// Iterations that are judged, unless the scenario says so.
-pub const DEFAULT_ITERATIONS: u32 = 20;
+/// The most iterations of a scenario that goes on until it is decided, unless it says so.
+pub const DEFAULT_MOST_ITERATIONS: u32 = 10_240;
+/// The longest time for them, unless it says so.
+pub const DEFAULT_TIME: Duration = Duration::from_secs(60);
 
 /// A whole `leakgate.yaml`.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,8 +26,38 @@ pub struct Config {
     pub dir: PathBuf,
     /// Which Python runs the scenarios.
     pub python: PythonChoice,
+    /// Which findings fail the gate.
+    pub fail_on: FailOn,
+    /// How many scenarios run at the same time; `None`: as the machine has cores for.
+    pub jobs: Option<u32>,
     /// The scenarios, in the order of the file; never empty.
     pub scenarios: Vec<Scenario>,
+}
+
+/// Which findings fail the gate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FailOn {
+    /// Those that are not accepted in the baseline.
+    #[default]
+    New,
+    /// Those too.
+    Any,
+    /// None.
+    Never,
+}
+
+impl FailOn {
+    /// All, in the order in which documentation lists them.
+    pub const ALL: [FailOn; 3] = [FailOn::New, FailOn::Any, FailOn::Never];
+
+    /// The word as it is typed.
+    pub const fn name(self) -> &'static str {
+        match self {
+            FailOn::New => "new",
+            FailOn::Any => "any",
+            FailOn::Never => "never",
+        }
+    }
 }
 
 /// Which Python runs the scenarios.
@@ -56,8 +88,12 @@ pub struct Scenario {
     pub memory_limit: MemoryLimit,
     /// Whether the processes that it starts are recorded.
     pub follow: bool,
-    /// Whether a process that ran without the tracker is an error.
+    /// Whether undecided and unstable fail, and a process that ran without the tracker is an error.
     pub strict: bool,
+    /// Whether a failure is confirmed in a fresh process.
+    pub confirm: bool,
+    /// Whether nothing else may run at the same time.
+    pub exclusive: bool,
     /// What it is judged by: first its own, in the order of the file, then those of the defaults.
     pub budgets: Vec<Budget>,
 }
@@ -84,13 +120,40 @@ pub enum Work {
         setup: Option<CallTarget>,
         /// Called once after the last iteration.
         teardown: Option<CallTarget>,
+        /// Called after every iteration.
+        between: Option<CallTarget>,
         /// Whether the result lives while `retained` is measured.
         keep_result: bool,
+        /// How often.
+        repeats: Repeats,
+    },
+}
+
+/// How often a function is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Repeats {
+    /// Until it is decided whether memory grows.
+    Auto {
+        /// The least number of iterations that are not judged.
+        warmup: u32,
+        /// The most iterations, warm-up included; at least 1.
+        most: u32,
+        /// The longest time for all of them.
+        time: Duration,
+    },
+    /// As often as said.
+    Fixed {
         /// Iterations that are run and not judged.
         warmup: u32,
         /// Iterations that are judged; at least 1.
         iterations: u32,
     },
+}
+
+impl Default for Repeats {
+    fn default() -> Repeats {
+        Repeats::Auto { warmup: 0, most: DEFAULT_MOST_ITERATIONS, time: DEFAULT_TIME }
+    }
 }
 
 /// A Python function by name: `module:function`.
@@ -121,7 +184,7 @@ pub enum MemoryLimit {
     Bytes(u64),
 }
 
-/// A limit on a measured figure; inclusive. At least one of `max` and `warn` is set.
+/// A limit on a measured figure; inclusive. At least one of `max`, `warn` and `increase` is set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Budget {
     /// Which figure.
@@ -130,10 +193,21 @@ pub struct Budget {
     pub max: Option<u64>,
     /// Above this the report warns.
     pub warn: Option<u64>,
+    /// How much more than in the baseline it may be.
+    pub increase: Option<Increase>,
     /// Of which processes it is.
     pub of: Of,
     /// Line in the configuration, from 1.
     pub line: u32,
+}
+
+/// How much more than in the baseline a figure may be: above all that is set, the scenario fails. At least one is set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Increase {
+    /// A share of the baseline's figure, in hundredths of a percent.
+    pub share: Option<u32>,
+    /// An amount, in the figure's own unit.
+    pub amount: Option<u64>,
 }
 
 /// Of which of a scenario's processes a figure is.
@@ -297,9 +371,9 @@ impl Scenario {
                 arguments: serde_json::Map::new(),
                 setup: None,
                 teardown: None,
+                between: None,
                 keep_result: false,
-                warmup: DEFAULT_WARMUP,
-                iterations: DEFAULT_ITERATIONS,
+                repeats: Repeats::default(),
             },
             cwd: PathBuf::from("."),
             env: BTreeMap::new(),
@@ -307,6 +381,8 @@ impl Scenario {
             memory_limit: MemoryLimit::Auto,
             follow: true,
             strict: false,
+            confirm: true,
+            exclusive: false,
             budgets: Vec::new(),
         })
     }
@@ -349,7 +425,10 @@ mod tests {
     fn a_call_without_configuration_has_the_defaults_and_a_name_fit_for_a_folder() {
         let scenario = Scenario::for_call("app.modèle:load_all").expect("well formed");
         assert_eq!(scenario.name, "app.mod_le.load_all");
-        assert!(matches!(scenario.work, Work::Call { warmup: 5, iterations: 20, keep_result: false, .. }));
+        assert!(matches!(
+            scenario.work,
+            Work::Call { repeats: Repeats::Auto { .. }, keep_result: false, .. }
+        ));
         assert_eq!(scenario.timeout, Duration::from_secs(300));
         assert!(Scenario::for_call("app.load").is_err());
     }

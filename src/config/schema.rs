@@ -102,11 +102,19 @@ pub enum Kind {
     Duration,
     /// `auto` or a size.
     MemoryLimit,
-    /// A whole number from this on, at most a million.
+    /// `auto`, or a whole number from this on, at most a million.
     Iterations {
         /// The smallest number that is accepted.
         least: u32,
     },
+    /// A whole number, at least 1, at most a million.
+    MostIterations,
+    /// `auto`, or a whole number, at least 1.
+    Jobs,
+    /// `new`, `any` or `never`.
+    FailOn,
+    /// A share, an amount, or both: `5 % and 16 MiB`.
+    Increase,
     /// A list of numbers from 0 to 255.
     ExitCodes,
     /// The mapping of budgets.
@@ -115,11 +123,11 @@ pub enum Kind {
     Flag,
     /// `each` or `tree`.
     Of,
-    /// A size, or a mapping with `max`, `warn` and `of`.
+    /// A size, or a mapping with `max`, `warn`, `increase` and `of`.
     ProcessBudget,
-    /// A size, or a mapping with `max` and `warn`.
+    /// A size, or a mapping with `max`, `warn` and `increase`.
     SizeBudget,
-    /// A count, or a mapping with `max` and `warn`.
+    /// A count, or a mapping with `max`, `warn` and `increase`.
     CountBudget,
     /// A size in a size budget, a count in a count budget.
     Amount,
@@ -141,15 +149,19 @@ impl Kind {
             Kind::Environment => "a mapping from names to texts",
             Kind::Duration => "a duration",
             Kind::MemoryLimit => "`auto` or a size",
-            Kind::Iterations { least: 0 } => "a whole number",
-            Kind::Iterations { .. } => "a whole number, at least 1",
+            Kind::Iterations { least: 0 } => "`auto` or a whole number",
+            Kind::Iterations { .. } => "`auto` or a whole number, at least 1",
+            Kind::MostIterations => "a whole number, at least 1",
+            Kind::Jobs => "`auto` or a whole number, at least 1",
+            Kind::FailOn => "`new`, `any` or `never`",
+            Kind::Increase => "a share, an amount, or both: `5 % and 16 MiB`",
             Kind::ExitCodes => "a list of numbers from 0 to 255",
             Kind::Budgets => "a mapping of budgets",
             Kind::Flag => "`true` or `false`",
             Kind::Of => "`each` or `tree`",
-            Kind::ProcessBudget => "a size, or `{ max, warn, of }`",
-            Kind::SizeBudget => "a size, or `{ max, warn }`",
-            Kind::CountBudget => "a count, or `{ max, warn }`",
+            Kind::ProcessBudget => "a size, or `{ max, warn, increase, of }`",
+            Kind::SizeBudget => "a size, or `{ max, warn, increase }`",
+            Kind::CountBudget => "a count, or `{ max, warn, increase }`",
             Kind::Amount => "a size or a count",
         }
     }
@@ -160,6 +172,7 @@ const SCENARIO: &[Section] = &[Section::Scenario];
 const SHARED: &[Section] = &[Section::Scenario, Section::Defaults];
 const BUDGETS: &[Section] = &[Section::Budgets];
 const LIMIT: &[Section] = &[Section::Limit];
+const DEFAULTS: &[Section] = &[Section::Defaults];
 
 /// Most iterations that a scenario may ask for.
 pub const MOST_ITERATIONS: u32 = 1_000_000;
@@ -184,6 +197,16 @@ pub const KEYS: &[Key] = &[
         meaning: "The Python that scenarios use. `auto` finds the project's; a path with a `/` starts at the file's folder, \
                   a bare name is searched in `PATH`.",
         example: "auto",
+    },
+    Key {
+        sections: TOP,
+        name: "fail_on",
+        kind: Kind::FailOn,
+        scope: Scope::Any,
+        default: "`new`",
+        meaning: "Which findings fail the gate. `new`: those that are not accepted in `leakgate.lock`; `any`: those too; \
+                  `never`: none, the report tells them all the same.",
+        example: "new",
     },
     Key {
         sections: TOP,
@@ -270,6 +293,15 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         sections: SCENARIO,
+        name: "between",
+        kind: Kind::Target,
+        scope: Scope::Call,
+        default: "none",
+        meaning: "A function called after every iteration, before its memory is judged: empty what is meant to be emptied.",
+        example: "tests.perf:clear_sessions",
+    },
+    Key {
+        sections: SCENARIO,
         name: "result",
         kind: Kind::ResultPolicy,
         scope: Scope::Call,
@@ -283,8 +315,9 @@ pub const KEYS: &[Key] = &[
         name: "warmup",
         kind: Kind::Iterations { least: 0 },
         scope: Scope::Call,
-        default: "5",
-        meaning: "Iterations that are run first and not judged.",
+        default: "`auto`",
+        meaning: "Iterations that are run first and not judged. `auto`: the first half of all that are run; with a number \
+                  of `iterations`, 5. With `iterations: auto`, a number is the least.",
         example: "5",
     },
     Key {
@@ -292,9 +325,57 @@ pub const KEYS: &[Key] = &[
         name: "iterations",
         kind: Kind::Iterations { least: 1 },
         scope: Scope::Call,
-        default: "20",
-        meaning: "Iterations that are judged.",
+        default: "`auto`",
+        meaning: "Iterations that are judged. `auto`: as many as it takes to tell whether memory grows, within `time` and \
+                  `max_iterations`.",
         example: "20",
+    },
+    Key {
+        sections: SHARED,
+        name: "max_iterations",
+        kind: Kind::MostIterations,
+        scope: Scope::Call,
+        default: "10240",
+        meaning: "With `iterations: auto`, the most that are run, warm-up included.",
+        example: "1000",
+    },
+    Key {
+        sections: SHARED,
+        name: "time",
+        kind: Kind::Duration,
+        scope: Scope::Call,
+        default: "`60 s`",
+        meaning: "With `iterations: auto`, the longest time for all iterations; what is not decided then is reported as \
+                  undecided.",
+        example: "20 s",
+    },
+    Key {
+        sections: SHARED,
+        name: "confirm",
+        kind: Kind::Flag,
+        scope: Scope::Any,
+        default: "`true`",
+        meaning: "Whether a scenario that fails is run again in a fresh process. If that does not fail in the same way, the \
+                  verdict is `unstable`.",
+        example: "false",
+    },
+    Key {
+        sections: SCENARIO,
+        name: "exclusive",
+        kind: Kind::Flag,
+        scope: Scope::Any,
+        default: "`false`",
+        meaning: "Whether no other scenario may run at the same time.",
+        example: "true",
+    },
+    Key {
+        sections: DEFAULTS,
+        name: "jobs",
+        kind: Kind::Jobs,
+        scope: Scope::Any,
+        default: "`auto`",
+        meaning: "How many scenarios run at the same time. `auto`: half of the processor cores, at least 1.",
+        example: "2",
     },
     Key {
         sections: SCENARIO,
@@ -350,7 +431,8 @@ pub const KEYS: &[Key] = &[
         kind: Kind::Flag,
         scope: Scope::Any,
         default: "`false`",
-        meaning: "Whether a process that ran without the tracker, and so is in no figure, is an error instead of a note.",
+        meaning: "Whether what is only told otherwise makes the check fail: an `undecided` or `unstable` scenario (a \
+                  failure), a process that ran without the tracker and so is in no figure (an error).",
         example: "true",
     },
     Key {
@@ -420,6 +502,16 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         sections: LIMIT,
+        name: "increase",
+        kind: Kind::Increase,
+        scope: Scope::Any,
+        default: "none",
+        meaning: "How much more than in `leakgate.lock` it may be: a share, an amount, or both, which then must both be \
+                  exceeded for the scenario to fail.",
+        example: "5 % and 16 MiB",
+    },
+    Key {
+        sections: LIMIT,
         name: "of",
         kind: Kind::Of,
         scope: Scope::Any,
@@ -449,28 +541,11 @@ const fn budget(key: BudgetKey, meaning: &'static str, example: &'static str) ->
 
 /// Keys that later versions have.
 const LATER_KEYS: &[(Section, &[&str])] = &[
-    (Section::Top, &["fail_on", "allow", "rules"]),
-    (Section::Defaults, &["confirm", "jobs", "time", "max_iterations"]),
+    (Section::Top, &["allow", "rules"]),
     (
         Section::Scenario,
-        &[
-            "serve",
-            "pytest",
-            "drive",
-            "ready",
-            "between",
-            "exclusive",
-            "measure",
-            "checkpoints",
-            "suspect",
-            "repeat_for",
-            "tests",
-            "confirm",
-            "time",
-            "max_iterations",
-        ],
+        &["serve", "pytest", "drive", "ready", "measure", "checkpoints", "suspect", "repeat_for", "tests"],
     ),
-    (Section::Limit, &["increase"]),
 ];
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::budgets::{self, Audience, Typed};
 use super::fields::{self, Fields};
-use super::model::{Budget, Config, DEFAULT_TIMEOUT, MemoryLimit, Of, PythonChoice, Scenario, Work};
+use super::model::{Budget, Config, DEFAULT_TIMEOUT, FailOn, MemoryLimit, Of, PythonChoice, Scenario, Work};
 use super::paths;
 use super::problem::{Problems, quotable};
 use super::schema::{Scope, Section};
@@ -33,8 +33,20 @@ pub(super) fn config(problems: &mut Problems<'_>, root: &Node, path: &Path, dir:
     };
     let defaults =
         fields.get("defaults").and_then(|entry| Defaults::read(problems, entry)).unwrap_or_default();
+    let fail_on = fields.get("fail_on").and_then(|entry| fail_on(problems, entry)).unwrap_or_default();
     let scenarios = scenarios(problems, &fields, &defaults, dir);
-    Some(Config { path: path.to_owned(), dir: dir.to_owned(), python: python?, scenarios })
+    let (path, dir) = (path.to_owned(), dir.to_owned());
+    Some(Config { path, dir, python: python?, fail_on, jobs: defaults.jobs, scenarios })
+}
+
+fn fail_on(problems: &mut Problems<'_>, entry: &Entry) -> Option<FailOn> {
+    let text = values::text(problems, "`fail_on`", &entry.value, "`new`, `any` or `never`")?;
+    let known = FailOn::ALL.into_iter().find(|fail_on| fail_on.name() == text);
+    if known.is_none() {
+        let message = format!("`fail_on` is `{}`; expected `new`, `any` or `never`", quotable(&text));
+        problems.add(&entry.value.span, message);
+    }
+    known
 }
 
 fn version(problems: &mut Problems<'_>, fields: &Fields<'_>) {
@@ -63,6 +75,8 @@ struct Defaults {
     env: BTreeMap<String, String>,
     follow: Option<bool>,
     strict: Option<bool>,
+    confirm: Option<bool>,
+    jobs: Option<u32>,
     scope: Option<Of>,
     budgets: Vec<Typed>,
 }
@@ -82,6 +96,8 @@ impl Defaults {
             env: fields.get("env").map(|entry| values::environment(problems, entry)).unwrap_or_default(),
             follow: fields.get("follow").and_then(|entry| values::flag(problems, entry)),
             strict: fields.get("strict").and_then(|entry| values::flag(problems, entry)),
+            confirm: fields.get("confirm").and_then(|entry| values::flag(problems, entry)),
+            jobs: fields.get("jobs").and_then(|entry| jobs(problems, entry)),
             scope: fields.get("scope").and_then(|entry| budgets::scope(problems, entry)),
             budgets: fields
                 .get("budgets")
@@ -91,8 +107,16 @@ impl Defaults {
     }
 }
 
+/// `None` for `auto`, too.
+fn jobs(problems: &mut Problems<'_>, entry: &Entry) -> Option<u32> {
+    if work::is_auto(&entry.value) {
+        return None;
+    }
+    work::number(problems, "`jobs`", &entry.value, 1)
+}
+
 fn memory_limit(problems: &mut Problems<'_>, entry: &Entry) -> Option<MemoryLimit> {
-    if matches!(&entry.value.value, Value::Text(text) if text == "auto") {
+    if work::is_auto(&entry.value) {
         return Some(MemoryLimit::Auto);
     }
     let size = values::size(problems, "`memory_limit`", &entry.value, "`auto` or a size such as 2 GiB")?;
@@ -147,6 +171,8 @@ fn scenario(problems: &mut Problems<'_>, entry: &Entry, defaults: &Defaults, dir
         budgets: merged(&own, defaults, &work),
         follow: own.follow.or(defaults.follow).unwrap_or(true),
         strict: own.strict.or(defaults.strict).unwrap_or(false),
+        confirm: own.confirm.or(defaults.confirm).unwrap_or(true),
+        exclusive: fields.get("exclusive").and_then(|entry| values::flag(problems, entry)).unwrap_or(false),
         work,
         cwd: cwd?,
         env: defaults.env.clone().into_iter().chain(own.env).collect(),

@@ -1,46 +1,87 @@
 //! What a scenario does, as it is typed: `run` with its keys, or `call` with its keys.
 
+use std::time::Duration;
+
 use super::arguments;
 use super::fields::Fields;
-use super::model::{DEFAULT_ITERATIONS, DEFAULT_WARMUP, Work};
+use super::model::{self, DEFAULT_MOST_ITERATIONS, DEFAULT_TIME, DEFAULT_WARMUP, Work};
 use super::problem::{Problems, quotable};
 use super::schema::{MOST_ITERATIONS, Scope, Section};
-use super::tree::{Entry, Value};
+use super::tree::{Entry, Node, Value};
 use super::values;
 
-/// How often a `call` is repeated.
+/// How often a `call` is repeated, as it was typed.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Repeats {
-    /// Iterations that are not judged.
-    pub(super) warmup: Option<u32>,
-    /// Iterations that are judged.
-    pub(super) iterations: Option<u32>,
+    warmup: Option<Count>,
+    iterations: Option<Count>,
+    most: Option<u32>,
+    time: Option<Duration>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Count {
+    Auto,
+    Number(u32),
 }
 
 impl Repeats {
-    /// `warmup` and `iterations` of a scenario or the defaults.
+    /// What a scenario or the defaults say about it.
     pub(super) fn read(problems: &mut Problems<'_>, fields: &Fields<'_>) -> Repeats {
         Repeats {
             warmup: repeats(problems, fields, "warmup", 0),
             iterations: repeats(problems, fields, "iterations", 1),
+            most: fields
+                .get("max_iterations")
+                .and_then(|entry| number(problems, "`max_iterations`", &entry.value, 1)),
+            time: fields.get("time").and_then(|entry| values::duration(problems, entry)),
         }
     }
 
     /// These where they are set, else those.
     pub(super) fn or(self, other: Repeats) -> Repeats {
-        Repeats { warmup: self.warmup.or(other.warmup), iterations: self.iterations.or(other.iterations) }
+        Repeats {
+            warmup: self.warmup.or(other.warmup),
+            iterations: self.iterations.or(other.iterations),
+            most: self.most.or(other.most),
+            time: self.time.or(other.time),
+        }
+    }
+
+    fn used(self) -> model::Repeats {
+        let warmup = |otherwise| match self.warmup {
+            Some(Count::Number(number)) => number,
+            Some(Count::Auto) | None => otherwise,
+        };
+        match self.iterations {
+            Some(Count::Number(iterations)) => {
+                model::Repeats::Fixed { warmup: warmup(DEFAULT_WARMUP), iterations }
+            }
+            Some(Count::Auto) | None => model::Repeats::Auto {
+                warmup: warmup(0),
+                most: self.most.unwrap_or(DEFAULT_MOST_ITERATIONS),
+                time: self.time.unwrap_or(DEFAULT_TIME),
+            },
+        }
     }
 }
 
-fn repeats(problems: &mut Problems<'_>, fields: &Fields<'_>, name: &str, least: u64) -> Option<u32> {
+fn repeats(problems: &mut Problems<'_>, fields: &Fields<'_>, name: &str, least: u32) -> Option<Count> {
     let node = &fields.get(name)?.value;
-    if matches!(&node.value, Value::Text(text) if text == "auto") {
-        let message =
-            format!("`{name}: auto` is not available in this version of leakgate; expected a whole number");
-        problems.add(&node.span, message);
-        return None;
+    if is_auto(node) {
+        return Some(Count::Auto);
     }
-    let count = values::count(problems, &format!("`{name}`"), node, least..=u64::from(MOST_ITERATIONS))?;
+    number(problems, &format!("`{name}`"), node, least).map(Count::Number)
+}
+
+/// Whether a value is the word `auto`.
+pub(super) fn is_auto(node: &Node) -> bool {
+    matches!(&node.value, Value::Text(text) if text == "auto")
+}
+
+/// A number of iterations or jobs.
+pub(super) fn number(problems: &mut Problems<'_>, label: &str, node: &Node, least: u32) -> Option<u32> {
+    let count = values::count(problems, label, node, u64::from(least)..=u64::from(MOST_ITERATIONS))?;
     u32::try_from(count).ok()
 }
 
@@ -121,6 +162,7 @@ pub(super) fn call(
 ) -> Option<Work> {
     let setup = fields.get("setup").and_then(|entry| values::target(problems, entry));
     let teardown = fields.get("teardown").and_then(|entry| values::target(problems, entry));
+    let between = fields.get("between").and_then(|entry| values::target(problems, entry));
     let keep_result = fields.get("result").is_some_and(|entry| keeps(problems, entry));
     let arguments = fields.get("with").map(|entry| arguments::read(problems, entry)).unwrap_or_default();
     Some(Work::Call {
@@ -128,9 +170,9 @@ pub(super) fn call(
         arguments,
         setup,
         teardown,
+        between,
         keep_result,
-        warmup: repeats.warmup.unwrap_or(DEFAULT_WARMUP),
-        iterations: repeats.iterations.unwrap_or(DEFAULT_ITERATIONS),
+        repeats: repeats.used(),
     })
 }
 

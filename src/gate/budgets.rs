@@ -4,15 +4,17 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use crate::config::{BudgetKey, Of};
-use crate::finding::{Figure, Finding, Severity, Unit};
+use crate::finding::{Figure, Finding, Severity, Standing, Unit};
 use crate::gate::fingerprint::fingerprint;
 use crate::gate::growth::growth;
 use crate::gate::holders::{By, Held, Moment, held};
+use crate::gate::leak;
 use crate::gate::measurement::Measurement;
 pub use crate::gate::place::ScenarioFacts;
 use crate::gate::processes::{self, figure_name};
+use crate::gate::verdict::Outcome as Growth;
 use crate::gate::wording::{self, Threshold};
-use crate::outcome::{BudgetState, JudgedBudget, ScenarioError, Verdict};
+use crate::outcome::{BudgetState, GrowthReport, JudgedBudget, ScenarioError, Verdict};
 use crate::profile::{Bill, BillMoment, Profile, ThreadId};
 use crate::units::{Bytes, grouped};
 
@@ -60,6 +62,10 @@ pub struct Judgement {
     pub not_judged: Vec<String>,
     /// Measured figures that have no budget.
     pub figures: Vec<Figure>,
+    /// Whether memory grows with every iteration; `None` where there are too few.
+    pub growth: Option<GrowthReport>,
+    /// What a reader should know that is no finding.
+    pub notes: Vec<String>,
     /// Why the measurement is not valid, or what could not be measured though a budget asks for it.
     pub error: Option<ScenarioError>,
 }
@@ -71,6 +77,8 @@ impl Judgement {
             Verdict::Error
         } else if self.findings.iter().any(|finding| finding.severity == Severity::Error) {
             Verdict::Fail
+        } else if self.growth.as_ref().is_some_and(|growth| growth.outcome == Growth::Undecided) {
+            Verdict::Undecided
         } else {
             Verdict::Pass
         }
@@ -99,8 +107,32 @@ pub fn judge(scenario: &ScenarioFacts, limits: &[Limit], measurement: &Measureme
         judgement.error = Some(unmeasured_error(&unmeasured));
     }
     judgement.figures = figures_without_budget(limits, measurement);
+    if judgement.error.is_none() && measurement.memory_limit_reached.is_none() {
+        add_growth(&mut judgement, leak::judge(scenario, measurement));
+    }
     judgement.findings.sort_by_key(|finding| Reverse(finding.severity));
     judgement
+}
+
+/// Adds the verdict on growth. A leak that breaks a budget of the same figure, too, is one finding, and not two.
+fn add_growth(judgement: &mut Judgement, growing: leak::Growing) {
+    judgement.growth = growing.report;
+    judgement.notes = growing.notes;
+    for mut found in growing.findings {
+        let key = match found.rule.as_str() {
+            leak::RULE => BudgetKey::Growth,
+            "growth-fds" => BudgetKey::Fds,
+            _ => BudgetKey::Threads,
+        };
+        let rule = format!("budget-{}", key.name());
+        let broken = judgement.findings.iter().position(|finding| finding.rule == rule);
+        if let (Some(index), Severity::Error) = (broken, found.severity) {
+            let budget = judgement.findings.remove(index);
+            found.figure = budget.figure;
+            found.evidence.push(format!("its budget: {}", budget.title));
+        }
+        judgement.findings.insert(0, found);
+    }
 }
 
 /// Whether a scenario that was ended early can still have broken it: only a high-water mark stands as it is.
@@ -235,7 +267,7 @@ fn broken(
 }
 
 /// A finding with its identity and its holders; the caller says the rest.
-fn finding(scenario: &ScenarioFacts, rule: String, held: Held) -> Finding {
+pub(super) fn finding(scenario: &ScenarioFacts, rule: String, held: Held) -> Finding {
     Finding {
         fingerprint: fingerprint(&rule, scenario.name, &held.functions),
         rule,
@@ -248,8 +280,11 @@ fn finding(scenario: &ScenarioFacts, rule: String, held: Held) -> Finding {
         evidence: Vec::new(),
         figure: None,
         series: Vec::new(),
+        series_again: Vec::new(),
         bill: None,
         help: String::new(),
+        standing: Standing::New,
+        rate: None,
     }
 }
 

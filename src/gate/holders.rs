@@ -4,12 +4,12 @@
 //! library allocates in a thousand places below one line (`import pandas`) is held by that line.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::finding::{Holder, Place};
 use crate::gate::measurement::Measurement;
 use crate::gate::place::{Origin, ScenarioFacts};
-use crate::profile::{Amount, Checkpoint, CheckpointKind, Domain, Frame, Profile, StackId};
+use crate::profile::{Amount, CheckpointKind, Domain, Frame, Profile, StackId};
 use crate::units::Bytes;
 
 /// Holders that a finding lists.
@@ -96,14 +96,38 @@ impl Net {
 
 /// Who held memory at the moment, largest first; nobody where the moment was not recorded.
 pub fn held(scenario: &ScenarioFacts, measurement: &Measurement, moment: Moment, by: By) -> Held {
-    let profile = &measurement.profile;
-    let mut groups = grouped_by_line(scenario, profile, &net_by_site(measurement, moment));
+    largest(scenario, &measurement.profile, &net_by_site(measurement, moment), by)
+}
+
+fn largest(scenario: &ScenarioFacts, profile: &Profile, net: &[Net], by: By) -> Held {
+    let mut groups = grouped_by_line(scenario, profile, net);
     groups.retain(|group| group.net.by(by) > 0);
     groups.sort_by_key(|group| (Reverse(group.net.by(by)), Reverse(group.net.bytes), group.root));
     let functions = groups.first().map(|group| functions(scenario, profile, group.root)).unwrap_or_default();
     let more = groups.len().saturating_sub(LISTED) as u64;
     let holders = groups.iter().take(LISTED).map(|group| holder(scenario, profile, group)).collect();
     Held { holders, more, functions }
+}
+
+/// As [`held`], of these stacks only.
+pub(super) fn held_by(
+    scenario: &ScenarioFacts,
+    measurement: &Measurement,
+    moment: Moment,
+    (by, stacks): (By, &HashSet<StackId>),
+) -> Held {
+    let mut net = net_by_site(measurement, moment);
+    for (site, net) in measurement.profile.sites.iter().zip(&mut net) {
+        if !stacks.contains(&site.stack) {
+            *net = Net::default();
+        }
+    }
+    largest(scenario, &measurement.profile, &net, by)
+}
+
+/// The line of a stack to lead a reader to.
+pub(super) fn best_place(scenario: &ScenarioFacts, profile: &Profile, stack: StackId) -> Option<Place> {
+    scenario.place(best_frame(scenario, profile, stack)?)
 }
 
 /// What each site held at the moment, by site index.
@@ -114,7 +138,7 @@ fn net_by_site(measurement: &Measurement, moment: Moment) -> Vec<Net> {
         Moment::Peak => add_sites(&mut net, profile, |index| profile.sites[index].peak),
         Moment::End => add_sites(&mut net, profile, |index| profile.sites[index].end),
         Moment::Retained => match last_of(profile, CheckpointKind::Retained) {
-            Some(checkpoint) => add_checkpoint(&mut net, checkpoint),
+            Some(checkpoint) => add_checkpoint(&mut net, profile, checkpoint),
             None => {
                 let inherited = profile.inherited.sites;
                 let kept = |index: usize| {
@@ -125,18 +149,15 @@ fn net_by_site(measurement: &Measurement, moment: Moment) -> Vec<Net> {
         },
         Moment::PeakAdded if peak_was_judged(measurement) => {
             add_sites(&mut net, profile, |index| profile.sites[index].peak);
-            start_of_iterations(measurement).inspect(|start| subtract_checkpoint(&mut net, start));
+            start_of_iterations(measurement).inspect(|start| subtract_checkpoint(&mut net, profile, *start));
         }
         Moment::PeakAdded => {}
         Moment::Left => {
-            add_difference(
-                &mut net,
-                start_of_iterations(measurement),
-                last_of(profile, CheckpointKind::Left),
-            );
+            add_difference(&mut net, measurement, last_of(profile, CheckpointKind::Left));
         }
         Moment::Growth => {
-            add_difference(&mut net, start_of_iterations(measurement), last_iteration(measurement))
+            let last = measurement.iterations.last().map(|last| last.checkpoint);
+            add_difference(&mut net, measurement, last);
         }
     }
     net
@@ -150,40 +171,28 @@ fn add_sites(net: &mut [Net], profile: &Profile, amount: impl Fn(usize) -> Amoun
     }
 }
 
-fn add_checkpoint(net: &mut [Net], checkpoint: &Checkpoint) {
-    for (site, amount) in &checkpoint.sites {
-        if let Some(net) = net.get_mut(*site as usize) {
-            net.add(*amount);
-        }
+fn add_checkpoint(net: &mut [Net], profile: &Profile, checkpoint: usize) {
+    net.iter_mut().zip(profile.live_at(checkpoint)).for_each(|(net, amount)| net.add(amount));
+}
+
+fn subtract_checkpoint(net: &mut [Net], profile: &Profile, checkpoint: usize) {
+    net.iter_mut().zip(profile.live_at(checkpoint)).for_each(|(net, amount)| net.subtract(amount));
+}
+
+/// Adds what the checkpoint `after` has above the start; without both there is nothing to compare.
+fn add_difference(net: &mut [Net], measurement: &Measurement, after: Option<usize>) {
+    if let (Some(before), Some(after)) = (start_of_iterations(measurement), after) {
+        add_checkpoint(net, &measurement.profile, after);
+        subtract_checkpoint(net, &measurement.profile, before);
     }
 }
 
-fn subtract_checkpoint(net: &mut [Net], checkpoint: &Checkpoint) {
-    for (site, amount) in &checkpoint.sites {
-        if let Some(net) = net.get_mut(*site as usize) {
-            net.subtract(*amount);
-        }
-    }
+fn last_of(profile: &Profile, kind: CheckpointKind) -> Option<usize> {
+    profile.checkpoints.iter().rposition(|checkpoint| checkpoint.kind == kind)
 }
 
-/// Adds what `after` has above `before`; without both there is nothing to compare.
-fn add_difference(net: &mut [Net], before: Option<&Checkpoint>, after: Option<&Checkpoint>) {
-    if let (Some(before), Some(after)) = (before, after) {
-        add_checkpoint(net, after);
-        subtract_checkpoint(net, before);
-    }
-}
-
-fn last_of(profile: &Profile, kind: CheckpointKind) -> Option<&Checkpoint> {
-    profile.checkpoints.iter().rev().find(|checkpoint| checkpoint.kind == kind)
-}
-
-fn start_of_iterations(measurement: &Measurement) -> Option<&Checkpoint> {
-    measurement.profile.checkpoints.get(measurement.start?.checkpoint)
-}
-
-fn last_iteration(measurement: &Measurement) -> Option<&Checkpoint> {
-    measurement.profile.checkpoints.get(measurement.iterations.last()?.checkpoint)
+fn start_of_iterations(measurement: &Measurement) -> Option<usize> {
+    Some(measurement.start?.checkpoint)
 }
 
 /// Whether the process's peak fell into a judged iteration: only then do its sites explain what an iteration adds.

@@ -51,8 +51,4 @@ pub struct IterationFigures {
     pub live_blocks: u64,
     /// Most live bytes above the iteration's start.
     pub peak_added: u64,
-    /// Open file descriptors.
-    pub fds: u32,
-    /// Threads.
-    pub threads: u32,
 }

@@ -2,16 +2,16 @@
 
 use leakgate_capture::read::{self, File, Moment, SiteEntry};
 use leakgate_capture::{
-    BILL_AT_EXIT, BILL_PARTIAL, BillPart, FRAME_NATIVE, FRAME_PYTHON, Function, KIND_PEAK, NOTE_CHILD,
-    NOTE_DEBUG_ALLOCATOR, NOTE_DEEP, NOTE_FORKED, NOTE_FREE_THREADED, NOTE_FULL, NOTE_NO_BILL,
+    BILL_AT_EXIT, BILL_PARTIAL, BillPart, CheckpointEntry, FRAME_NATIVE, FRAME_PYTHON, Function, KIND_PEAK,
+    NOTE_CHILD, NOTE_DEBUG_ALLOCATOR, NOTE_DEEP, NOTE_FORKED, NOTE_FREE_THREADED, NOTE_FULL, NOTE_NO_BILL,
     NOTE_NOT_RESERVED, NOTE_OTHER_LAYOUT, NOTE_STACKS, NOTE_STUCK, NOTE_THREADS, NOTE_TRACER,
     NOTE_UNKNOWN_PYTHON, NOTE_WRONG_WALK, PartKind, STATE_ENDED,
 };
 
 use super::bill::{self, Bill, BillMoment, Part, Survey};
 use super::model::{
-    Allocator, Amount, Birth, Checkpoint, CheckpointKind, Domain, Frame, FrameId, Inherited, Process,
-    Profile, Site, StackId, StackNode, Thread, ThreadId, Totals,
+    Allocator, Amount, Birth, Checkpoint, CheckpointKind, Domain, Frame, FrameId, History, Inherited,
+    Process, Profile, Site, StackId, StackNode, Thread, ThreadId, Totals,
 };
 use super::symbols::Symbols;
 
@@ -35,11 +35,22 @@ pub(super) fn profile(file: &File) -> Profile {
             .collect(),
         histogram: histogram(file),
         checkpoints: moments.checkpoints,
+        containers: Vec::new(),
         bills: Vec::new(),
         notes: notes(file),
     };
     profile.bills = bills(file, &profile);
     profile
+}
+
+/// What of a process, which may still run, tells whether it grows.
+pub(super) fn history(file: &File) -> History {
+    let kind = |entry: &SiteEntry| Some((StackId(entry.record.stack), allocator(entry.record.function)?));
+    History {
+        checkpoints: Moments::of(file).checkpoints,
+        sites: file.sites.iter().skip(1).filter_map(kind).collect(),
+        containers: Vec::new(),
+    }
 }
 
 /// The bills that the process took of itself; of each moment the last.
@@ -216,7 +227,7 @@ impl Moments {
             if kind == CheckpointKind::Exit {
                 moments.exit = Some(now.clone());
             }
-            moments.checkpoints.push(checkpoint(kind, moment, &now));
+            moments.checkpoints.push(checkpoint(kind, moment));
         }
         let counted = file.sites.iter().skip(1).filter(|entry| counts(entry));
         let last_window = counted.fold(0, |sum: i64, entry| sum.saturating_add(entry.peak_bytes));
@@ -251,14 +262,18 @@ fn kind(number: u32) -> Option<CheckpointKind> {
 }
 
 /// Site indices of the model are site ids less 1: id 0 is not a site.
-fn checkpoint(kind: CheckpointKind, moment: &Moment, now: &[Amount]) -> Checkpoint {
-    let live = now.iter().enumerate().skip(1).filter(|(_, amount)| **amount != Amount::default());
+fn checkpoint(kind: CheckpointKind, moment: &Moment) -> Checkpoint {
+    let counted = |count: u32| (count != u32::MAX).then_some(count);
+    let change = |entry: &CheckpointEntry| (entry.site as u32 - 1, amount(entry.bytes, entry.blocks));
     Checkpoint {
         kind,
         iteration: moment.head.iteration,
         live: amount(moment.head.live_bytes, moment.head.live_blocks),
         window_peak: moment.head.window_peak.max(0) as u64,
-        sites: live.map(|(id, amount)| (id as u32 - 1, *amount)).collect(),
+        fds: counted(moment.head.fds),
+        threads: counted(moment.head.threads),
+        collected: moment.head.collected,
+        changes: moment.entries.iter().map(change).collect(),
     }
 }
 

@@ -128,6 +128,8 @@ pub struct Profile {
     pub histogram: Vec<u64>,
     /// Moments at which all sites were frozen, in order.
     pub checkpoints: Vec<Checkpoint>,
+    /// The containers that grew at some time.
+    pub containers: Vec<Container>,
     /// What was resident at some moments, at most one bill a moment.
     pub bills: Vec<Bill>,
     /// What is not exact or not recorded, in sentences for the reader.
@@ -357,8 +359,42 @@ pub struct Checkpoint {
     pub live: Amount,
     /// Live at the peak since the previous checkpoint (or the start).
     pub window_peak: u64,
-    /// Live amounts by site index at that moment, sites with live blocks only, sorted by site.
-    pub sites: Vec<(u32, Amount)>,
+    /// Open file descriptors, where they were counted.
+    pub fds: Option<u32>,
+    /// Threads, likewise.
+    pub threads: Option<u32>,
+    /// Objects that only the garbage collector freed since the previous checkpoint.
+    pub collected: u64,
+    /// The sites that differ from the previous checkpoint, by index, and what is live of them now; sorted.
+    pub changes: Vec<(u32, Amount)>,
+}
+
+/// What of a process tells whether it grows.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct History {
+    /// Its checkpoints, in order.
+    pub checkpoints: Vec<Checkpoint>,
+    /// Stack and allocator of each site, by index.
+    pub sites: Vec<(StackId, Allocator)>,
+    /// The containers that grew at some time.
+    pub containers: Vec<Container>,
+}
+
+/// A list, dictionary, set or the like that grew at some time while it was looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Container {
+    /// Its type: `list`, `collections.deque`, a subclass's name.
+    pub type_name: String,
+    /// Where it is in memory.
+    pub address: u64,
+    /// The site that made it, by index, where it is known.
+    pub site: Option<u32>,
+    /// The length that it never exceeds, where it has one of its own.
+    pub bound: Option<u64>,
+    /// The checkpoint, by index, at which it was there no more.
+    pub gone_at: Option<usize>,
+    /// Its lengths, by index of the checkpoint after which they were read: the first, and each that is another; not empty.
+    pub lengths: Vec<(usize, u64)>,
 }
 
 /// Which moment a checkpoint froze.
@@ -395,6 +431,18 @@ impl Profile {
     /// The bill of the first of these moments that has one.
     pub fn bill(&self, moments: &[BillMoment]) -> Option<&Bill> {
         moments.iter().find_map(|moment| self.bills.iter().find(|bill| bill.moment == *moment))
+    }
+
+    /// What was live of each site at a checkpoint, by site index; empty for one that there is not.
+    pub fn live_at(&self, checkpoint: usize) -> Vec<Amount> {
+        let Some(until) = self.checkpoints.get(..=checkpoint) else { return Vec::new() };
+        let mut live = vec![Amount::default(); self.sites.len()];
+        for (site, amount) in until.iter().flat_map(|checkpoint| &checkpoint.changes) {
+            if let Some(of_site) = live.get_mut(*site as usize) {
+                *of_site = *amount;
+            }
+        }
+        live
     }
 
     /// The frames of a stack, innermost first.

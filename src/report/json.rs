@@ -6,9 +6,10 @@
 use serde::Serialize;
 
 use super::clean;
-use crate::finding::{Figure, Finding, Holder, Place, Severity, Unit};
+use crate::finding::{Figure, Finding, Holder, Place, Rate, RateUnit, Severity, Standing, Unit};
 use crate::gate::fingerprint::SCHEME;
-use crate::outcome::{BudgetState, Outcome, ScenarioResult, Verdict};
+use crate::gate::verdict::Outcome as Growth;
+use crate::outcome::{BudgetState, GrowthReport, Outcome, ScenarioResult, Verdict};
 use crate::profile::{Bill, BillLine};
 
 /// The format's version.
@@ -44,7 +45,7 @@ struct Report {
     elapsed_ms: u64,
     /// Where captures and reports are.
     results_dir: String,
-    /// `pass`, `fail` or `error`; `error` where any scenario could not be measured, or none was run.
+    /// As of a scenario, the worst of all; `error` where any scenario could not be measured, or none was run.
     verdict: &'static str,
     /// How many scenarios had which verdict.
     counts: Counts,
@@ -59,6 +60,10 @@ struct Counts {
     passed: usize,
     /// Passed with at least one warning.
     warned: usize,
+    /// Could not be decided.
+    undecided: usize,
+    /// Failed in one process and not in a second one.
+    unstable: usize,
     /// Broke a budget or a rule.
     failed: usize,
     /// Could not be run or measured.
@@ -74,7 +79,7 @@ struct Scenario {
     config_line: u32,
     /// What was run, for people.
     what: String,
-    /// `pass`, `fail` or `error`.
+    /// `pass`, `undecided`, `unstable`, `fail` or `error`.
     verdict: &'static str,
     /// Wall time.
     elapsed_ms: u64,
@@ -88,8 +93,47 @@ struct Scenario {
     not_judged: Vec<String>,
     /// Figures that have no budget.
     figures: Vec<FigureEntry>,
+    /// Whether memory grows with every iteration; `null` where there were too few.
+    growth: Option<GrowthEntry>,
     /// What else is worth knowing about the measurement.
     notes: Vec<String>,
+}
+
+/// The verdict on growth.
+#[derive(Debug, Serialize)]
+struct GrowthEntry {
+    /// `no-leak`, `undecided` or `leak`.
+    verdict: &'static str,
+    /// Iterations that were not judged.
+    warmup: u64,
+    /// Iterations that were judged.
+    iterations: u64,
+    /// Lowest live bytes in each window of them, in order.
+    floors: Vec<u64>,
+}
+
+/// How a finding stands to what is known already.
+#[derive(Debug, Serialize)]
+struct StandingEntry {
+    /// `new`, `accepted`, `allowed` or `known`.
+    is: &'static str,
+    /// The reason of an allowance; the package of a known leak.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    because: Option<String>,
+    /// The last day of an allowance; where a known leak is described.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    see: Option<String>,
+}
+
+/// What an iteration adds: an exact fraction.
+#[derive(Debug, Serialize)]
+struct RateEntry {
+    /// What all judged iterations added.
+    total: i64,
+    /// How many there were.
+    iterations: u64,
+    /// `bytes`, `blocks`, `entries`, `descriptors` or `threads`.
+    unit: &'static str,
 }
 
 /// Why a scenario has no verdict.
@@ -112,6 +156,10 @@ struct FindingEntry {
     title: String,
     /// The identity of the finding, the same while lines move.
     fingerprint: Fingerprint,
+    /// Whether it is new.
+    standing: StandingEntry,
+    /// What an iteration adds; `null` unless it is about growth.
+    rate: Option<RateEntry>,
     /// The line to look at first; `null` where none is known.
     place: Option<PlaceEntry>,
     /// The figure and its limit; `null` for rules that have none.
@@ -124,6 +172,8 @@ struct FindingEntry {
     evidence: Vec<String>,
     /// Live bytes at the start and after each judged iteration; empty unless it is about growth.
     series: Vec<u64>,
+    /// The same of a second process, where it shows something else.
+    series_again: Vec<u64>,
     /// What was resident at the moment of the figure, in lines that add up; `null` unless a budget of memory is broken
     /// and it is known.
     bill: Option<BillEntry>,
@@ -236,6 +286,8 @@ impl Report {
             counts: Counts {
                 passed: outcome.count(Verdict::Pass),
                 warned: outcome.scenarios.iter().filter(|scenario| scenario.warned()).count(),
+                undecided: outcome.count(Verdict::Undecided),
+                unstable: outcome.count(Verdict::Unstable),
                 failed: outcome.count(Verdict::Fail),
                 errors: outcome.count(Verdict::Error),
             },
@@ -269,7 +321,55 @@ impl Scenario {
             budgets: scenario.budgets.iter().map(budget).collect(),
             not_judged: sentences(&scenario.not_judged),
             figures: scenario.figures.iter().map(FigureEntry::of).collect(),
+            growth: scenario.growth.as_ref().map(GrowthEntry::of),
             notes: sentences(&scenario.notes),
+        }
+    }
+}
+
+impl GrowthEntry {
+    fn of(growth: &GrowthReport) -> GrowthEntry {
+        GrowthEntry {
+            verdict: match growth.outcome {
+                Growth::NoLeak => "no-leak",
+                Growth::Undecided => "undecided",
+                Growth::Leak => "leak",
+            },
+            warmup: growth.warmup,
+            iterations: growth.iterations,
+            floors: growth.floors.clone(),
+        }
+    }
+}
+
+impl StandingEntry {
+    fn of(standing: &Standing) -> StandingEntry {
+        let entry = |is, because: Option<&String>, see: Option<&String>| StandingEntry {
+            is,
+            because: because.map(|text| clean::line(text, clean::SENTENCE)),
+            see: see.map(|text| clean::line(text, clean::SENTENCE)),
+        };
+        match standing {
+            Standing::New => entry("new", None, None),
+            Standing::Accepted => entry("accepted", None, None),
+            Standing::Allowed { reason, expires } => entry("allowed", Some(reason), expires.as_ref()),
+            Standing::Known { package, reference } => entry("known", Some(package), Some(reference)),
+        }
+    }
+}
+
+impl RateEntry {
+    fn of(rate: &Rate) -> RateEntry {
+        RateEntry {
+            total: rate.total,
+            iterations: rate.iterations,
+            unit: match rate.unit {
+                RateUnit::Bytes => "bytes",
+                RateUnit::Blocks => "blocks",
+                RateUnit::Entries => "entries",
+                RateUnit::Descriptors => "descriptors",
+                RateUnit::Threads => "threads",
+            },
         }
     }
 }
@@ -287,12 +387,15 @@ impl FindingEntry {
                 scheme: SCHEME,
                 value: clean::line(&finding.fingerprint, clean::NAME),
             },
+            standing: StandingEntry::of(&finding.standing),
+            rate: finding.rate.as_ref().map(RateEntry::of),
             place: finding.place.as_ref().map(PlaceEntry::of),
             figure: finding.figure.as_ref().map(FigureEntry::of),
             holders: finding.holders.iter().map(HolderEntry::of).collect(),
             more_holders: finding.more_holders,
             evidence: sentences(&finding.evidence),
             series: finding.series.clone(),
+            series_again: finding.series_again.clone(),
             bill: finding.bill.as_ref().map(BillEntry::of),
             help: clean::line(&finding.help, clean::SENTENCE),
         }
@@ -362,6 +465,8 @@ fn sentences(texts: &[String]) -> Vec<String> {
 fn verdict(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Pass => "pass",
+        Verdict::Undecided => "undecided",
+        Verdict::Unstable => "unstable",
         Verdict::Fail => "fail",
         Verdict::Error => "error",
     }

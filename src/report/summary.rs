@@ -7,14 +7,17 @@ use crate::finding::{Figure, Finding, Unit};
 use crate::outcome::{BudgetState, JudgedBudget, Outcome, ScenarioResult, Verdict};
 use crate::units::grouped;
 
-/// Scenarios with what the reader must act on first: failures, errors, warnings, passes; else as configured.
+/// Scenarios with what the reader must act on first: failures, errors, what is not certain, warnings, passes; else as
+/// configured.
 pub(super) fn ordered(outcome: &Outcome) -> Vec<&ScenarioResult> {
     let mut scenarios: Vec<&ScenarioResult> = outcome.scenarios.iter().collect();
     scenarios.sort_by_key(|scenario| match scenario.verdict {
         Verdict::Fail => 0,
         Verdict::Error => 1,
-        Verdict::Pass if scenario.warned() => 2,
-        Verdict::Pass => 3,
+        Verdict::Unstable => 2,
+        Verdict::Undecided => 3,
+        Verdict::Pass if scenario.warned() => 4,
+        Verdict::Pass => 5,
     });
     scenarios
 }
@@ -29,6 +32,8 @@ pub(super) fn counts(outcome: &Outcome) -> String {
     };
     add(outcome.count(Verdict::Fail), "failed");
     add(outcome.count(Verdict::Error), "could not be measured");
+    add(outcome.count(Verdict::Unstable), "unstable");
+    add(outcome.count(Verdict::Undecided), "undecided");
     add(outcome.count(Verdict::Pass), "passed");
     if parts.is_empty() {
         return "no scenario was run".to_owned();

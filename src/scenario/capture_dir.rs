@@ -85,6 +85,20 @@ pub fn place_in(results: &Path, name: &str) -> Result<PathBuf, CaptureDirError> 
     Ok(results.join("captures").join(name))
 }
 
+/// Removes the capture `captures/<name>` of `results`, if there is one.
+///
+/// # Errors
+/// When something else is there, or the capture is still being written.
+pub fn remove(results: &Path, name: &str) -> Result<(), CaptureDirError> {
+    let folder = results.join("captures").join(name);
+    if fs::symlink_metadata(&folder).is_err() {
+        return Ok(());
+    }
+    prepare(&folder, Existing::Replace)?;
+    let failed = |error| CaptureDirError::Io { action: "remove", path: folder.clone(), error };
+    fs::remove_dir(&folder).map_err(failed)
+}
+
 /// Makes the folder of results, with the `.gitignore` that keeps it out of commits.
 ///
 /// # Errors
@@ -197,6 +211,16 @@ mod tests {
         assert!(folder.join(RUN_FILE).exists());
         assert_eq!(prepare(&folder, Existing::Replace).unwrap(), folder.canonicalize().unwrap());
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_capture_is_removed_whole_and_one_that_is_not_there_is_no_error() {
+        let results = tempfile::tempdir().unwrap();
+        let folder = place_in(results.path(), "a~2").unwrap();
+        capture(&folder);
+        remove(results.path(), "a~2").unwrap();
+        assert!(!folder.exists());
+        remove(results.path(), "a~2").unwrap();
     }
 
     #[test]

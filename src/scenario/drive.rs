@@ -16,11 +16,13 @@ use super::launch::{Launch, Running};
 use super::memory_limit::MemoryLimit;
 use super::output::{self, PATIENCE};
 use super::plan::{Plan, Work};
+use super::questions::Questions;
 use super::recording::Recording;
 use super::signals::{self, Signals};
 use super::together::Sampled;
 use super::tracker::{TrackerError, Unpacked};
 use super::watch::{End, Limits, Ownership, Watcher};
+use crate::gate::verdict;
 use crate::outcome::ScenarioError;
 use crate::profile::Untracked;
 
@@ -74,7 +76,7 @@ pub struct ScenarioRun {
     pub recorded: bool,
     /// The driver's report, for `call`.
     pub driver: Option<DriverResult>,
-    /// Warm-up iterations of the plan.
+    /// Iterations that are not judged.
     pub warmup: u32,
     /// The end of the output, safe to show.
     pub output_tail: String,
@@ -106,7 +108,9 @@ pub fn run_scenario(plan: &Plan, capture: &Path, signals: &mut Signals) -> Resul
     recording.started(&running);
     let limits = limits_of(plan, driver.as_ref());
     let memory = limits.memory;
-    let watcher = Watcher::new(running, capture, Ownership::Ours, signals).limits(limits);
+    let watcher = Watcher::new(running, capture, Ownership::Ours, signals)
+        .limits(limits)
+        .answering(driver.as_ref().and_then(|driver| questions_of(plan, driver)));
     let (mut watched, mut running) = watcher.watch(&mut |_| {}).map_err(record)?;
     watched.keep_to(plan.follow, running.child.id());
     let (output_tail, lost_output) = finish_output(&running);
@@ -126,8 +130,8 @@ pub fn run_scenario(plan: &Plan, capture: &Path, signals: &mut Signals) -> Resul
         status: watched.status,
         elapsed: watched.elapsed,
         recorded: watched.recorded,
+        warmup: warmup_of(plan, report.as_ref()),
         driver: report,
-        warmup: if let Work::Call(call) = &plan.work { call.warmup } else { 0 },
         output_tail,
         sampled: watched.sampled,
         memory_limit_reached: memory.filter(|_| watched.end == End::MemoryLimit),
@@ -147,6 +151,18 @@ fn driver_of(plan: &Plan, folder: &Path) -> io::Result<Option<Driver>> {
     }
 }
 
+fn questions_of(plan: &Plan, driver: &Driver) -> Option<Questions> {
+    let Work::Call(call) = &plan.work else { return None };
+    Some(Questions::of(&driver.folder, call.repeats))
+}
+
+fn warmup_of(plan: &Plan, report: Option<&DriverResult>) -> u32 {
+    match (&plan.work, report) {
+        (Work::Call(call), Some(report)) => verdict::warmup(call.repeats, report.iterations),
+        _ => 0,
+    }
+}
+
 fn launch_of(plan: &Plan, driver: Option<&Driver>, unpacked: &Unpacked) -> Result<Launch, ExecutableError> {
     let argv: Vec<OsString> = match (&plan.work, driver) {
         (Work::Call(call), Some(driver)) => driver.argv(&call.python),
@@ -160,6 +176,7 @@ fn launch_of(plan: &Plan, driver: Option<&Driver>, unpacked: &Unpacked) -> Resul
     environment::add_tracker(&mut variables, &unpacked.library(), &argv);
     environment::admit_sanitizer(&mut variables, &program);
     environment::fix_hash_seed(&mut variables);
+    environment::fix_thread_counts(&mut variables);
     Ok(Launch { program, argv, cwd: plan.cwd.clone(), variables })
 }
 

@@ -10,13 +10,20 @@ import os
 import sys
 import time
 
-_exit, _getpid, _listdir, _replace = os._exit, os.getpid, os.listdir, os.replace
-_open, _write, _close = os.open, os.write, os.close
-_collect, _monotonic, _sleep = gc.collect, time.monotonic, time.sleep
+_exit, _getpid, _getppid, _listdir, _replace = os._exit, os.getpid, os.getppid, os.listdir, os.replace
+_open, _read, _write, _close = os.open, os.read, os.write, os.close
+_collect, _freeze, _unfreeze = gc.collect, gc.freeze, gc.unfreeze
+_monotonic, _sleep = time.monotonic, time.sleep
 _clear_caches = getattr(sys, "_clear_internal_caches", None) or getattr(sys, "_clear_type_cache", None)
 
 START, ITERATION, RETAINED, LEFT = 0, 1, 2, 3
 MOST_COLLECTIONS = 3
+# Iterations after which everything is collected, what was frozen before included.
+THOROUGH = frozenset((1, 8, 64, 512, 4096, 32768, 262144))
+# Containers are looked at from this iteration on, this often while the number of iterations doubles.
+FIRST_LOOK, LOOKS_A_DOUBLING = 8, 4
+ANSWER_SECONDS = 0.001
+LONGEST_ANSWER = 100
 THREADS_SETTLE_SECONDS = 0.2
 THREADS_STABLE_SECONDS = 0.02
 LONGEST_MESSAGE = 2000
@@ -46,15 +53,17 @@ class Driver:
     def __init__(self, tracker, spec):
         self.call = tracker.call
         self.checkpoint = tracker.checkpoint
+        self.containers = getattr(tracker, "containers", None)
         self.spec = spec
         self.pid = _getpid()
+        self.parent = _getppid()
         self.spare = _open("/dev/null", os.O_RDONLY)
-        self.total = spec["warmup"] + spec["iterations"]
-        self.rows = [None] * self.total
-        self.ends = {}
+        self.between = None
         self.phase = "import"
-        self.iteration = 0
+        self.iteration = self.done = 0
         self.threads = count_threads()
+        # Else what the program froze itself would be thawed.
+        self.may_freeze = gc.get_freeze_count() == 0
 
     def run(self):
         """Does all the work; raises Failed."""
@@ -69,50 +78,116 @@ class Driver:
         function = self.resolve(spec["target"])
         setup = self.resolve(spec["setup"])
         teardown = self.resolve(spec["teardown"])
+        self.between = self.resolve(spec["between"])
         arguments = compile(spec["arguments"], "<arguments>", "eval")
         if setup is not None:
             self.phase = "setup"
             self.invoke(setup, (), {})
         self.phase = "call"
-        self.settle()
-        self.ends["start"] = self.freeze(START, 0)
-        for index in range(self.total):
-            self.iteration = index + 1
-            self.iterate(function, arguments)
-        self.iteration = 0
+        self.freeze(START, 0, self.settle())
+        self.repeat(function, arguments)
+        total, self.iteration = self.iteration, 0
+        self.thaw()
+        collected = self.settle()
         if not spec["keep"]:
-            self.ends["retained"] = self.freeze(RETAINED, self.total)
-        self.settle()
-        self.ends["left"] = self.freeze(LEFT, self.total)
+            self.freeze(RETAINED, total, collected)
+            collected = 0
+        self.freeze(LEFT, total, collected)
         if teardown is not None:
             self.phase = "teardown"
             self.invoke(teardown, (), {})
 
-    def iterate(self, function, arguments):
+    def repeat(self, function, arguments):
+        """All iterations: as many as were said, or until leakgate has seen enough."""
+        until, milliseconds = self.spec["first"]
+        asked, began = 0, _monotonic()
+        while True:
+            while self.iteration < until and (_monotonic() - began) * 1000 < milliseconds:
+                self.iteration += 1
+                is_last = not self.spec["asks"] and self.iteration == until
+                self.iterate(function, arguments, is_last)
+            if not self.spec["asks"]:
+                return
+            asked += 1
+            answer = self.ask(asked, int((_monotonic() - began) * 1000))
+            if answer is None:
+                break
+            until, milliseconds = answer
+        if self.spec["keep"]:
+            self.iteration += 1
+            self.iterate(function, arguments, True)
+
+    def iterate(self, function, arguments, is_last):
         """One iteration. A result that is to be kept is held while `retained` is frozen, and is gone before the
         iteration is: else the last iteration would differ from the others by it."""
         # Fresh arguments, counted: what the function keeps of them is kept by every call.
         args, kwargs = as_arguments(self.call(eval, (arguments, dict(JSON_NAMES)), {}))
         result = self.invoke(function, args, kwargs)
         args = kwargs = None
-        collected = 0
-        if self.spec["keep"] and self.iteration == self.total:
-            collected = self.settle()
-            self.ends["retained"] = self.freeze(RETAINED, self.total)
+        if self.between is not None:
+            self.phase = "between"
+            self.invoke(self.between, (), {})
+            self.phase = "call"
+        is_thorough = is_last or self.iteration in THOROUGH
+        if is_thorough:
+            self.thaw()
+        if self.spec["keep"] and is_last:
+            self.freeze(RETAINED, self.iteration, self.settle())
         result = None
-        collected += self.settle()
-        self.rows[self.iteration - 1] = self.freeze(ITERATION, self.iteration) + [collected]
+        self.freeze(ITERATION, self.iteration, self.settle())
+        self.done = self.iteration
+        if is_due_for_look(self.iteration):
+            is_thorough = True
+            self.look()
+        if is_thorough and self.may_freeze and not is_last:
+            # Else every collection would go through all that the program holds.
+            _freeze()
+
+    def look(self):
+        """The lengths of all containers."""
+        if self.containers is not None:
+            self.thaw()
+            self.containers()
+
+    def thaw(self):
+        if self.may_freeze:
+            _unfreeze()
 
     def resolve(self, target):
-        """The function that `[module, dotted name]` means."""
+        """The function that `[module, dotted name]` means; of a test class, one that runs the test on a new object."""
         if target is None:
             return None
         module, name = target
         self.call(__import__, (module,), {})
-        found = sys.modules[module]
+        owner, found = None, sys.modules[module]
         for part in name.split("."):
-            found = self.call(getattr, (found, part), {})
+            owner, found = found, self.call(getattr, (found, part), {})
+        if isinstance(owner, type) and type(found) is type(main):
+            inside = [vars(base)[part] for base in owner.__mro__ if part in vars(base)]
+            if type(inside[0]) is type(main):
+                return self.test(owner, part)
         return found
+
+    def test(self, owner, name):
+        """Runs the method on a new object each time, as the test runners do."""
+        unittest = sys.modules.get("unittest")
+        if unittest is not None and issubclass(owner, unittest.TestCase):
+            self.call(owner.setUpClass, (), {})
+            return lambda: owner(name).debug()
+
+        def test(*args, **kwargs):
+            instance = owner()
+            before = getattr(instance, "setup_method", None)
+            after = getattr(instance, "teardown_method", None)
+            if before is not None:
+                before(*method_argument(before, instance, name))
+            try:
+                return getattr(instance, name)(*args, **kwargs)
+            finally:
+                if after is not None:
+                    after(*method_argument(after, instance, name))
+
+        return test
 
     def invoke(self, function, args, kwargs):
         """Calls it; a coroutine is run to its end."""
@@ -149,14 +224,14 @@ class Driver:
         """A thread that was joined stays visible for a moment."""
         end = _monotonic() + THREADS_SETTLE_SECONDS
         count, since = count_threads(), _monotonic()
-        while count is not None and count > self.threads and _monotonic() < end:
+        while count > self.threads and _monotonic() < end:
             if _monotonic() - since >= THREADS_STABLE_SECONDS:
                 break
             _sleep(0.001)
             now = count_threads()
             if now != count:
                 count, since = now, _monotonic()
-        self.threads = count if count is not None else self.threads
+        self.threads = max(count, self.threads) if count < 0 else count
 
     def flush(self):
         """Standard output and logging keep text until they are flushed."""
@@ -173,34 +248,58 @@ class Driver:
                 # None, closed, or replaced by something else: the program's own business.
                 pass
 
-    def freeze(self, kind, iteration):
-        """A checkpoint's figures with those of the system."""
-        live, blocks, peak = self.checkpoint(kind, iteration)
-        return [live, blocks, peak, count_fds(), count_threads()]
+    def freeze(self, kind, iteration, collected):
+        """A checkpoint, with figures of the system."""
+        self.checkpoint(kind, iteration, count_fds(), count_threads(), collected)
+
+    def ask(self, number, milliseconds):
+        """Asks leakgate whether to go on: `(iterations, milliseconds)` since the beginning, None for no."""
+        self.write_whole("question-%d" % number, "%d %d\n" % (self.iteration, milliseconds))
+        path = os.path.join(self.spec["folder"], "answer-%d" % number)
+        while True:
+            try:
+                file = self.open_file(path, os.O_RDONLY | os.O_CLOEXEC)
+                break
+            except FileNotFoundError:
+                _sleep(ANSWER_SECONDS)
+            if _getppid() != self.parent:
+                # Nobody is left to answer.
+                return None
+        words = _read(file, LONGEST_ANSWER).split()
+        self.close_file(file)
+        return (int(words[1]), int(words[2])) if words[0] == b"go" else None
 
     def report(self, failed):
-        """Writes the result file, whole or not at all."""
-        lines = ['"version": 1', '"pid": %d' % self.pid]
-        lines += ['"%s": %s' % (name, json_text(row)) for name, row in sorted(self.ends.items())]
-        lines.append('"iterations": %s' % json_text([row for row in self.rows if row is not None]))
+        """Writes the result file."""
+        lines = ['"version": 1', '"pid": %d' % self.pid, '"iterations": %d' % self.done]
         lines.append('"error": %s' % json_text(describe(failed) if failed else None))
-        text = "{%s}\n" % ",\n".join(lines)
-        path = self.spec["result"]
-        file = self.open_new(path + ".part")
+        self.write_whole("result.json", "{%s}\n" % ",\n".join(lines))
+
+    def write_whole(self, name, text):
+        """Writes a file, whole or not at all."""
+        path = os.path.join(self.spec["folder"], name)
+        file = self.open_file(path + ".part", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC)
         data = text.encode("ascii")
         while data:
             data = data[_write(file, data):]
-        _close(file)
+        self.close_file(file)
         _replace(path + ".part", path)
 
-    def open_new(self, path):
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+    def open_file(self, path, flags):
         try:
             return _open(path, flags, 0o600)
+        except FileNotFoundError:
+            raise
         except OSError:
             # The program under test has used up all descriptors: that is what the spare one is for.
             _close(self.spare)
+            self.spare = None
             return _open(path, flags, 0o600)
+
+    def close_file(self, file):
+        _close(file)
+        if self.spare is None:
+            self.spare = _open("/dev/null", os.O_RDONLY)
 
     def leave(self):
         """Ends the process if a thread would keep it alive for ever."""
@@ -225,20 +324,33 @@ def as_arguments(value):
     return tuple(value), {}
 
 
+def method_argument(hook, instance, name):
+    """pytest's hooks may take the method."""
+    takes_one = hook.__code__.co_argcount > 1 if hasattr(hook, "__code__") else False
+    return (getattr(instance, name),) if takes_one else ()
+
+
+def is_due_for_look(iteration):
+    if iteration < FIRST_LOOK:
+        return False
+    step = (1 << (iteration.bit_length() - 1)) // LOOKS_A_DOUBLING
+    return iteration % step == 0
+
+
 def count_fds():
-    """Open descriptors without the one that lists them; None where it cannot be seen."""
+    """Open descriptors without the one that lists them; -1 where it cannot be seen."""
     try:
         return len(_listdir("/proc/self/fd")) - 1
     except OSError:
-        return None
+        return -1
 
 
 def count_threads():
-    """Threads; None where it cannot be seen."""
+    """Threads; -1 where it cannot be seen."""
     try:
         return len(_listdir("/proc/self/task"))
     except OSError:
-        return None
+        return -1
 
 
 def describe(failed):

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::plan::{Call, KeepResult};
-use crate::config::CallTarget;
+use crate::config::{CallTarget, Repeats};
+use crate::gate::verdict;
 
 const SOURCE: &str = include_str!("driver.py");
 /// Starts the driver without being it: as `-c`, `__main__` has no file that a spawned worker would run again, and
@@ -21,8 +22,8 @@ try:
 except ImportError:
     _leakgate = None
 with open(sys.argv[1], 'rb') as _file:
-    _driver = compile(_file.read(), sys.argv[1], 'exec')
-_names = {'__name__': 'leakgate_driver', '__file__': sys.argv[1], 'SPEC': sys.argv[2], 'TRACKER': _leakgate}
+    _driver = compile(_file.read(), '<leakgate driver>', 'exec')
+_names = {'__name__': 'leakgate_driver', '__file__': '<leakgate driver>', 'SPEC': sys.argv[2], 'TRACKER': _leakgate}
 del _file, _leakgate
 exec(_driver, _names)
 ";
@@ -34,6 +35,8 @@ pub struct Driver {
     spec: PathBuf,
     /// Where the result appears, at once and whole, when the work is done.
     pub result: PathBuf,
+    /// Where questions and answers appear.
+    pub folder: PathBuf,
 }
 
 #[derive(Serialize)]
@@ -43,9 +46,10 @@ struct Spec<'a> {
     teardown: Option<[&'a str; 2]>,
     arguments: String,
     keep: bool,
-    warmup: u32,
-    iterations: u32,
-    result: String,
+    between: Option<[&'a str; 2]>,
+    first: [u64; 2],
+    asks: bool,
+    folder: String,
 }
 
 /// What the driver reports.
@@ -55,43 +59,10 @@ pub struct DriverResult {
     pub version: u32,
     /// The process that called the function.
     pub pid: u32,
-    /// Before the work, setup done.
-    pub start: Option<Figures>,
-    /// After each iteration, warm-up included.
-    pub iterations: Vec<IterationRow>,
-    /// After all, the result still held if it is to be kept.
-    pub retained: Option<Figures>,
-    /// After the result was dropped.
-    pub left: Option<Figures>,
+    /// How many iterations there were, warm-up included.
+    pub iterations: u32,
     /// What the program under test raised.
     pub error: Option<DriverError>,
-}
-
-/// Figures at a checkpoint: live bytes, live blocks, peak since the checkpoint before, descriptors, threads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-pub struct Figures(pub u64, pub u64, pub u64, pub Option<u32>, pub Option<u32>);
-
-/// As `Figures`, and the number of objects that only the garbage collector freed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-pub struct IterationRow(pub u64, pub u64, pub u64, pub Option<u32>, pub Option<u32>, pub u64);
-
-impl Figures {
-    /// Open descriptors, where they could be seen.
-    pub fn fds(&self) -> Option<u32> {
-        self.3
-    }
-
-    /// Threads, where they could be seen.
-    pub fn threads(&self) -> Option<u32> {
-        self.4
-    }
-}
-
-impl IterationRow {
-    /// The row without the collector's number.
-    pub fn figures(&self) -> Figures {
-        Figures(self.0, self.1, self.2, self.3, self.4)
-    }
 }
 
 /// An exception of the program under test.
@@ -117,16 +88,19 @@ impl Driver {
             script: folder.join("leakgate_driver.py"),
             spec: folder.join("spec.json"),
             result: folder.join("result.json"),
+            folder: folder.to_path_buf(),
         };
+        let first = verdict::first(call.repeats);
         let spec = Spec {
             target: names(&call.target),
             setup: call.setup.as_ref().map(names),
             teardown: call.teardown.as_ref().map(names),
             arguments: call.arguments.to_string(),
             keep: call.result == KeepResult::Keep,
-            warmup: call.warmup,
-            iterations: call.iterations,
-            result: driver.result.to_string_lossy().into_owned(),
+            between: call.between.as_ref().map(names),
+            first: [u64::from(first.iterations), first.milliseconds],
+            asks: matches!(call.repeats, Repeats::Auto { .. }),
+            folder: folder.to_string_lossy().into_owned(),
         };
         fs::write(&driver.script, SOURCE)?;
         fs::write(&driver.spec, serde_json::to_vec(&spec)?)?;

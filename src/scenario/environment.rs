@@ -58,6 +58,23 @@ pub fn fix_hash_seed(variables: &mut Variables) {
     variables.entry("PYTHONHASHSEED".into()).or_insert_with(|| "0".into());
 }
 
+/// Has numeric libraries use one thread, unless the user decided about it: each thread has buffers of its own, and their
+/// number would be that of the machine's cores. The variables are those that the libraries document.
+pub fn fix_thread_counts(variables: &mut Variables) {
+    const COUNTS: [&str; 7] = [
+        "OMP_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+        "MKL_NUM_THREADS",
+        "BLIS_NUM_THREADS",
+        "NUMEXPR_NUM_THREADS",
+        "POLARS_MAX_THREADS",
+        "RAYON_NUM_THREADS",
+    ];
+    for name in COUNTS {
+        variables.entry(name.into()).or_insert_with(|| "1".into());
+    }
+}
+
 /// The tracker first, so that nothing allocates around it; only libasan insists on being first itself.
 fn preload_list(library: &Path, present: Option<&OsStr>) -> OsString {
     let mut entries: Vec<&[u8]> = present
@@ -161,6 +178,14 @@ mod tests {
         {
             assert_eq!(python_malloc(&[], not_asking), None, "{not_asking}");
         }
+    }
+
+    #[test]
+    fn thread_counts_are_one_unless_the_user_said_another() {
+        let mut variables = Variables::from([("OMP_NUM_THREADS".into(), "4".into())]);
+        fix_thread_counts(&mut variables);
+        assert_eq!(variables[OsStr::new("OMP_NUM_THREADS")], "4");
+        assert_eq!(variables[OsStr::new("POLARS_MAX_THREADS")], "1");
     }
 
     #[test]

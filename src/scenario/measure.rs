@@ -3,9 +3,8 @@
 use thiserror::Error;
 
 use super::drive::ScenarioRun;
-use super::driver::{DriverResult, Figures, IterationRow};
 use crate::gate::measurement::{IterationFigures, Measurement};
-use crate::profile::{Capture, Checkpoint, CheckpointKind, Profile};
+use crate::profile::{Capture, CheckpointKind, Profile};
 
 /// Why a run cannot be judged though it ended well.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -62,40 +61,41 @@ pub fn measure(run: &ScenarioRun, profile: Profile) -> Result<Measurement, Measu
         Measurement { memory_limit_reached: run.memory_limit_reached, ..of_process(run, profile) };
     if let Some(report) = &run.driver {
         let profile = std::mem::take(&mut measurement.profile);
-        add_call(&mut measurement, run.warmup as usize, report, &profile)?;
+        add_call(&mut measurement, (run.warmup, report.iterations), &profile)?;
         measurement.profile = profile;
     }
     Ok(measurement)
 }
 
+/// `iterations` were run, of which `warmup` are not judged.
 fn add_call(
     measurement: &mut Measurement,
-    warmup: usize,
-    report: &DriverResult,
+    (warmup, iterations): (u32, u32),
     profile: &Profile,
 ) -> Result<(), MeasureError> {
-    let (mut index, _) = checkpoint(profile, CheckpointKind::Start, 0, "the start")?;
-    let start = report.start.unwrap_or(Figures(0, 0, 0, None, None));
-    let mut all = vec![figures(0, index, 0, profile, start)];
-    for (row, iteration) in report.iterations.iter().zip(1..) {
-        let name = format!("iteration {iteration}");
-        let (end, _) = checkpoint(profile, CheckpointKind::Iteration, iteration, &name)?;
-        let added = peak_added(profile, index, end);
-        all.push(figures(iteration, end, added, profile, row.figures()));
-        index = end;
+    let start = last(profile, CheckpointKind::Start, "the start")?;
+    let mut all = vec![figures(start, 0, profile)];
+    for (index, checkpoint) in profile.checkpoints.iter().enumerate().skip(start + 1) {
+        if checkpoint.kind == CheckpointKind::Iteration {
+            let before = all.last().map_or(start, |last| last.checkpoint);
+            all.push(figures(index, peak_added(profile, before, index), profile));
+        }
     }
-    let judged = all.split_off((warmup + 1).min(all.len()));
+    let recorded = all.len() as u32 - 1;
+    if recorded != iterations {
+        return Err(MeasureError::Missing(format!("iteration {}", recorded + 1)));
+    }
+    let judged = all.split_off((warmup as usize + 1).min(all.len()));
     let zero = all.last().copied().unwrap_or_default();
-    let (_, retained) = checkpoint(profile, CheckpointKind::Retained, 0, "the end of the work")?;
-    let (_, left) = checkpoint(profile, CheckpointKind::Left, 0, "what is left")?;
+    let retained = &profile.checkpoints[last(profile, CheckpointKind::Retained, "the end of the work")?];
+    let left = &profile.checkpoints[last(profile, CheckpointKind::Left, "what is left")?];
     measurement.peak_added = judged.iter().map(|iteration| iteration.peak_added).max();
     measurement.retained = retained.live.bytes;
     measurement.left = Some(difference(left.live.bytes, zero.live_bytes));
     measurement.blocks = judged.last().map_or(0, |last| difference(last.live_blocks, zero.live_blocks));
-    let zero_row = warmup.checked_sub(1).and_then(|row| report.iterations.get(row));
-    let zero_row = zero_row.map_or(start, IterationRow::figures);
-    measurement.fds = added(zero_row.fds(), report.left.and_then(|left| left.fds()));
-    measurement.threads = added(zero_row.threads(), report.left.and_then(|left| left.threads()));
+    let zero_checkpoint = &profile.checkpoints[zero.checkpoint];
+    measurement.fds = added(zero_checkpoint.fds, left.fds);
+    measurement.threads = added(zero_checkpoint.threads, left.threads);
     measurement.iterations = judged;
     measurement.start = Some(zero);
     Ok(())
@@ -108,35 +108,20 @@ fn peak_added(profile: &Profile, start: usize, end: usize) -> u64 {
     peak.saturating_sub(profile.checkpoints[start].live.bytes)
 }
 
-fn checkpoint<'a>(
-    profile: &'a Profile,
-    kind: CheckpointKind,
-    iteration: u32,
-    name: &str,
-) -> Result<(usize, &'a Checkpoint), MeasureError> {
-    let wanted = |checkpoint: &Checkpoint| {
-        checkpoint.kind == kind && (kind != CheckpointKind::Iteration || checkpoint.iteration == iteration)
-    };
-    let found = profile.checkpoints.iter().enumerate().find(|(_, checkpoint)| wanted(checkpoint));
+/// Index of the last checkpoint of a kind.
+fn last(profile: &Profile, kind: CheckpointKind, name: &str) -> Result<usize, MeasureError> {
+    let found = profile.checkpoints.iter().rposition(|checkpoint| checkpoint.kind == kind);
     found.ok_or_else(|| MeasureError::Missing(name.to_owned()))
 }
 
-fn figures(
-    iteration: u32,
-    checkpoint: usize,
-    peak_added: u64,
-    profile: &Profile,
-    system: Figures,
-) -> IterationFigures {
-    let live = profile.checkpoints[checkpoint].live;
+fn figures(checkpoint: usize, peak_added: u64, profile: &Profile) -> IterationFigures {
+    let frozen = &profile.checkpoints[checkpoint];
     IterationFigures {
-        iteration,
+        iteration: frozen.iteration,
         checkpoint,
-        live_bytes: live.bytes,
-        live_blocks: live.blocks,
+        live_bytes: frozen.live.bytes,
+        live_blocks: frozen.live.blocks,
         peak_added,
-        fds: system.fds().unwrap_or(0),
-        threads: system.threads().unwrap_or(0),
     }
 }
 
@@ -156,25 +141,14 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::profile::{Amount, ProgramId, Totals};
+    use crate::profile::{Amount, Checkpoint, ProgramId, Totals};
+    use crate::scenario::driver::DriverResult;
     use crate::scenario::together::Sampled;
     use crate::scenario::watch::End;
 
-    fn row(fds: u32, threads: u32) -> IterationRow {
-        IterationRow(0, 0, 0, Some(fds), Some(threads), 0)
-    }
-
     /// One warm-up and two judged iterations; the result is kept.
     fn run() -> ScenarioRun {
-        let report = DriverResult {
-            version: 1,
-            pid: 7,
-            start: Some(Figures(0, 0, 0, Some(3), Some(1))),
-            iterations: vec![row(4, 2), row(5, 2), row(6, 2)],
-            retained: Some(Figures(0, 0, 0, Some(9), Some(9))),
-            left: Some(Figures(0, 0, 0, Some(6), Some(1))),
-            error: None,
-        };
+        let report = DriverResult { version: 1, pid: 7, iterations: 3, error: None };
         ScenarioRun {
             capture: "capture".into(),
             root_pid: 7,
@@ -207,7 +181,10 @@ mod tests {
             iteration,
             live: Amount { bytes, blocks },
             window_peak,
-            sites: Vec::new(),
+            fds: Some(iteration + if kind == Retained { 6 } else { 3 }),
+            threads: Some(if iteration == 1 { 2 } else { 1 }),
+            collected: 0,
+            changes: Vec::new(),
         };
         Profile {
             totals: Totals {
@@ -266,7 +243,7 @@ mod tests {
     #[test]
     fn a_capture_that_lacks_a_checkpoint_is_an_error() {
         let mut profile = profile();
-        profile.checkpoints.remove(2);
-        assert_eq!(measure(&run(), profile).unwrap_err(), MeasureError::Missing("iteration 2".to_owned()));
+        profile.checkpoints.remove(4);
+        assert_eq!(measure(&run(), profile).unwrap_err(), MeasureError::Missing("iteration 3".to_owned()));
     }
 }

@@ -1,7 +1,7 @@
 //! Running programs under the tracker: from a plan to a capture with figures.
 //!
 //! `executable` refuses what cannot be tracked, `tracker` unpacks the library, `launch` starts the command with it,
-//! `watch` samples and limits it from outside, `drive` does the whole for a scenario and `measure` makes of it what
+//! `watch` samples and limits it from outside, `questions` says when a function was called often enough, `drive` does the whole for a scenario and `measure` makes of it what
 //! the gate judges. Nothing here decides about budgets or prints.
 
 pub mod capture_dir;
@@ -19,6 +19,7 @@ pub mod output;
 pub mod plan;
 pub mod processes;
 pub mod python;
+mod questions;
 pub mod recording;
 pub mod run_file;
 pub mod signals;

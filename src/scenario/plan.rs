@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::memory_limit::MemoryLimit;
 use super::tracker::Follow;
-use crate::config::{self, CallTarget, Scenario};
+use crate::config::{self, CallTarget, Repeats, Scenario};
 
 /// One scenario, ready to run.
 #[derive(Debug, Clone)]
@@ -59,12 +59,12 @@ pub struct Call {
     pub setup: Option<CallTarget>,
     /// Called once after the work.
     pub teardown: Option<CallTarget>,
+    /// Called after every iteration.
+    pub between: Option<CallTarget>,
     /// Whether the last result is held while `retained` is measured.
     pub result: KeepResult,
-    /// Iterations that are not judged.
-    pub warmup: u32,
-    /// Iterations that are judged; at least 1.
-    pub iterations: u32,
+    /// How often it is called.
+    pub repeats: Repeats,
 }
 
 /// What becomes of a call's result.
@@ -113,7 +113,7 @@ impl Work {
                 until: *until,
                 exit_codes: exit_codes.iter().map(|code| i32::from(*code)).collect(),
             }),
-            config::Work::Call { target, arguments, setup, teardown, keep_result, warmup, iterations } => {
+            config::Work::Call { target, arguments, setup, teardown, between, keep_result, repeats } => {
                 Work::Call(Call {
                     python: python.to_path_buf(),
                     target: target.clone(),
@@ -121,8 +121,8 @@ impl Work {
                     setup: setup.clone(),
                     teardown: teardown.clone(),
                     result: if *keep_result { KeepResult::Keep } else { KeepResult::Drop },
-                    warmup: *warmup,
-                    iterations: *iterations,
+                    between: between.clone(),
+                    repeats: *repeats,
                 })
             }
         }
@@ -173,6 +173,6 @@ mod tests {
         assert_eq!(plan.title().as_deref(), Some("call shop.quotes:quote"));
         assert!(plan.cwd.is_absolute());
         let Work::Call(call) = plan.work else { panic!("not a call") };
-        assert_eq!((call.warmup, call.iterations, call.result), (5, 20, KeepResult::Drop));
+        assert_eq!((call.repeats, call.result), (Repeats::default(), KeepResult::Drop));
     }
 }

@@ -11,6 +11,7 @@ use nix::unistd::Pid;
 
 use super::launch::Running;
 use super::processes::{Processes, Reading, has_tracker};
+use super::questions::Questions;
 use super::signals::{Origin, Received, Signals};
 use super::survey::Surveyor;
 use super::timeline::Timeline;
@@ -118,6 +119,7 @@ pub struct Watcher<'a> {
     sampled: Sampled,
     ending: Option<Ending>,
     done_since: Option<Instant>,
+    questions: Option<Questions>,
 }
 
 /// The command is being ended.
@@ -165,12 +167,19 @@ impl<'a> Watcher<'a> {
             sampled: Sampled::default(),
             ending: None,
             done_since: None,
+            questions: None,
         }
     }
 
     /// Sets when to end it.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Answers the questions of the driver that is watched.
+    pub fn answering(mut self, questions: Option<Questions>) -> Self {
+        self.questions = questions;
         self
     }
 
@@ -185,6 +194,9 @@ impl<'a> Watcher<'a> {
                 Ok(()) | Err(RecvTimeoutError::Disconnected) => break,
             }
             self.pass_signals();
+            if let Some(questions) = &mut self.questions {
+                questions.answer(&self.folder, self.running.child.id())?;
+            }
             let readings = self.sample(on_tick);
             self.apply_limits(&readings);
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use leakgate::finding::{Figure, Finding, Holder, Place, Severity, Unit};
+use leakgate::finding::{Figure, Finding, Holder, Place, Severity, Standing, Unit};
 use leakgate::outcome::{BudgetState, JudgedBudget, Outcome, ScenarioError, ScenarioResult, Verdict};
 use leakgate::profile::{Bill, BillLine, BillMoment, LineKind};
 use leakgate::units::Bytes;
@@ -63,6 +63,7 @@ pub(crate) fn scenario(name: &str, what: &str, verdict: Verdict) -> ScenarioResu
         budgets: vec![],
         not_judged: vec![],
         figures: vec![],
+        growth: None,
         error: None,
         notes: vec![],
     }
@@ -110,8 +111,11 @@ pub(crate) fn finding(scenario: &str, rule: &str, title: &str) -> Finding {
         evidence: vec![],
         figure: None,
         series: vec![],
+        series_again: vec![],
         bill: None,
         help: String::new(),
+        standing: Standing::New,
+        rate: None,
         fingerprint: "7f3a9c01d2e4".into(),
     }
 }

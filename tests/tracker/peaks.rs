@@ -105,15 +105,21 @@ fn the_highest_of_several_windows_is_the_peak_and_each_has_its_own() {
             (figures(profile, |site| of(site, "spike ")), figures(profile, |site| of(site, "lasting ")));
         assert_eq!((spike.peak, spike.end), (amount(5_000_033, 1), amount(0, 0)), "{python}");
         assert_eq!((lasting.peak, lasting.end), (amount(20_066, 2), amount(30_099, 3)), "{python}");
-        let moments: Vec<_> =
-            profile.checkpoints.iter().filter(|moment| moment.kind == CheckpointKind::Iteration).collect();
+        let moments: Vec<_> = profile
+            .checkpoints
+            .iter()
+            .enumerate()
+            .filter(|(_, moment)| moment.kind == CheckpointKind::Iteration)
+            .collect();
         assert_eq!(moments.len(), 3, "{python}");
         let text = recording.stdout();
         let told: Vec<u64> = text.split_whitespace().map(|number| number.parse().unwrap()).collect();
-        for (number, (moment, size)) in moments.iter().zip([2_000_033, 5_000_033, 3_000_033]).enumerate() {
+        for (number, ((index, moment), size)) in
+            moments.iter().zip([2_000_033, 5_000_033, 3_000_033]).enumerate()
+        {
             assert_eq!(moment.iteration, number as u32, "{python}");
-            let live = moment.sites.iter().filter(|(site, _)| of(&profile.sites[*site as usize], "lasting "));
-            let live: Amount = live.map(|(_, amount)| *amount).sum();
+            let live = profile.live_at(*index).into_iter().zip(&profile.sites);
+            let live: Amount = live.filter(|(_, site)| of(site, "lasting ")).map(|(amount, _)| amount).sum();
             assert_eq!(live, amount(10_033 * (number as u64 + 1), number as u64 + 1), "{python}");
             // The peak stands that much above what is live now, but for a few small objects.
             let above = moment.window_peak - moment.live.bytes;

@@ -29,8 +29,28 @@ pub(crate) struct Frozen {
     pub window_peak: i64,
 }
 
+/// What a checkpoint is, and what its caller saw of the process.
+#[derive(Clone, Copy)]
+pub(crate) struct Moment {
+    pub kind: u32,
+    pub iteration: u32,
+    /// Open file descriptors; `u32::MAX` where they were not counted.
+    pub fds: u32,
+    /// Threads, likewise.
+    pub threads: u32,
+    /// Objects that only the garbage collector freed.
+    pub collected: u64,
+}
+
+impl Moment {
+    /// A moment of which nothing more is known.
+    pub(crate) fn of(kind: u32, iteration: u32) -> Moment {
+        Moment { kind, iteration, fds: u32::MAX, threads: u32::MAX, collected: 0 }
+    }
+}
+
 /// Freezes all sites, and begins a new window for the peak.
-pub(crate) fn take(kind: u32, iteration: u32) -> Frozen {
+pub(crate) fn take(moment: &Moment) -> Frozen {
     let Some(thread) = thread::current() else {
         return Frozen::default();
     };
@@ -41,10 +61,11 @@ pub(crate) fn take(kind: u32, iteration: u32) -> Frozen {
         // SAFETY: the header is mapped, and the world is stopped.
         let head = unsafe { &mut *header() };
         let window_peak = head.peak_bytes;
-        if window_peak > head.best_peak && write(KIND_PEAK, iteration, sites, window_peak).is_some() {
+        let composition = Moment { kind: KIND_PEAK, ..*moment };
+        if window_peak > head.best_peak && write(&composition, sites, window_peak).is_some() {
             head.best_peak = window_peak;
         }
-        let frozen = write(kind, iteration, sites, window_peak).unwrap_or_else(|| {
+        let frozen = write(moment, sites, window_peak).unwrap_or_else(|| {
             event::lost();
             Frozen { bytes: head.live_bytes, blocks: 0, window_peak }
         });
@@ -119,28 +140,31 @@ impl Stream {
     }
 }
 
-fn write(kind: u32, iteration: u32, sites: u32, window_peak: i64) -> Option<Frozen> {
+fn write(moment: &Moment, sites: u32, window_peak: i64) -> Option<Frozen> {
     // SAFETY: the header is mapped.
     let start = unsafe { (*header()).checkpoints } as usize;
     let mut stream = Stream::of(Section::Checkpoints, start + size_of::<CheckpointRecord>());
     let mut record = CheckpointRecord {
         mark: CHECKPOINT_MARK,
-        kind,
-        iteration,
+        kind: moment.kind,
+        iteration: moment.iteration,
         window_peak,
         at_ms: sys::now_ms(),
+        fds: moment.fds,
+        threads: moment.threads,
+        collected: moment.collected,
         ..CheckpointRecord::default()
     };
+    let is_peak = moment.kind == KIND_PEAK;
     let epoch = WORLD.shared.figures().epoch.get();
     for site in 1..sites {
-        let figures = |counts: &Counts| if kind == KIND_PEAK { counts.at_peak(epoch) } else { counts.now() };
+        let figures = |counts: &Counts| if is_peak { counts.at_peak(epoch) } else { counts.now() };
         let (bytes, blocks) = cells::sum(site, figures)?;
         if counts(site) {
             record.live_bytes += bytes;
             record.live_blocks += blocks;
         }
-        let is_news =
-            if kind == KIND_PEAK { bytes != 0 || blocks != 0 } else { is_changed(site, (bytes, blocks))? };
+        let is_news = if is_peak { bytes != 0 || blocks != 0 } else { is_changed(site, (bytes, blocks))? };
         if is_news {
             record.entries += 1;
             stream.put(&CheckpointEntry { site: u64::from(site), bytes, blocks })?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 
 use super::Check;
-use crate::config::{Budget, BudgetKey, Of, Scenario, Work};
+use crate::config::{Budget, BudgetKey, Of, Repeats, Scenario, Work};
 use crate::gate::budgets::{Judgement, Limit, ScenarioFacts, judge};
 use crate::gate::measurement::Measurement;
 use crate::gate::processes::{self, figure_name};
@@ -17,13 +17,13 @@ use crate::scenario::capture_dir::{self, Existing};
 use crate::scenario::watch::End;
 use crate::scenario::{Failure, Plan, ScenarioRun, measure_all, run_scenario, untracked};
 
-/// Runs and judges a scenario.
+/// Runs and judges a scenario, recorded into the capture of that name.
 ///
 /// # Errors
 /// Only when the user interrupted it.
-pub(super) fn run(scenario: &Scenario, check: &mut Check) -> Result<ScenarioResult, Failure> {
+pub(super) fn run(scenario: &Scenario, capture: &str, check: &mut Check) -> Result<ScenarioResult, Failure> {
     let mut result = empty(scenario);
-    let (plan, folder) = match prepare(scenario, check) {
+    let (plan, folder) = match prepare(scenario, capture, check) {
         Ok(prepared) => prepared,
         Err(error) => return Ok(failed(result, error)),
     };
@@ -56,8 +56,13 @@ pub(super) fn run(scenario: &Scenario, check: &mut Check) -> Result<ScenarioResu
 pub(super) fn describe(scenario: &Scenario) -> String {
     match &scenario.work {
         Work::Run { argv, .. } => format!("run {}", command_line(argv)),
-        Work::Call { target, iterations: 1, .. } => format!("call {target}, 1 iteration"),
-        Work::Call { target, iterations, .. } => format!("call {target}, {iterations} iterations"),
+        Work::Call { target, repeats: Repeats::Fixed { iterations: 1, .. }, .. } => {
+            format!("call {target}, 1 iteration")
+        }
+        Work::Call { target, repeats: Repeats::Fixed { iterations, .. }, .. } => {
+            format!("call {target}, {iterations} iterations")
+        }
+        Work::Call { target, repeats: Repeats::Auto { .. }, .. } => format!("call {target}"),
     }
 }
 
@@ -72,6 +77,7 @@ fn empty(scenario: &Scenario) -> ScenarioResult {
         budgets: Vec::new(),
         not_judged: scenario.budgets.iter().map(|budget| figure_name(budget.key, budget.of)).collect(),
         figures: Vec::new(),
+        growth: None,
         error: None,
         notes: Vec::new(),
     }
@@ -86,11 +92,11 @@ fn without_details(title: String) -> ScenarioError {
     ScenarioError { title, details: String::new() }
 }
 
-fn prepare(scenario: &Scenario, check: &Check) -> Result<(Plan, PathBuf), ScenarioError> {
+fn prepare(scenario: &Scenario, capture: &str, check: &Check) -> Result<(Plan, PathBuf), ScenarioError> {
     // What does not need Python is planned without it.
     let python = check.python.as_ref().map_or(Path::new("python"), |python| &python.path);
     let plan = Plan::of(scenario, python).map_err(|error| without_details(error.to_string()))?;
-    let place = capture_dir::place_in(&check.results, &scenario.name);
+    let place = capture_dir::place_in(&check.results, capture);
     let folder = place.and_then(|place| capture_dir::prepare(&place, Existing::Replace));
     Ok((plan, folder.map_err(|error| without_details(error.to_string()))?))
 }
@@ -162,11 +168,13 @@ fn judged(
     let facts = ScenarioFacts { name: &scenario.name, cwd, driver: None };
     let judgement = judge(&facts, &limits(scenario), measurement);
     result.verdict = judgement.verdict();
-    let Judgement { findings, budgets, not_judged, figures, error } = judgement;
+    let Judgement { findings, budgets, not_judged, figures, growth, notes, error } = judgement;
     result.findings = findings;
     result.budgets = budgets;
     result.not_judged = not_judged;
     result.figures = figures;
+    result.growth = growth;
+    result.notes.extend(notes);
     result.error = error;
     result
 }

@@ -92,7 +92,9 @@ fn why(finding: &Finding) -> Option<String> {
     let evidence: Vec<String> = finding.evidence.iter().map(|text| sentence(text)).collect();
     let spark = sparkline(&finding.series);
     let spark = if spark.is_empty() { String::new() } else { format!("`{spark}` ") };
-    let text = format!("{spark}{}", evidence.join("; "));
+    let again = sparkline(&finding.series_again);
+    let again = if again.is_empty() { again } else { format!("; the second process: `{again}`") };
+    let text = format!("{spark}{}{again}", evidence.join("; "));
     (!text.is_empty()).then(|| format!("**Why**: {text}"))
 }
 

@@ -46,6 +46,8 @@ fn mark(scenario: &ScenarioResult) -> &'static str {
     match scenario.verdict {
         Verdict::Fail => "❌",
         Verdict::Error => "❗ error",
+        Verdict::Unstable => "⚠️ unstable",
+        Verdict::Undecided => "⚠️ undecided",
         Verdict::Pass if scenario.warned() => "⚠️",
         Verdict::Pass => "✅",
     }

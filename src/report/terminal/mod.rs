@@ -64,6 +64,8 @@ fn scenario_line(page: &mut Page, scenario: &ScenarioResult, names: usize) {
     let (word, style) = match scenario.verdict {
         Verdict::Fail => ("FAIL ", Style::Bad),
         Verdict::Error => ("ERROR", Style::Bad),
+        Verdict::Unstable => ("UNST ", Style::Warning),
+        Verdict::Undecided => ("open ", Style::Warning),
         Verdict::Pass if scenario.warned() => ("WARN ", Style::Warning),
         Verdict::Pass => ("pass ", Style::Good),
     };
@@ -136,6 +138,7 @@ fn finding_head(page: &mut Page, finding: &Finding) {
     let (word, style) = match (finding.severity, finding.rule.as_str()) {
         (Severity::Warning, _) => ("  warn  ", Style::Warning),
         (Severity::Error, "memory-limit") => ("  limit ", Style::Bad),
+        (Severity::Error, rule) if rule.starts_with("growth") => ("  leak  ", Style::Bad),
         (Severity::Error, _) => ("  over  ", Style::Bad),
     };
     page.labelled(MARGIN, (word, style), &clean::line(&finding.title, clean::SENTENCE), Style::Strong);
@@ -171,6 +174,9 @@ fn evidence_in_full(page: &mut Page, finding: &Finding) {
             inside(page, label, &clean::line(sentence, clean::SENTENCE));
             label = "";
         }
+    }
+    if !finding.series_again.is_empty() {
+        inside(page, "again", &sparkline(&finding.series_again));
     }
     holders(page, finding);
     bill_of(page, finding);
@@ -255,6 +261,7 @@ fn footer(page: &mut Page, outcome: &Outcome) {
     let counts = summary::counts(outcome);
     let style = match outcome.verdict() {
         Verdict::Pass => Style::Good,
+        Verdict::Undecided | Verdict::Unstable => Style::Warning,
         Verdict::Fail | Verdict::Error => Style::Bad,
     };
     let sentence = format!("{counts} in {} · reports in {reports}", summary::seconds(outcome.elapsed));

@@ -7,6 +7,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 
 use super::api::{self, Object};
 use super::{domains, frames, names, references, text};
+use crate::checkpoint::Moment;
 use crate::{bill, checkpoint, thread};
 
 static REHOOKED: AtomicBool = AtomicBool::new(false);
@@ -36,7 +37,12 @@ macro_rules! method {
 
 static METHODS: [Method; 4] = [
     method!(c"call", call, VARARGS, c"call(function, args, kwargs): calls it with its allocations counted"),
-    method!(c"checkpoint", freeze, VARARGS, c"checkpoint(kind, iteration): freezes all sites"),
+    method!(
+        c"checkpoint",
+        freeze,
+        VARARGS,
+        c"checkpoint(kind, iteration, fds=-1, threads=-1, collected=0): freezes all sites"
+    ),
     method!(
         c"suppress",
         suppress,
@@ -200,14 +206,26 @@ unsafe fn freeze_with(arguments: Object) -> Option<Object> {
     // SAFETY: see above; a missing or wrong item leaves an exception, which the caller passes on.
     unsafe {
         let item = api::PyTuple_GetItem()?;
-        let (kind, iteration) = (item(arguments, 0), item(arguments, 1));
-        if kind.is_null() || iteration.is_null() {
-            return None;
-        }
         let as_long = api::PyLong_AsLong()?;
-        let (kind, iteration) = (as_long(kind), as_long(iteration));
-        let frozen = checkpoint::take(kind as u32, iteration as u32);
-        bill::after_checkpoint(kind as u32, iteration as u32);
+        let mut numbers = [-1; 5];
+        for (index, number) in numbers.iter_mut().enumerate() {
+            let given = item(arguments, index as isize);
+            match (given.is_null(), index) {
+                (false, _) => *number = as_long(given),
+                (true, 0 | 1) => return None,
+                (true, _) => api::clear_error(),
+            }
+        }
+        let [kind, iteration, fds, threads, collected] = numbers;
+        let moment = Moment {
+            kind: kind as u32,
+            iteration: iteration as u32,
+            fds: fds as u32,
+            threads: threads as u32,
+            collected: collected.max(0) as u64,
+        };
+        let frozen = checkpoint::take(&moment);
+        bill::after_checkpoint(moment.kind, moment.iteration);
         let result = api::PyTuple_New()?(3);
         for (index, figure) in [frozen.bytes, frozen.blocks, frozen.window_peak].into_iter().enumerate() {
             api::PyTuple_SetItem()?(result, index as isize, api::PyLong_FromLongLong()?(figure));
@@ -223,7 +241,7 @@ unsafe extern "C" fn exit(_: Object, _: Object) -> Object {
         api::clear_error();
     }
     uncounted(names::of_all_threads);
-    checkpoint::take(KIND_EXIT, 0);
+    checkpoint::take(&Moment::of(KIND_EXIT, 0));
     bill::after_checkpoint(KIND_EXIT, 0);
     none()
 }

@@ -1,0 +1,104 @@
+//! A failure is confirmed in a fresh process: only what both show is one.
+
+use super::{Check, one};
+use crate::config::Scenario;
+use crate::finding::{Finding, Severity};
+use crate::outcome::{ScenarioResult, Verdict};
+use crate::scenario::{Failure, capture_dir};
+
+/// Runs and judges a scenario; a second time if it failed.
+///
+/// # Errors
+/// Only when the user interrupted it.
+pub(super) fn run(scenario: &Scenario, check: &mut Check) -> Result<ScenarioResult, Failure> {
+    // A name that no scenario can have.
+    let again = format!("{}~2", scenario.name);
+    // Left by an unstable run before this one. What cannot be removed is only more than is needed.
+    let _ = capture_dir::remove(&check.results, &again);
+    let first = one::run(scenario, &scenario.name, check)?;
+    let result = if first.verdict == Verdict::Fail && scenario.confirm {
+        let second = one::run(scenario, &again, check)?;
+        let result = agreed(first, &second);
+        if result.verdict == Verdict::Fail {
+            // It shows the same again.
+            let _ = capture_dir::remove(&check.results, &again);
+        }
+        result
+    } else {
+        first
+    };
+    Ok(if scenario.strict { strictly(result) } else { result })
+}
+
+/// What both processes show.
+fn agreed(mut first: ScenarioResult, second: &ScenarioResult) -> ScenarioResult {
+    first.elapsed += second.elapsed;
+    let mut is_confirmed = false;
+    for finding in first.findings.iter_mut().filter(|finding| finding.severity == Severity::Error) {
+        let again = second.findings.iter().find(|again| again.rule == finding.rule);
+        match again.filter(|again| again.severity == Severity::Error) {
+            Some(again) => {
+                is_confirmed = true;
+                confirm(finding, again);
+            }
+            None => doubt(finding, again, second),
+        }
+    }
+    if !is_confirmed {
+        first.verdict = Verdict::Unstable;
+    }
+    first.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    first
+}
+
+fn confirm(finding: &mut Finding, again: &Finding) {
+    let is_same = finding.title == again.title && finding.series == again.series;
+    let sentence = match again.evidence.first() {
+        _ if is_same => "identical in a second process".to_owned(),
+        Some(evidence) if !again.series.is_empty() => format!("in a second process {evidence}"),
+        _ => format!("in a second process: {}", again.title),
+    };
+    let place = usize::from(!finding.evidence.is_empty());
+    finding.evidence.insert(place, sentence);
+}
+
+/// A finding of one process alone is shown, and does not fail.
+fn doubt(finding: &mut Finding, again: Option<&Finding>, second: &ScenarioResult) {
+    finding.severity = Severity::Warning;
+    let shown = match (&second.error, again) {
+        (Some(error), _) => format!("could not be measured: {}", error.title),
+        (None, Some(again)) => format!("only warned: {}", again.title),
+        (None, None) => match second.figures.iter().find(|figure| figure.name == "growth") {
+            Some(growth) if finding.rule.starts_with("growth") => {
+                format!("showed no leak: {} B an iteration", growth.measured)
+            }
+            _ => "was within all limits".to_owned(),
+        },
+    };
+    let floors = second.growth.as_ref().map(|growth| growth.floors.clone());
+    if !finding.series.is_empty() {
+        finding.series_again = again.map(|again| again.series.clone()).or(floors).unwrap_or_default();
+    }
+    finding.evidence.insert(
+        usize::from(!finding.evidence.is_empty()),
+        format!(
+            "unstable: a second process {shown}. What may differ between two runs: threads that race, time, random \
+             numbers, the network, files that the first run left"
+        ),
+    );
+}
+
+/// What is not certain fails where the scenario is strict.
+fn strictly(mut result: ScenarioResult) -> ScenarioResult {
+    if !matches!(result.verdict, Verdict::Undecided | Verdict::Unstable) {
+        return result;
+    }
+    let is_uncertain =
+        |finding: &&mut Finding| result.verdict == Verdict::Unstable || finding.rule.starts_with("growth");
+    for finding in result.findings.iter_mut().filter(is_uncertain) {
+        finding.severity = Severity::Error;
+        finding.evidence.push("`strict` makes this a failure".to_owned());
+    }
+    result.verdict = Verdict::Fail;
+    result
+}

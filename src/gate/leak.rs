@@ -1,0 +1,356 @@
+//! The findings of the verdict on growth: what leaks, how much of it, and by whom.
+
+use std::cmp::Reverse;
+use std::collections::HashSet;
+
+use crate::finding::{Figure, Finding, Rate, RateUnit, Severity, Unit};
+use crate::gate::budgets::finding;
+use crate::gate::growth::growth;
+use crate::gate::holders::{self, By, Held, Moment, held, held_by};
+use crate::gate::measurement::Measurement;
+use crate::gate::place::ScenarioFacts;
+use crate::gate::verdict::{self, Direction, Evidence, Floors, Leak, Outcome, Verdict, WINDOWS};
+use crate::gate::wording;
+use crate::outcome::GrowthReport;
+use crate::profile::{Checkpoint, Container, StackId};
+use crate::units::{Bytes, grouped};
+
+/// Rule of growing memory.
+pub const RULE: &str = "growth";
+/// Containers that are named.
+const NAMED: usize = 3;
+
+/// What the verdict on growth comes to.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Growing {
+    /// The verdict, where there is one.
+    pub report: Option<GrowthReport>,
+    /// A leak, or that it is undecided.
+    pub findings: Vec<Finding>,
+    /// What grows and is no leak.
+    pub notes: Vec<String>,
+}
+
+/// Judges the growth of a function that was called again and again.
+pub(super) fn judge(scenario: &ScenarioFacts, measurement: &Measurement) -> Growing {
+    let Some(start) = measurement.start else { return Growing::default() };
+    let profile = &measurement.profile;
+    let sites: Vec<_> = profile.sites.iter().map(|site| (site.stack, site.allocator)).collect();
+    let evidence = Evidence {
+        checkpoints: &profile.checkpoints,
+        sites: &sites,
+        containers: &profile.containers,
+        warmup: start.iteration,
+    };
+    let Some(verdict) = verdict::judge(&evidence) else { return Growing::default() };
+    let told = Told { scenario, measurement, verdict: &verdict };
+    Growing {
+        report: Some(GrowthReport {
+            outcome: verdict.outcome,
+            warmup: u64::from(start.iteration),
+            iterations: measurement.iterations.len() as u64,
+            floors: verdict.series.bytes.0.iter().map(|floor| floor.max(&0).unsigned_abs()).collect(),
+        }),
+        findings: match verdict.outcome {
+            Outcome::Leak => told.leaks(),
+            Outcome::Undecided => vec![told.undecided()],
+            Outcome::NoLeak => Vec::new(),
+        },
+        notes: told.filling(),
+    }
+}
+
+/// A verdict and what it is about.
+struct Told<'a> {
+    scenario: &'a ScenarioFacts<'a>,
+    measurement: &'a Measurement,
+    verdict: &'a Verdict,
+}
+
+impl Told<'_> {
+    fn leaks(&self) -> Vec<Finding> {
+        let is_memory = |leak: &Leak| !matches!(leak, Leak::Descriptors | Leak::Threads);
+        let leaks = &self.verdict.leaks;
+        let mut findings: Vec<Finding> =
+            leaks.iter().any(is_memory).then(|| self.memory()).into_iter().collect();
+        if leaks.contains(&Leak::Descriptors) {
+            findings.extend(self.counted(RateUnit::Descriptors, "file descriptor is open", &|at| at.fds));
+        }
+        if leaks.contains(&Leak::Threads) {
+            findings.extend(self.counted(RateUnit::Threads, "thread is alive", &|at| at.threads));
+        }
+        findings
+    }
+
+    /// One finding for all that is memory: containers, sites and totals are views of the same leak.
+    fn memory(&self) -> Finding {
+        let held = self.holders();
+        let containers = self.growing_containers();
+        let growth = growth(self.measurement);
+        let total = growth.as_ref().map_or(0, |growth| growth.total);
+        let rate = self.rate(total, &containers);
+        let place = match containers.first() {
+            Some((container, _)) if held.holders.is_empty() => self.made_at(container),
+            _ => held.place().cloned(),
+        };
+        let mut evidence = growth.iter().flat_map(|growth| growth.evidence(held.holders.first())).collect();
+        self.add_reasons(&mut evidence, &containers);
+        Finding {
+            title: self.title(&containers, rate),
+            place,
+            figure: Some(Figure {
+                name: "growth".to_owned(),
+                measured: growth.as_ref().map_or(0, |growth| growth.rate()),
+                limit: None,
+                unit: Unit::BytesPerIteration,
+            }),
+            rate: Some(rate),
+            evidence,
+            series: growth.map(|growth| growth.series).unwrap_or_default(),
+            help: wording::help(crate::config::BudgetKey::Growth).to_owned(),
+            ..finding(self.scenario, RULE.to_owned(), held)
+        }
+    }
+
+    /// Those whose memory leaks; where no site does by itself, those that have more than before.
+    fn holders(&self) -> Held {
+        let series = &self.verdict.series;
+        let rising: HashSet<StackId> =
+            series.sites.iter().filter(|site| site.is_rising()).map(|site| site.stack).collect();
+        let by = if series.bytes.direction(0) == Direction::Rising { By::Bytes } else { By::Blocks };
+        let leaking = held_by(self.scenario, self.measurement, Moment::Growth, (by, &rising));
+        if leaking.holders.is_empty() && self.verdict.leaks.contains(&Leak::Bytes) {
+            return held(self.scenario, self.measurement, Moment::Growth, By::Bytes);
+        }
+        leaking
+    }
+
+    /// The containers that leak, with what they gained: the fastest first.
+    fn growing_containers(&self) -> Vec<(&Container, i64)> {
+        let mut growing: Vec<(&Container, i64)> = Vec::new();
+        for leak in &self.verdict.leaks {
+            let Leak::Container(index) = leak else { continue };
+            let container =
+                &self.measurement.profile.containers[self.verdict.series.containers[*index].container];
+            growing.push((container, self.gained(container)));
+        }
+        growing.sort_by_key(|(container, gained)| (Reverse(*gained), container.address));
+        growing
+    }
+
+    /// Entries that the judged iterations added.
+    fn gained(&self, container: &Container) -> i64 {
+        let start = self.measurement.start.map_or(0, |start| start.checkpoint);
+        let last = self.measurement.iterations.last().map_or(usize::MAX, |last| last.checkpoint);
+        let at = |checkpoint: usize| {
+            let known = container.lengths.iter().take_while(|(at, _)| *at <= checkpoint).last();
+            let (_, length) = known.or(container.lengths.first()).copied().unwrap_or_default();
+            i64::try_from(length).unwrap_or(i64::MAX)
+        };
+        at(last) - at(start)
+    }
+
+    fn rate(&self, bytes: i64, containers: &[(&Container, i64)]) -> Rate {
+        let iterations = self.measurement.iterations.len() as u64;
+        let leaks = &self.verdict.leaks;
+        let is_bytes =
+            leaks.contains(&Leak::Bytes) || self.verdict.series.bytes.growth() > 0 && containers.is_empty();
+        match containers.first() {
+            _ if is_bytes => Rate { total: bytes, iterations, unit: RateUnit::Bytes },
+            Some((_, gained)) => Rate { total: *gained, iterations, unit: RateUnit::Entries },
+            None => Rate { total: self.measurement.blocks, iterations, unit: RateUnit::Blocks },
+        }
+    }
+
+    fn title(&self, containers: &[(&Container, i64)], rate: Rate) -> String {
+        let Some((container, gained)) = containers.first() else {
+            return match rate.unit {
+                RateUnit::Bytes => format!("memory grows by {}", in_words(rate)),
+                _ => format!("{} kept {}", more(rate.total, rate.iterations, "block is"), when(rate)),
+            };
+        };
+        let entries = Rate { total: *gained, unit: RateUnit::Entries, ..rate };
+        let bytes = match rate.unit {
+            RateUnit::Bytes if rate.total > 0 => format!(", {} an iteration", bytes_each(rate)),
+            _ => String::new(),
+        };
+        let what = self.named(container);
+        format!("{what} keeps {} {}{bytes}", more(*gained, rate.iterations, "entry"), when(entries))
+    }
+
+    /// `a list made at app.py:3 in <module>`.
+    fn named(&self, container: &Container) -> String {
+        let article = if container.type_name.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+        match self.made_at(container) {
+            Some(place) if place.line > 0 => format!("{article} {} made at {place}", container.type_name),
+            _ => format!("{article} {}", container.type_name),
+        }
+    }
+
+    fn made_at(&self, container: &Container) -> Option<crate::finding::Place> {
+        let site = self.measurement.profile.sites.get(container.site? as usize)?;
+        holders::best_place(self.scenario, &self.measurement.profile, site.stack)
+    }
+
+    fn add_reasons(&self, evidence: &mut Vec<String>, containers: &[(&Container, i64)]) {
+        let series = &self.verdict.series;
+        let every = |floors: &Floors| floors.0.windows(2).all(|pair| pair[1] > pair[0]);
+        let higher = if every(&series.bytes) || containers.is_empty() && every(&series.blocks) {
+            "every window higher than the one before"
+        } else {
+            "growing from window to window and never back"
+        };
+        evidence.insert(evidence.len().min(1), format!("{WINDOWS} windows, {higher}"));
+        for (container, _) in containers.iter().take(NAMED) {
+            let first = container.lengths.first().map_or(0, |(_, length)| *length);
+            let last = container.lengths.last().map_or(0, |(_, length)| *length);
+            let (first, last) = (grouped(first), grouped(last));
+            evidence.push(format!(
+                "{} went from {first} to {last} entries while it was looked at",
+                self.named(container)
+            ));
+        }
+        if containers.len() > NAMED {
+            evidence.push(format!("+{} more containers grow", grouped((containers.len() - NAMED) as u64)));
+        }
+    }
+
+    /// Descriptors or threads; `None` where they were not counted.
+    fn counted(
+        &self,
+        unit: RateUnit,
+        noun: &str,
+        count: &dyn Fn(&Checkpoint) -> Option<u32>,
+    ) -> Option<Finding> {
+        let at = |index: usize| count(self.measurement.profile.checkpoints.get(index)?);
+        let first = at(self.measurement.start?.checkpoint)?;
+        let last = at(self.measurement.iterations.last()?.checkpoint)?;
+        let iterations = self.measurement.iterations.len() as u64;
+        let rate = Rate { total: i64::from(last) - i64::from(first), iterations, unit };
+        let (key, name) = match unit {
+            RateUnit::Threads => (crate::config::BudgetKey::Threads, "growth-threads"),
+            _ => (crate::config::BudgetKey::Fds, "growth-fds"),
+        };
+        Some(Finding {
+            title: format!("{} {}", more(rate.total, iterations, noun), when(rate)),
+            evidence: vec![
+                format!("{first} at the start, {last} after {} iterations, exact", grouped(iterations)),
+                format!("{WINDOWS} windows, never back"),
+            ],
+            rate: Some(rate),
+            help: wording::help(key).to_owned(),
+            ..finding(self.scenario, name.to_owned(), Held::default())
+        })
+    }
+
+    fn undecided(&self) -> Finding {
+        let iterations = self.measurement.iterations.len() as u64;
+        let growth = growth(self.measurement);
+        let mut evidence: Vec<String> = growth
+            .iter()
+            .map(|growth| format!("{:+} B in {}, exact", growth.total, growth.iterations_in_words()))
+            .collect();
+        evidence.push(
+            "it grew in some windows and not in others: more iterations would be needed to tell a leak from growth that \
+             stops"
+                .to_owned(),
+        );
+        Finding {
+            severity: Severity::Warning,
+            title: format!("undecided after {} iterations whether memory leaks", grouped(iterations)),
+            evidence,
+            series: growth.map(|growth| growth.series).unwrap_or_default(),
+            help: "raise `time` or `max_iterations`, or make an iteration do less; `strict: true` makes this a failure"
+                .to_owned(),
+            ..finding(self.scenario, RULE.to_owned(), held(self.scenario, self.measurement, Moment::Growth, By::Bytes))
+        }
+    }
+
+    fn filling(&self) -> Vec<String> {
+        let note = |index: &usize| {
+            let series = &self.verdict.series.containers[*index];
+            let container = &self.measurement.profile.containers[series.container];
+            let (length, bound) = (grouped(series.length), grouped(container.bound.unwrap_or(0)));
+            format!(
+                "{} is filling, which is no leak: {length} of at most {bound} entries",
+                self.named(container)
+            )
+        };
+        self.verdict.filling.iter().map(note).collect()
+    }
+}
+
+/// `1 more entry`, `3 more entries`, of what one iteration adds at a time; the noun may have a verb.
+fn more(total: i64, iterations: u64, noun: &str) -> String {
+    let each = total.unsigned_abs() / iterations;
+    if each <= 1 {
+        return format!("1 more {noun}");
+    }
+    let (noun, verb) = noun.split_once(' ').unwrap_or((noun, ""));
+    let plural = noun.strip_suffix('y').map_or_else(|| format!("{noun}s"), |stem| format!("{stem}ies"));
+    let verb = if verb.starts_with("is") { verb.replacen("is", "are", 1) } else { verb.to_owned() };
+    format!("{} more {plural} {verb}", grouped(each)).trim_end().to_owned()
+}
+
+/// `after every iteration`, `every 10 iterations`.
+fn when(rate: Rate) -> String {
+    let total = rate.total.unsigned_abs();
+    match total {
+        0 => "not evenly".to_owned(),
+        _ if total.is_multiple_of(rate.iterations) => "after every iteration".to_owned(),
+        _ if total > rate.iterations => "after every iteration on average".to_owned(),
+        _ => {
+            let every = (rate.iterations + total / 2) / total;
+            let is_even = rate.iterations / every == total || rate.iterations.div_ceil(every) == total;
+            format!("{}every {} iterations", if is_even { "" } else { "about " }, grouped(every))
+        }
+    }
+}
+
+/// `8,064 B after every iteration`, `64 B every 10 iterations`.
+fn in_words(rate: Rate) -> String {
+    let total = rate.total.unsigned_abs();
+    if total.is_multiple_of(rate.iterations) {
+        return format!("{} after every iteration", Bytes(total / rate.iterations));
+    }
+    format!("{} an iteration on average", bytes_each(rate))
+}
+
+fn bytes_each(rate: Rate) -> String {
+    let hundredths = u128::from(rate.total.unsigned_abs()) * 100 / u128::from(rate.iterations);
+    let whole = (hundredths / 100) as u64;
+    if whole >= 1024 || hundredths.is_multiple_of(100) {
+        return Bytes(whole).to_string();
+    }
+    format!("{} B", format!("{whole}.{:02}", hundredths % 100).trim_end_matches('0'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rate(total: i64, iterations: u64) -> Rate {
+        Rate { total, iterations, unit: RateUnit::Entries }
+    }
+
+    #[test]
+    fn a_rate_is_said_as_people_count() {
+        let said = |total, iterations| {
+            format!("{} {}", more(total, iterations, "entry"), when(rate(total, iterations)))
+        };
+        assert_eq!(said(80, 80), "1 more entry after every iteration");
+        assert_eq!(said(240, 80), "3 more entries after every iteration");
+        assert_eq!(said(256, 2_560), "1 more entry every 10 iterations");
+        assert_eq!(said(103, 1_034), "1 more entry every 10 iterations");
+        assert_eq!(said(300, 1_034), "1 more entry about every 3 iterations");
+        assert_eq!(said(90, 80), "1 more entry after every iteration on average");
+        assert_eq!(more(160, 80, "thread is alive"), "2 more threads are alive");
+    }
+
+    #[test]
+    fn bytes_of_a_rate_are_exact_or_an_average() {
+        assert_eq!(in_words(rate(8_064 * 80, 80)), "7.9 KiB after every iteration");
+        assert_eq!(in_words(rate(640, 80)), "8 B after every iteration");
+        assert_eq!(in_words(rate(25, 80)), "0.31 B an iteration on average");
+    }
+}

@@ -1,0 +1,141 @@
+//! One series of figures, judged by the floors of its windows.
+
+/// Windows that the judged iterations are split into.
+pub const WINDOWS: usize = 8;
+/// Steps between windows that must rise in a leak, of the seven that there are.
+const LEAST_RISES: usize = 6;
+/// Steps that fall in a series that only fluctuates. Of eight floors in random order, fewer fall once in 160 times.
+const FALLS_OF_NOISE: usize = 2;
+
+/// What the floors of a series say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Direction {
+    /// It does not go up, or did and has stopped, or goes up and down.
+    Steady,
+    /// More iterations are needed to tell.
+    Open,
+    /// It goes up, window after window, and never comes back.
+    Rising,
+}
+
+/// The lowest value of a series in each window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Floors(pub [i64; WINDOWS]);
+
+/// Which window the judged iteration `index` of `count` belongs to; `count` is at least [`WINDOWS`].
+pub fn window(index: usize, count: usize) -> usize {
+    // The inverse of `window * count / WINDOWS`, where a window begins.
+    ((index * WINDOWS + WINDOWS - 1) / count).min(WINDOWS - 1)
+}
+
+impl Floors {
+    /// The floors of a series; `None` for one that is shorter than the windows are many.
+    pub fn of(series: &[i64]) -> Option<Floors> {
+        if series.len() < WINDOWS {
+            return None;
+        }
+        let mut floors = [i64::MAX; WINDOWS];
+        for (index, value) in series.iter().enumerate() {
+            let floor = &mut floors[window(index, series.len())];
+            *floor = (*floor).min(*value);
+        }
+        Some(Floors(floors))
+    }
+
+    /// What the last window has above the first.
+    pub fn growth(&self) -> i64 {
+        self.0[WINDOWS - 1].saturating_sub(self.0[0])
+    }
+
+    /// What they say about a series in which growth up to `noise` over all windows is none.
+    pub fn direction(&self, noise: i64) -> Direction {
+        let (growth, rises, falls) = (self.growth(), self.rises(), self.falls());
+        let recent = self.0[WINDOWS - 1].saturating_sub(self.0[WINDOWS / 2]);
+        if growth <= noise {
+            return Direction::Steady;
+        }
+        if falls == 0 && rises >= LEAST_RISES && recent >= growth / 4 {
+            return Direction::Rising;
+        }
+        if falls >= FALLS_OF_NOISE || rises <= 1 || (recent == 0 && falls == 0) {
+            return Direction::Steady;
+        }
+        Direction::Open
+    }
+
+    /// Whether it goes down as a leak goes up: what it loses is what another one gains.
+    pub fn is_falling(&self) -> bool {
+        self.rises() == 0 && self.falls() >= LEAST_RISES
+    }
+
+    fn rises(&self) -> usize {
+        self.0.windows(2).filter(|pair| pair[1] > pair[0]).count()
+    }
+
+    fn falls(&self) -> usize {
+        self.0.windows(2).filter(|pair| pair[1] < pair[0]).count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn direction(series: impl IntoIterator<Item = i64>) -> Direction {
+        let series: Vec<i64> = series.into_iter().collect();
+        Floors::of(&series).unwrap().direction(0)
+    }
+
+    #[test]
+    fn every_iteration_is_in_the_window_that_its_place_says() {
+        for count in [8, 9, 15, 20, 100, 801] {
+            let mut sizes = [0; WINDOWS];
+            let windows: Vec<usize> = (0..count).map(|index| window(index, count)).collect();
+            windows.iter().for_each(|window| sizes[*window] += 1);
+            assert!(windows.is_sorted(), "{count}: {windows:?}");
+            assert!(sizes.iter().max().unwrap() - sizes.iter().min().unwrap() <= 1, "{count}: {sizes:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_kept_by_every_or_every_tenth_iteration_rises() {
+        assert_eq!(direction((0..16).map(|i| 8 * i)), Direction::Rising);
+        assert_eq!(direction((0..80).map(|i| i / 10)), Direction::Rising);
+        assert_eq!(direction((0..800).map(|i| i / 100)), Direction::Rising);
+    }
+
+    #[test]
+    fn noise_above_a_leak_does_not_hide_it() {
+        let noise = |i: i64| (i * 7919) % 1000;
+        assert_eq!(direction((0..400).map(|i| 40 * i + noise(i))), Direction::Rising);
+    }
+
+    #[test]
+    fn what_stops_steps_once_or_fluctuates_is_steady() {
+        assert_eq!(direction([7; 8]), Direction::Steady);
+        assert_eq!(direction((0..80).map(|i| i64::min(i, 30))), Direction::Steady);
+        assert_eq!(direction((0..80).map(|i| i64::from(i > 70) * 4096)), Direction::Steady);
+        assert_eq!(direction((0..80).map(|i| i % 25)), Direction::Steady);
+        assert_eq!(direction((0..80).map(|i| (i * 7919) % 1000)), Direction::Steady);
+        assert_eq!(direction((0..80).map(|i| -i)), Direction::Steady);
+    }
+
+    #[test]
+    fn a_few_steps_are_open() {
+        assert_eq!(direction((0..80).map(|i| i / 25)), Direction::Open);
+        assert_eq!(direction((0..80).map(|i| i / 20)), Direction::Open);
+    }
+
+    #[test]
+    fn growth_within_the_noise_is_none() {
+        let floors = Floors::of(&(0..80).collect::<Vec<_>>()).unwrap();
+        assert_eq!((floors.growth(), floors.direction(70)), (70, Direction::Steady));
+        assert_eq!(floors.direction(69), Direction::Rising);
+    }
+
+    #[test]
+    fn a_series_that_is_too_short_has_no_floors() {
+        assert_eq!(Floors::of(&[1; 7]), None);
+        assert!(Floors::of(&[7, 6, 5, 4, 3, 2, 1, 0]).unwrap().is_falling());
+    }
+}

@@ -1,0 +1,167 @@
+//! Whether memory grows with every iteration: leak, no leak, or undecided. Decides, and only decides.
+//!
+//! The judged iterations are split into eight windows; the `floors` of a series are its lowest values there. What goes
+//! up from floor to floor and never comes back is a leak: live bytes, live blocks, those of one site, the length of one
+//! container, descriptors, threads. `series` takes these from the frozen moments; `patience` says when enough was seen.
+
+mod floors;
+mod patience;
+mod series;
+
+pub use floors::{Direction, Floors, WINDOWS, window};
+pub use patience::{Round, first, next, warmup};
+pub use series::{ContainerSeries, Series, SiteSeries, Sites};
+
+use crate::profile::{Allocator, Checkpoint, Container, StackId};
+
+/// Bytes in an iteration that come and go for reasons of the interpreter's own, as a fraction: half a byte.
+const NOISE_BYTES: (i64, i64) = (1, 2);
+/// Blocks that an entry of a filling cache may take.
+const MOST_BLOCKS_AN_ENTRY: i64 = 32;
+
+/// What is known of a process's growth.
+#[derive(Debug, Clone, Copy)]
+pub struct Evidence<'a> {
+    /// All checkpoints, in order.
+    pub checkpoints: &'a [Checkpoint],
+    /// Stack and allocator of each site.
+    pub sites: &'a [(StackId, Allocator)],
+    /// The containers that grew at some time.
+    pub containers: &'a [Container],
+    /// Iterations that are not judged.
+    pub warmup: u32,
+}
+
+/// The verdict on growth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outcome {
+    /// Nothing grows for good.
+    NoLeak,
+    /// More iterations would be needed to tell.
+    Undecided,
+    /// Something grows with every iteration.
+    Leak,
+}
+
+/// The verdict with what it rests on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// The verdict.
+    pub outcome: Outcome,
+    /// The judged figures.
+    pub series: Series,
+    /// What leaks: empty unless the outcome is a leak.
+    pub leaks: Vec<Leak>,
+    /// Growing caches that know where they will stop, by index of the container.
+    pub filling: Vec<usize>,
+}
+
+/// A series that only goes up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leak {
+    /// Live bytes of the process.
+    Bytes,
+    /// Live blocks of the process.
+    Blocks,
+    /// What one site holds, by its index in the series.
+    Site(usize),
+    /// The length of a container, by its index in the series.
+    Container(usize),
+    /// Open file descriptors.
+    Descriptors,
+    /// Threads.
+    Threads,
+}
+
+/// Judges the growth; `None` where fewer iterations were judged than there are windows.
+pub fn judge(evidence: &Evidence) -> Option<Verdict> {
+    let series = Series::of(evidence)?;
+    let filling = filling(&series, evidence.containers);
+    let leaks = leaks(&series, &filling);
+    let outcome = if !leaks.is_empty() {
+        Outcome::Leak
+    } else if is_open(&series, &filling) {
+        Outcome::Undecided
+    } else {
+        Outcome::NoLeak
+    };
+    Some(Verdict { outcome, series, leaks, filling })
+}
+
+/// Caches that have room left below a bound of their own.
+fn filling(series: &Series, containers: &[Container]) -> Vec<usize> {
+    let bounded = series.containers.iter().enumerate().filter(|(_, of)| {
+        let bound = containers.get(of.container).and_then(|container| container.bound);
+        bound.is_some() && of.floors.growth() > 0
+    });
+    bounded.map(|(index, _)| index).collect()
+}
+
+fn leaks(series: &Series, filling: &[usize]) -> Vec<Leak> {
+    let mut leaks = Vec::new();
+    let rises =
+        |floors: Option<&Floors>| floors.is_some_and(|floors| floors.direction(0) == Direction::Rising);
+    let containers = series.containers.iter().enumerate();
+    let growing = containers.filter(|(index, of)| !filling.contains(index) && rises(Some(&of.floors)));
+    leaks.extend(growing.map(|(index, _)| Leak::Container(index)));
+    leaks.extend(rises(series.fds.as_ref()).then_some(Leak::Descriptors));
+    leaks.extend(rises(series.threads.as_ref()).then_some(Leak::Threads));
+    let unexplained = unexplained_sites(series, filling);
+    if filling.is_empty() {
+        leaks.extend((bytes(series) == Direction::Rising).then_some(Leak::Bytes));
+        leaks.extend(rises(Some(&series.blocks)).then_some(Leak::Blocks));
+    }
+    leaks.extend(unexplained.into_iter().map(Leak::Site));
+    leaks
+}
+
+fn bytes(series: &Series) -> Direction {
+    series.bytes.direction(series.iterations() as i64 * NOISE_BYTES.0 / NOISE_BYTES.1)
+}
+
+/// Sites that rise, where the process as a whole may: where its figures are flat, what they gain is what others lose.
+fn unexplained_sites(series: &Series, filling: &[usize]) -> Vec<usize> {
+    let noise = series.iterations() as i64 * NOISE_BYTES.0 / NOISE_BYTES.1;
+    let is_flat = series.bytes.growth() <= noise && series.blocks.growth() <= 0;
+    let is_still = series.bytes.0.is_sorted() && series.blocks.0.is_sorted();
+    if is_flat && is_still {
+        return Vec::new();
+    }
+    let rising: Vec<usize> = (0..series.sites.len()).filter(|site| series.sites[*site].is_rising()).collect();
+    let gained: i64 = rising.iter().map(|site| series.sites[*site].bytes.growth().max(0)).sum();
+    let lost: i64 =
+        series.sites.iter().filter(|site| site.bytes.is_falling()).map(|site| -site.bytes.growth()).sum();
+    if lost >= gained / 4 * 3 && gained > 0 && lost > 0 {
+        return Vec::new();
+    }
+    let is_of_cache = |site: &SiteSeries| {
+        filling.iter().any(|index| is_explained(site, series.containers[*index].floors.growth()))
+    };
+    rising.into_iter().filter(|site| !is_of_cache(&series.sites[*site])).collect()
+}
+
+/// Whether a site grew by whole numbers of blocks for each entry that a filling cache gained.
+fn is_explained(site: &SiteSeries, entries: i64) -> bool {
+    let blocks = site.blocks.growth();
+    if blocks == 0 {
+        // The table of the cache itself.
+        return true;
+    }
+    let each = (blocks + entries / 2) / entries;
+    (1..=MOST_BLOCKS_AN_ENTRY).contains(&each) && (blocks - each * entries).abs() <= 2 + entries / 50
+}
+
+fn is_open(series: &Series, filling: &[usize]) -> bool {
+    let open = |floors: &Floors, noise: i64| floors.direction(noise) == Direction::Open;
+    let is_container_open = series
+        .containers
+        .iter()
+        .enumerate()
+        .any(|(index, of)| !filling.contains(&index) && open(&of.floors, 0));
+    let counts = [series.fds.as_ref(), series.threads.as_ref()];
+    let is_count_open = counts.into_iter().flatten().any(|floors| open(floors, 0));
+    let is_site_open = series.sites.iter().any(|site| site.is_open());
+    let is_total_open = bytes(series) != Direction::Steady || series.blocks.direction(0) != Direction::Steady;
+    // Totals are sums: where no part of them is open, they only fluctuate.
+    is_container_open || is_count_open || (filling.is_empty() && is_total_open && is_site_open)
+}
