@@ -156,7 +156,7 @@ fn write(moment: &Moment, sites: u32, window_peak: i64) -> Option<Frozen> {
         ..CheckpointRecord::default()
     };
     let is_peak = moment.kind == KIND_PEAK;
-    let epoch = WORLD.shared.epoch().get();
+    let epoch = WORLD.shared.figures().epoch.get();
     for site in 1..sites {
         let figures = |counts: &Counts| if is_peak { counts.at_peak(epoch) } else { counts.now() };
         let (bytes, blocks) = cells::sum(site, figures)?;
