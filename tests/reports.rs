@@ -2,6 +2,8 @@
 
 #[path = "reports/outcomes.rs"]
 mod outcomes;
+#[path = "reports/read.rs"]
+mod read;
 
 use leakgate::outcome::{Outcome, ScenarioError, Verdict};
 use leakgate::report::{Color, Format, Options, render};

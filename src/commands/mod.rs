@@ -2,6 +2,7 @@
 
 pub mod call;
 pub mod check;
+mod lock_file;
 mod progress;
 pub mod run;
 mod summary;

@@ -12,7 +12,7 @@ use crate::gate::place::ScenarioFacts;
 use crate::gate::verdict::{self, Direction, Evidence, Floors, Leak, Outcome, Verdict, WINDOWS};
 use crate::gate::wording;
 use crate::outcome::GrowthReport;
-use crate::profile::{Checkpoint, Container, StackId};
+use crate::profile::{Checkpoint, Container, Frame, StackId};
 use crate::units::{Bytes, grouped};
 
 /// Rule of growing memory.
@@ -102,12 +102,14 @@ impl Told<'_> {
                 name: "growth".to_owned(),
                 measured: growth.as_ref().map_or(0, |growth| growth.rate()),
                 limit: None,
+                baseline: None,
                 unit: Unit::BytesPerIteration,
             }),
             rate: Some(rate),
             evidence,
             series: growth.map(|growth| growth.series).unwrap_or_default(),
             help: wording::help(crate::config::BudgetKey::Growth).to_owned(),
+            containers: containers.iter().map(|(container, _)| self.making_of(container)).collect(),
             ..finding(self.scenario, RULE.to_owned(), held)
         }
     }
@@ -190,6 +192,14 @@ impl Told<'_> {
     fn made_at(&self, container: &Container) -> Option<crate::finding::Place> {
         let site = self.measurement.profile.sites.get(container.site? as usize)?;
         holders::best_place(self.scenario, &self.measurement.profile, site.stack)
+    }
+
+    /// The stack that made it, innermost frame first; empty where it is not known.
+    fn making_of(&self, container: &Container) -> Vec<Frame> {
+        let profile = &self.measurement.profile;
+        let site = container.site.and_then(|site| profile.sites.get(site as usize));
+        let frames = site.map(|site| holders::frames(self.scenario, profile, site.stack));
+        frames.into_iter().flatten().cloned().collect()
     }
 
     fn add_reasons(&self, evidence: &mut Vec<String>, containers: &[(&Container, i64)]) {

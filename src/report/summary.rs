@@ -161,7 +161,12 @@ mod tests {
     fn captures_of_another_folder_are_named_by_their_path_and_quoted_for_the_shell() {
         let outcome = |folder: &str| Outcome {
             config: "leakgate.yaml".to_owned(),
+            config_digest: String::new(),
+            partition: None,
             python: String::new(),
+            packages: Vec::new(),
+            fail_on: crate::config::FailOn::New,
+            baseline: None,
             scenarios: Vec::new(),
             started_ms: 0,
             elapsed: Duration::ZERO,

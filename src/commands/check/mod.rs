@@ -1,8 +1,10 @@
 //! `leakgate check`: runs the declared scenarios, judges them, reports.
 
+mod against;
 mod confirm;
 mod deliver;
 mod one;
+mod standing;
 
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -10,13 +12,15 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, anyhow};
 
-use crate::config::{self, Config, ConfigErrors, Paint, PythonChoice, Scenario};
+use self::against::Against;
+use crate::config::{self, Config, ConfigErrors, FailOn, Paint, PythonChoice, Scenario};
 use crate::exit::Exit;
 use crate::outcome::{Outcome, Verdict};
 use crate::report::Format;
 use crate::scenario::Failure;
 use crate::scenario::capture_dir;
 use crate::scenario::environment;
+use crate::scenario::packages;
 use crate::scenario::plan;
 use crate::scenario::python::{self, Python};
 use crate::scenario::signals::{ENDING, Signals};
@@ -79,13 +83,21 @@ pub fn run(args: &Args, out: &mut dyn Write, messages: &mut dyn Write) -> anyhow
     }
     let outcome = Outcome {
         config: args.config.display().to_string(),
+        config_digest: config.digest.clone(),
+        partition: None,
         python: check.python.as_ref().map_or_else(|| "not found and not needed".to_owned(), Python::describe),
+        packages: check.against.packages.clone(),
+        fail_on: check.fail_on,
+        baseline: check.against.file(),
         scenarios: results,
         started_ms,
         elapsed: began.elapsed(),
         results_dir: format!("{}/", check.results.display()),
     };
     deliver::write(&outcome, &check, args.format, out)?;
+    if outcome.baseline.as_ref().is_some_and(|baseline| !baseline.problems.is_empty()) {
+        return Ok(Exit::BadInput);
+    }
     Ok(match outcome.verdict() {
         Verdict::Pass | Verdict::Undecided | Verdict::Unstable => Exit::Passed,
         Verdict::Fail => Exit::GateFailed,
@@ -101,6 +113,10 @@ fn now_ms() -> u64 {
 struct Check {
     /// `None` where there is none and no scenario needs it.
     python: Option<Python>,
+    /// Which findings fail the gate.
+    fail_on: FailOn,
+    /// What results are compared with.
+    against: Against,
     /// Where results go, as the user would type it.
     results: PathBuf,
     /// The configuration's folder.
@@ -124,8 +140,11 @@ impl Check {
         let results = args.output_dir.clone().unwrap_or_else(beside);
         // Before anything is run: its reports would have no place.
         capture_dir::prepare_results(&results)?;
+        let packages = python.as_ref().map(packages::installed).unwrap_or_default();
         Ok(Check {
+            against: Against::read(&config.path, packages)?,
             python,
+            fail_on: config.fail_on,
             folder: home,
             results,
             signals: Signals::listen(&ENDING).context("failed to listen to signals")?,
