@@ -1,7 +1,7 @@
 //! The shadow table: size and site of every live block, by address.
 //!
 //! One slot of 8 bytes for each 16 bytes of address space, in three levels that are mapped as they are needed; a leaf
-//! is 2 MiB and covers 4 MiB. A slot is `code:1 unused:1 size:38 site:24`; 0 means that no tracked block begins there.
+//! is 2 MiB and covers 4 MiB. A slot is `code:1 seen:1 size:38 site:24`; 0 means that no tracked block begins there.
 //! Whoever owns a block owns its slot: it is written between the real allocation and the return to the program, and
 //! cleared before the real free, so no lock is needed. Sizes of 256 GiB and more stand in a side table.
 
@@ -25,6 +25,8 @@ const SIZE_BITS: u32 = 38;
 const SIZE_MASK: u64 = (1 << SIZE_BITS) - 1;
 const LARGE: u64 = SIZE_MASK;
 const CODE: u64 = 1 << 63;
+/// Marks a block that was looked at: another block at its address does not have the mark.
+const SEEN: u64 = 1 << 62;
 /// Sizes below this one, of blocks that are no code objects, are what the ordinary event knows.
 const SMALL: u64 = 1 << 32;
 
@@ -237,6 +239,25 @@ pub(crate) fn mark_code(address: usize) {
             slot.store(value | CODE, Ordering::Relaxed);
         }
     }
+}
+
+/// Marks a block as seen; whether it was marked before. `None`: the block is not tracked.
+#[inline(always)]
+pub(crate) fn see(address: usize) -> Option<bool> {
+    let slot = slot(address)?;
+    let value = slot.load(Ordering::Relaxed);
+    if value == 0 {
+        return None;
+    }
+    if value & SEEN == 0 {
+        slot.store(value | SEEN, Ordering::Relaxed);
+    }
+    Some(value & SEEN != 0)
+}
+
+/// Whether a block still is the one that was marked.
+pub(crate) fn is_seen(address: usize) -> bool {
+    slot(address).is_some_and(|slot| slot.load(Ordering::Relaxed) & SEEN != 0)
 }
 
 #[inline(always)]
