@@ -10,7 +10,7 @@ use crate::scenario::{Failure, capture_dir};
 ///
 /// # Errors
 /// Only when the user interrupted it.
-pub(super) fn run(scenario: &Scenario, check: &mut Check) -> Result<ScenarioResult, Failure> {
+pub(super) fn run(scenario: &Scenario, check: &Check) -> Result<ScenarioResult, Failure> {
     // A name that no scenario can have.
     let again = format!("{}~2", scenario.name);
     // Left by an unstable run before this one. What cannot be removed is only more than is needed.
