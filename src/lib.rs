@@ -10,10 +10,13 @@
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod date;
+pub mod distributions;
 pub mod exit;
 pub mod finding;
 pub mod gate;
 pub mod outcome;
+pub mod pattern;
 pub mod profile;
 pub mod report;
 pub mod scenario;

@@ -20,6 +20,8 @@ pub struct Outcome {
     pub started_ms: u64,
     /// Wall time of everything.
     pub elapsed: Duration,
+    /// What is worth knowing about the check as a whole.
+    pub notes: Vec<String>,
     /// Where captures and reports are, as the user would type it.
     pub results_dir: String,
 }

@@ -164,6 +164,7 @@ mod tests {
             python: String::new(),
             scenarios: Vec::new(),
             started_ms: 0,
+            notes: Vec::new(),
             elapsed: Duration::ZERO,
             results_dir: folder.to_owned(),
         };

@@ -11,6 +11,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, anyhow};
 
+use self::standing::Register;
 use crate::config::{self, Config, ConfigErrors, FailOn, Paint, PythonChoice, Scenario};
 use crate::exit::Exit;
 use crate::outcome::{Outcome, Verdict};
@@ -78,7 +79,10 @@ pub fn run(args: &Args, out: &mut dyn Write, messages: &mut dyn Write) -> anyhow
             Err(failure) => return Err(failure.into()),
         }
     }
+    // An entry may be of a scenario that was not chosen.
+    let notes = if args.names.is_empty() { check.register.stale(&results) } else { Vec::new() };
     let outcome = Outcome {
+        notes,
         config: args.config.display().to_string(),
         python: check.python.as_ref().map_or_else(|| "not found and not needed".to_owned(), Python::describe),
         scenarios: results,
@@ -104,6 +108,8 @@ struct Check {
     python: Option<Python>,
     /// Which findings fail the gate.
     fail_on: FailOn,
+    /// What is allowed or known.
+    register: Register,
     /// Where results go, as the user would type it.
     results: PathBuf,
     /// The configuration's folder.
@@ -130,6 +136,7 @@ impl Check {
         Ok(Check {
             python,
             fail_on: config.fail_on,
+            register: Register::of(config),
             folder: home,
             results,
             signals: Signals::listen(&ENDING).context("failed to listen to signals")?,

@@ -40,7 +40,7 @@ pub(super) fn run(scenario: &Scenario, capture: &str, check: &mut Check) -> Resu
     match measured(&run, &plan, &mut result.notes) {
         Ok(measurement) => {
             let mut result = judged(result, scenario, &plan.cwd, &measurement);
-            standing::settle(&mut result, check);
+            standing::settle(&mut result, &plan.cwd, check);
             let keys: Vec<BudgetKey> = of_each(scenario).collect();
             result.notes.extend(processes::note(&keys, run.root_pid, &measurement));
             if let (None, Some(error)) = (&result.error, untracked(scenario, &run)) {
