@@ -158,6 +158,16 @@ impl Outcome {
 impl ScenarioResult {
     /// Whether it passed with a warning.
     pub fn warned(&self) -> bool {
-        self.verdict == Verdict::Pass && !self.findings.is_empty()
+        self.verdict == Verdict::Pass && self.open().next().is_some()
+    }
+
+    /// The findings that somebody has to look at.
+    pub fn open(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|finding| !finding.standing.is_covered())
+    }
+
+    /// The findings that are lived with: allowed, or known of a package.
+    pub fn covered(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|finding| finding.standing.is_covered())
     }
 }

@@ -7,6 +7,7 @@ mod allow;
 mod arguments;
 mod budgets;
 mod ceiling;
+mod edit;
 mod fields;
 mod json_schema;
 mod load;
@@ -21,6 +22,7 @@ mod work;
 
 pub use allow::{Allowance, SHORTEST_FINGERPRINT};
 pub use ceiling::{Ceiling, CeilingError};
+pub use edit::{Edited, NewAllowance, add_allowance};
 pub use json_schema::json_schema;
 pub use load::load;
 pub use model::{

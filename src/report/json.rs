@@ -49,6 +49,8 @@ struct Report {
     verdict: &'static str,
     /// How many scenarios had which verdict.
     counts: Counts,
+    /// What is worth knowing about the check as a whole, such as allowances that match nothing any more.
+    notes: Vec<String>,
     /// One entry a scenario, in the order of the configuration.
     scenarios: Vec<Scenario>,
 }
@@ -291,6 +293,7 @@ impl Report {
                 failed: outcome.count(Verdict::Fail),
                 errors: outcome.count(Verdict::Error),
             },
+            notes: sentences(&outcome.notes),
             scenarios: outcome.scenarios.iter().map(Scenario::of).collect(),
         }
     }

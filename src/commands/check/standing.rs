@@ -9,6 +9,7 @@ use super::Check;
 use crate::config::{Allowance, Config};
 use crate::date::Date;
 use crate::distributions::{self, Distribution};
+use crate::finding::Finding;
 use crate::gate::allow::{self, Allowances, Seen};
 use crate::gate::known::{self, KnownLeak};
 use crate::gate::sites;
@@ -86,6 +87,7 @@ fn distribution_of(
 /// Settles how the findings stand, and the verdict by what fails the gate.
 pub(super) fn settle(result: &mut ScenarioResult, cwd: &Path, check: &Check) {
     check.register.apply(result, cwd);
+    result.findings.sort_by_key(Finding::rank);
     let (error, growth) = (result.error.as_ref(), result.growth.as_ref());
     result.verdict = Verdict::of(error, &result.findings, growth, check.fail_on);
 }
