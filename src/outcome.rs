@@ -31,6 +31,8 @@ pub struct Outcome {
     pub started_ms: u64,
     /// Wall time of everything.
     pub elapsed: Duration,
+    /// What is worth knowing about the check as a whole.
+    pub notes: Vec<String>,
     /// Where captures and reports are, as the user would type it.
     pub results_dir: String,
 }
@@ -208,12 +210,21 @@ impl Outcome {
 impl ScenarioResult {
     /// Whether it passed with a warning. What is accepted is none: it was agreed to.
     pub fn warned(&self) -> bool {
-        let is_open = |finding: &Finding| finding.standing != Standing::Accepted;
-        self.verdict == Verdict::Pass && self.findings.iter().any(is_open)
+        let is_open = |finding: &&Finding| finding.standing != Standing::Accepted;
+        self.verdict == Verdict::Pass && self.open().any(|finding| is_open(&finding))
     }
 
     /// The findings that the baseline accepts.
     pub fn accepted(&self) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(|finding| finding.standing == Standing::Accepted)
+    }
+    /// The findings that somebody has to look at.
+    pub fn open(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|finding| !finding.standing.is_covered())
+    }
+
+    /// The findings that are lived with: allowed, or known of a package.
+    pub fn covered(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|finding| finding.standing.is_covered())
     }
 }

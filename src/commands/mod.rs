@@ -1,5 +1,6 @@
 //! One file a subcommand.
 
+pub mod allow;
 pub mod call;
 pub mod check;
 mod deliver;

@@ -95,20 +95,25 @@ fn case(name: &str, finding: Option<&Finding>, verdict: Verdict) -> TestCase {
         let rule = format!("leakgate.{}", clean::line(&finding.rule, clean::NAME));
         return TestCaseBuilder::skipped_with_cause(&name, &rule, &safe(&text(finding))).build();
     }
+    let covered = summary::covered(finding);
     let mut builder = match finding.severity {
-        Severity::Error => {
+        Severity::Error if covered.is_none() => {
             let rule = format!("leakgate.{}", clean::line(&finding.rule, clean::NAME));
             TestCaseBuilder::failure(&name, Duration::ZERO, &rule, &title)
         }
-        // A warning passes; its text is there for whoever looks.
-        Severity::Warning => TestCaseBuilder::success(&name, Duration::ZERO),
+        // A warning passes, and so does what is lived with; its text is there for whoever looks.
+        _ => TestCaseBuilder::success(&name, Duration::ZERO),
     };
     if let Some(place) = finding.place.as_ref().filter(|place| place.line > 0) {
         builder.set_filepath(&clean::line(&place.file, clean::FRAME));
     }
-    if finding.severity == Severity::Warning {
-        builder.set_system_out(&safe(&format!("warning: {}", text(finding))));
-    }
+    match covered {
+        Some((how, why)) => builder.set_system_out(&safe(&format!("{how}: {why}\n{}", text(finding)))),
+        None if finding.severity == Severity::Warning => {
+            builder.set_system_out(&safe(&format!("warning: {}", text(finding))))
+        }
+        None => &mut builder,
+    };
     finished(builder, &text(finding))
 }
 

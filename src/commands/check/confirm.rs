@@ -47,7 +47,7 @@ fn agreed(mut first: ScenarioResult, second: &ScenarioResult, fail_on: FailOn) -
     if !is_confirmed {
         first.verdict = Verdict::Unstable;
     }
-    first.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    first.findings.sort_by_key(Finding::rank);
     first
 }
 

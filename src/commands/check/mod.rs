@@ -17,6 +17,7 @@ use anyhow::{Context, anyhow};
 use self::against::Against;
 use self::live::{Display, Screen};
 use self::partition::Part;
+use self::standing::Register;
 use super::deliver;
 use crate::config::{self, Config, ConfigErrors, FailOn, Paint, PythonChoice, Scenario};
 use crate::exit::Exit;
@@ -90,7 +91,11 @@ pub fn run(args: &Args, out: &mut dyn Write, messages: &mut dyn Write) -> anyhow
         Ok(results) => results,
         Err(error) => return interrupted(error),
     };
+    // An entry may be of a scenario that was not chosen.
+    let is_whole = args.names.is_empty() && partition.is_none();
+    let notes = if is_whole { check.register.stale(&results) } else { Vec::new() };
     let outcome = Outcome {
+        notes,
         config: args.config.display().to_string(),
         config_digest: config.digest.clone(),
         partition,
@@ -143,6 +148,8 @@ struct Check {
     fail_on: FailOn,
     /// What results are compared with.
     against: Against,
+    /// What is allowed or known.
+    register: Register,
     /// Where results go, as the user would type it.
     results: PathBuf,
     /// The configuration's folder.
@@ -173,6 +180,7 @@ impl Check {
             against: Against::read(&config.path, packages)?,
             python,
             fail_on: config.fail_on,
+            register: Register::of(config),
             folder: home,
             results,
             interruption: Interruption::listen(&ENDING).context("failed to listen to signals")?,

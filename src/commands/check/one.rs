@@ -45,7 +45,7 @@ pub(super) fn run(scenario: &Scenario, capture: &str, check: &Check) -> Result<S
             let accepted = check.against.section(&scenario.name, &environment);
             let mut result = judged(result, scenario, &plan.cwd, &measurement, accepted);
             check.against.compare(&mut result, scenario, environment);
-            standing::settle(&mut result, check);
+            standing::settle(&mut result, &plan.cwd, check);
             let keys: Vec<BudgetKey> = of_each(scenario).collect();
             result.notes.extend(processes::note(&keys, run.root_pid, &measurement));
             if let (None, Some(error)) = (&result.error, untracked(scenario, &run)) {
