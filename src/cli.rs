@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::{Parser, Subcommand};
 use signal_hook::consts::SIGXFSZ;
 
-use crate::commands::{baseline, call, check, diff, run, view};
+use crate::commands::{allow, baseline, call, check, diff, merge, run, view};
 use crate::exit::Exit;
 use crate::scenario::executable::ExecutableError;
 use crate::scenario::signals;
@@ -26,11 +26,13 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(check::Args),
+    Merge(merge::Args),
     Run(run::Args),
     Call(call::Args),
     View(view::ViewArgs),
     Baseline(baseline::Args),
     Diff(diff::Args),
+    Allow(allow::Args),
 }
 
 /// Runs the program; the only caller is `main`.
@@ -58,11 +60,13 @@ impl Command {
     fn run(&self, out: &mut dyn Write, messages: &mut dyn Write) -> anyhow::Result<Exit> {
         match self {
             Command::Check(args) => check::run(args, out, messages),
+            Command::Merge(args) => merge::run(args, out),
             Command::Run(args) => run::run(args, messages),
             Command::Call(args) => call::run(args, out, messages),
             Command::View(args) => view::run(args, out),
             Command::Baseline(args) => baseline::run(args, out, messages),
             Command::Diff(args) => diff::run(args, out),
+            Command::Allow(args) => allow::run(args, out),
         }
     }
 
@@ -80,10 +84,12 @@ impl Command {
                 None => Exit::RunFailed,
             },
             Command::Check(_)
+            | Command::Merge(_)
             | Command::Call(_)
             | Command::View(_)
             | Command::Baseline(_)
-            | Command::Diff(_) => Exit::BadInput,
+            | Command::Diff(_)
+            | Command::Allow(_) => Exit::BadInput,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! A broken budget or rule, with its place and its evidence: the currency between gate and reports.
 
+use std::cmp::Reverse;
+
 use crate::baseline::Level;
 use crate::config::FailOn;
 use crate::profile::{Bill, Frame};
@@ -56,6 +58,12 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// The place of a finding in a report: what is new first, what is lived with last, errors before warnings.
+    pub fn rank(&self) -> (bool, bool, Reverse<Severity>) {
+        let is_accepted = self.standing == Standing::Accepted;
+        (self.standing.is_covered(), is_accepted, Reverse(self.severity))
+    }
+
     /// Whether it fails the gate. Nothing else decides it.
     pub fn fails(&self, fail_on: FailOn) -> bool {
         let counts = match self.standing {

@@ -31,6 +31,8 @@ pub struct Outcome {
     pub started_ms: u64,
     /// Wall time of everything.
     pub elapsed: Duration,
+    /// What is worth knowing about the check as a whole.
+    pub notes: Vec<String>,
     /// Where captures and reports are, as the user would type it.
     pub results_dir: String,
 }
@@ -127,8 +129,10 @@ impl Verdict {
         growth: Option<&GrowthReport>,
         fail_on: FailOn,
     ) -> Verdict {
-        // What an allowance covers need not be decided.
-        let is_covered = |finding: &Finding| finding.rule == RULE && finding.standing.is_covered();
+        // What an allowance or the baseline covers need not be decided.
+        let is_agreed = |finding: &Finding| finding.standing == Standing::Accepted && fail_on != FailOn::Any;
+        let is_covered =
+            |finding: &Finding| finding.rule == RULE && (finding.standing.is_covered() || is_agreed(finding));
         if error.is_some() {
             Verdict::Error
         } else if findings.iter().any(|finding| finding.fails(fail_on)) {
@@ -211,6 +215,11 @@ impl Outcome {
         finding.standing == Standing::Accepted && !finding.fails(self.fail_on)
     }
 
+    /// The findings that somebody has to look at: neither accepted nor lived with.
+    pub fn open<'a>(&'a self, scenario: &'a ScenarioResult) -> impl Iterator<Item = &'a Finding> {
+        scenario.open().filter(|finding| !self.is_accepted(finding))
+    }
+
     /// How many findings the baseline accepts.
     pub fn accepted(&self) -> usize {
         let all = self.scenarios.iter().flat_map(|scenario| &scenario.findings);
@@ -221,7 +230,17 @@ impl Outcome {
 impl ScenarioResult {
     /// Whether it passed with a warning. What is accepted is none: it was agreed to.
     pub fn warned(&self) -> bool {
-        let is_open = |finding: &Finding| finding.standing != Standing::Accepted;
-        self.verdict == Verdict::Pass && self.findings.iter().any(is_open)
+        let is_open = |finding: &&Finding| finding.standing != Standing::Accepted;
+        self.verdict == Verdict::Pass && self.open().any(|finding| is_open(&finding))
+    }
+
+    /// The findings that somebody has to look at.
+    pub fn open(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|finding| !finding.standing.is_covered())
+    }
+
+    /// The findings that are lived with: allowed, or known of a package.
+    pub fn covered(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|finding| finding.standing.is_covered())
     }
 }

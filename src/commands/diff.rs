@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, anyhow, bail};
 use serde::Serialize;
 
+use crate::commands::results;
 use crate::difference::{Results, Sites};
 use crate::exit::Exit;
 use crate::outcome::Outcome;
 use crate::profile::{Capture, Profile, load};
-use crate::report;
 use crate::view::moment::At;
 use crate::view::text::clean;
 
@@ -75,11 +75,7 @@ fn open(path: &Path) -> anyhow::Result<Opened> {
     if metadata.is_dir() && !path.join(RESULT).is_file() {
         return Ok(Opened::Capture(load::capture(&path)?));
     }
-    let file = if metadata.is_dir() { path.join(RESULT) } else { path.clone() };
-    let bytes = fs::read(&file).with_context(|| format!("failed to read result `{}`", file.display()))?;
-    let outcome = report::read_json(&bytes);
-    let outcome = outcome.map_err(|error| anyhow!("failed to read result `{}`: {error}", file.display()))?;
-    Ok(Opened::Result(Box::new(outcome)))
+    Ok(Opened::Result(Box::new(results::load(&path)?)))
 }
 
 /// The document of `--json`.

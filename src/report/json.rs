@@ -67,6 +67,7 @@ impl Report {
                 failed: outcome.count(Verdict::Fail),
                 errors: outcome.count(Verdict::Error),
             },
+            notes: sentences(&outcome.notes),
             scenarios: outcome.scenarios.iter().map(Scenario::of).collect(),
         }
     }

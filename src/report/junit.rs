@@ -9,7 +9,7 @@ use junit_report::{
 
 use super::{bill, clean, sparkline::sparkline, summary};
 use crate::finding::{Finding, Severity, Standing};
-use crate::outcome::{JudgedBudget, Outcome, ScenarioResult};
+use crate::outcome::{Outcome, ScenarioResult, Verdict};
 use crate::units::grouped;
 
 /// Figures of a series that are listed at each end.
@@ -66,12 +66,17 @@ fn cases(outcome: &Outcome, scenario: &ScenarioResult) -> Vec<TestCase> {
         cases.push(finished(case, &text));
     }
     for judged in &scenario.budgets {
-        let finding = scenario.findings.iter().find(|finding| is_of(finding, judged));
-        cases.push(case(outcome, &judged.figure.name, finding));
+        let finding = scenario.findings.iter().find(|finding| is_about(finding, &judged.figure.name));
+        cases.push(case(outcome, &judged.figure.name, finding, scenario.verdict));
     }
-    let has_budget = |finding: &&Finding| scenario.budgets.iter().any(|judged| is_of(finding, judged));
+    let has_budget =
+        |finding: &&Finding| scenario.budgets.iter().any(|judged| is_about(finding, &judged.figure.name));
     let others = scenario.findings.iter().filter(|finding| !has_budget(finding));
-    cases.extend(others.map(|finding| case(outcome, &finding.rule, Some(finding))));
+    cases.extend(others.map(|finding| case(outcome, &finding.rule, Some(finding), scenario.verdict)));
+    // The verdict on growth has its case also where there is nothing to say: names are a history.
+    if scenario.growth.is_some() && !cases.iter().any(|case| case.name == "growth") {
+        cases.push(case(outcome, "growth", None, scenario.verdict));
+    }
     cases.extend(scenario.not_judged.iter().map(|key| not_judged(key)));
     if cases.is_empty() {
         cases.push(TestCaseBuilder::success("completes", Duration::ZERO).build());
@@ -89,15 +94,28 @@ fn cases(outcome: &Outcome, scenario: &ScenarioResult) -> Vec<TestCase> {
     cases
 }
 
-/// Whether a finding is about the figure of a budget, whichever its rule: that, an increase, or a leak.
-fn is_of(finding: &Finding, judged: &JudgedBudget) -> bool {
-    finding.figure.as_ref().is_some_and(|figure| figure.name == judged.figure.name)
+/// Whether a finding is of a figure's budget, of its increase, or of the verdict on the growth of that figure.
+fn is_about(finding: &Finding, figure: &str) -> bool {
+    // A budget of a tree has the rule of any other.
+    if let Some(of) = &finding.figure
+        && of.name == figure
+    {
+        return true;
+    }
+    match finding.rule.strip_prefix("growth-") {
+        Some(of) => of == figure,
+        None => finding.rule == "growth" && figure == "growth",
+    }
 }
 
-fn case(outcome: &Outcome, name: &str, finding: Option<&Finding>) -> TestCase {
+fn case(outcome: &Outcome, name: &str, finding: Option<&Finding>, verdict: Verdict) -> TestCase {
     let name = clean::line(name, clean::NAME);
     let Some(finding) = finding else { return TestCaseBuilder::success(&name, Duration::ZERO).build() };
     let title = clean::line(&finding.title, clean::SENTENCE);
+    if finding.severity == Severity::Warning && matches!(verdict, Verdict::Undecided | Verdict::Unstable) {
+        let rule = format!("leakgate.{}", clean::line(&finding.rule, clean::NAME));
+        return TestCaseBuilder::skipped_with_cause(&name, &rule, &safe(&text(finding))).build();
+    }
     let fails = finding.fails(outcome.fail_on);
     let mut builder = if fails {
         let rule = format!("leakgate.{}", clean::line(&finding.rule, clean::NAME));
@@ -110,14 +128,18 @@ fn case(outcome: &Outcome, name: &str, finding: Option<&Finding>) -> TestCase {
         builder.set_filepath(&clean::line(&place.file, clean::FRAME));
     }
     if !fails {
-        let why = match (&finding.severity, &finding.standing) {
-            (Severity::Warning, _) => "warning",
-            (Severity::Error, Standing::Accepted) => "accepted in the baseline",
-            (Severity::Error, _) => "not a failure here",
-        };
-        builder.set_system_out(&safe(&format!("{why}: {}", text(finding))));
+        builder.set_system_out(&safe(&format!("{}\n{}", why_it_passes(finding), text(finding))));
     }
     finished(builder, &text(finding))
+}
+
+fn why_it_passes(finding: &Finding) -> String {
+    match summary::covered(finding) {
+        Some((how, why)) => format!("{how}: {why}"),
+        None if finding.severity == Severity::Warning => "warning:".to_owned(),
+        None if finding.standing == Standing::Accepted => "accepted in the baseline:".to_owned(),
+        None => "shown, not failed:".to_owned(),
+    }
 }
 
 fn finished(mut builder: TestCaseBuilder, text: &str) -> TestCase {

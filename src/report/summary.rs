@@ -1,11 +1,12 @@
 //! What every report counts, orders and says in the same words.
 
+use std::path::Path;
 use std::time::Duration;
 
 use super::clean;
 use crate::baseline::words;
 use crate::finding::{Figure, Finding, Severity, Standing, Unit};
-use crate::outcome::{BudgetState, Compared, JudgedBudget, Outcome, ScenarioResult, Verdict};
+use crate::outcome::{BudgetState, Compared, JudgedBudget, Outcome, Partition, ScenarioResult, Verdict};
 use crate::units::grouped;
 
 /// Scenarios with what the reader must act on first: failures, errors, what is not certain, warnings, passes; else as
@@ -37,7 +38,12 @@ pub(super) fn counts(outcome: &Outcome) -> String {
     add(outcome.count(Verdict::Undecided), "undecided");
     add(outcome.count(Verdict::Pass), "passed");
     if parts.is_empty() {
-        return "no scenario was run".to_owned();
+        return match outcome.partition {
+            Some(Partition { index, of, scenarios: 1.. }) => {
+                format!("nothing to run in part {index} of {of}, passed")
+            }
+            _ => "no scenario was run".to_owned(),
+        };
     }
     match outcome.scenarios.iter().filter(|scenario| scenario.warned()).count() {
         0 => parts.join(", "),
@@ -58,6 +64,17 @@ pub(super) fn seconds(elapsed: Duration) -> String {
 pub(super) fn counted(count: usize, noun: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{} {noun}{plural}", grouped(count as u64))
+}
+
+/// `5 scenarios`, `3 of 12 scenarios (part 2 of 4)`.
+pub(super) fn scenarios(outcome: &Outcome) -> String {
+    let count = outcome.scenarios.len();
+    match outcome.partition {
+        None => counted(count, "scenario"),
+        Some(Partition { index, of, scenarios }) => {
+            format!("{} of {} (part {index} of {of})", grouped(count as u64), counted(scenarios, "scenario"))
+        }
+    }
 }
 
 /// A figure as people read it; growth and counts of what an iteration adds with their sign: `+8,064 B`, `61.3 MiB`.
@@ -175,6 +192,47 @@ pub(super) fn check_command(outcome: &Outcome, names: &[&str]) -> String {
     words.join(" ")
 }
 
+/// The findings that a `leakgate allow` would make pass: those that fail, and that nobody has accepted.
+pub(super) fn acceptable(scenario: &ScenarioResult) -> impl Iterator<Item = &Finding> {
+    let is_failing = scenario.verdict == Verdict::Fail;
+    let is_new = |finding: &&Finding| {
+        finding.severity == Severity::Error
+            && finding.standing == Standing::New
+            && finding.rule != "memory-limit"
+    };
+    scenario.findings.iter().filter(move |_| is_failing).filter(is_new)
+}
+
+/// What to type to live with a finding: `leakgate allow 7f3a9c01d2e4 --reason "…"`.
+pub(super) fn allow_command(outcome: &Outcome, finding: &Finding) -> String {
+    let mut words = vec![format!("leakgate allow {}", argument(&finding.fingerprint, clean::NAME))];
+    if outcome.config != "leakgate.yaml" {
+        words.push(format!("--config {}", argument(&outcome.config, clean::FRAME)));
+    }
+    let beside = Path::new(&outcome.config).with_file_name(".leakgate");
+    if Path::new(outcome.results_dir.trim_end_matches('/')) != beside {
+        let result = format!("{}/result.json", outcome.results_dir.trim_end_matches('/'));
+        words.push(format!("--from {}", argument(&result, clean::FRAME)));
+    }
+    words.push("--reason \"…\"".to_owned());
+    words.join(" ")
+}
+
+/// How a finding that is lived with stands: a word, and why; `None` for one that is not.
+pub(super) fn covered(finding: &Finding) -> Option<(&'static str, String)> {
+    match &finding.standing {
+        Standing::New | Standing::Accepted => None,
+        Standing::Allowed { reason, expires } => {
+            let until = expires.as_ref().map(|day| format!(" · until {day}")).unwrap_or_default();
+            Some(("allowed", format!("{}{until}", clean::line(reason, clean::SENTENCE))))
+        }
+        Standing::Known { package, reference } => {
+            let package = clean::line(package, clean::NAME);
+            Some(("known", format!("{package} · {}", clean::line(reference, clean::FRAME))))
+        }
+    }
+}
+
 /// What to type to look at a scenario's memory: `leakgate view tree quote`.
 pub(super) fn view_command(outcome: &Outcome, name: &str) -> String {
     // The default is found by the scenario's name.
@@ -213,6 +271,7 @@ mod tests {
             baseline: None,
             scenarios: Vec::new(),
             started_ms: 0,
+            notes: Vec::new(),
             elapsed: Duration::ZERO,
             results_dir: folder.to_owned(),
         };

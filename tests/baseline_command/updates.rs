@@ -57,7 +57,7 @@ fn a_result_that_cannot_be_read_is_an_error_with_its_reason() {
     let project = project(&TWO);
     let missing = project.run(&["baseline", "update", "--from", "nowhere.json"]);
     assert_eq!(missing.code, Some(2), "{}", missing.whole());
-    assert!(missing.errors.contains("failed to read result `nowhere.json`"), "{}", missing.errors);
+    assert!(missing.errors.contains("failed to read `nowhere.json`"), "{}", missing.errors);
     project.write("cut.json", "{\"version\": 1, ");
     let cut = project.run(&["baseline", "update", "--from", "cut.json"]);
     assert_eq!(cut.code, Some(2), "{}", cut.whole());

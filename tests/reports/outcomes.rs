@@ -24,6 +24,7 @@ pub(crate) fn outcome(scenarios: Vec<ScenarioResult>) -> Outcome {
         scenarios,
         started_ms: 1_767_225_600_000,
         elapsed: Duration::from_millis(13_250),
+        notes: vec![],
         results_dir: ".leakgate/".into(),
     }
 }

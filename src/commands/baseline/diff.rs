@@ -3,9 +3,9 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use super::{chosen, last_result, read_result, section, sound_lock};
+use super::{chosen, last_result, section, sound_lock};
 use crate::baseline::{Lock, Section, changed, changes, words};
-use crate::commands::lock_file;
+use crate::commands::{lock_file, results};
 use crate::exit::Exit;
 use crate::outcome::{Outcome, ScenarioResult};
 
@@ -27,7 +27,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Exit> {
     let read = sound_lock(&lock_file::beside(&args.config))?;
     let from = args.from.clone().unwrap_or_else(|| last_result(&args.config));
-    let outcome = read_result(&from)?;
+    let outcome = results::load(&from)?;
     for result in chosen(&outcome, &args.names)? {
         compared(&outcome, result, &read.lock).iter().try_for_each(|line| writeln!(out, "{line}"))?;
     }

@@ -7,13 +7,12 @@ mod update;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::bail;
 
 use super::lock_file;
 use crate::baseline::{self, Key, Lock, Section, digest};
 use crate::exit::Exit;
 use crate::outcome::{Outcome, ScenarioResult};
-use crate::report;
 
 /// Work with the baseline, leakgate.lock: figures and findings that are accepted
 #[derive(Debug, clap::Args)]
@@ -68,14 +67,6 @@ fn sound_lock(path: &Path) -> anyhow::Result<Read> {
         bail!("the baseline is damaged, and nothing was changed:\n{}", read.problems.join("\n"));
     }
     Ok(read)
-}
-
-/// Reads a `result.json`.
-fn read_result(path: &Path) -> anyhow::Result<Outcome> {
-    let name = path.display();
-    let bytes = std::fs::read(path)
-        .with_context(|| format!("failed to read result `{name}`; `leakgate check` writes one"))?;
-    report::read_json(&bytes).map_err(|error| anyhow!("failed to read result `{name}`: {error}"))
 }
 
 /// The scenarios of a result that were asked for; all where none is named.

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::{chosen, read_result, section, sound_lock};
+use super::{chosen, section, sound_lock};
 use crate::baseline::{Change, Lock, Section, Update, changes, digest, ratcheted, update, words};
 use crate::commands::check;
-use crate::commands::lock_file;
+use crate::commands::{lock_file, results};
 use crate::exit::Exit;
 use crate::outcome::Outcome;
 
@@ -30,11 +30,11 @@ pub(super) fn run(args: &Args, out: &mut dyn Write, messages: &mut dyn Write) ->
     // Before anything is run: its result would have no place.
     sound_lock(&path)?;
     let outcome = match &args.from {
-        Some(file) => read_result(file)?,
+        Some(file) => results::load(file)?,
         None => match check::run(&args.check, out, messages)? {
             Exit::Passed | Exit::GateFailed | Exit::ScenarioError => {
                 writeln!(out)?;
-                read_result(&args.check.results().join("result.json"))?
+                results::load(&args.check.results())?
             }
             exit => return Ok(exit),
         },

@@ -15,6 +15,7 @@ use crate::gate::processes::{self, figure_name};
 use crate::outcome::{Compared, ScenarioError, ScenarioResult, Verdict};
 use crate::profile::{Capture, CheckpointKind, Profile, command_line, load};
 use crate::scenario::capture_dir::{self, Existing};
+use crate::scenario::memory_limit::MemoryLimit;
 use crate::scenario::watch::End;
 use crate::scenario::{Failure, Plan, ScenarioRun, measure_all, run_scenario, untracked};
 
@@ -22,13 +23,13 @@ use crate::scenario::{Failure, Plan, ScenarioRun, measure_all, run_scenario, unt
 ///
 /// # Errors
 /// Only when the user interrupted it.
-pub(super) fn run(scenario: &Scenario, capture: &str, check: &mut Check) -> Result<ScenarioResult, Failure> {
+pub(super) fn run(scenario: &Scenario, capture: &str, check: &Check) -> Result<ScenarioResult, Failure> {
     let mut result = empty(scenario);
     let (plan, folder) = match prepare(scenario, capture, check) {
         Ok(prepared) => prepared,
         Err(error) => return Ok(failed(result, error)),
     };
-    let run = match run_scenario(&plan, &folder, &mut check.signals) {
+    let run = match run_scenario(&plan, &folder, &check.interruption) {
         Ok(run) => run,
         Err(Failure::Interrupted(number)) => return Err(Failure::Interrupted(number)),
         Err(failure) => return Ok(failed(result, without_details(failure.to_string()))),
@@ -44,7 +45,7 @@ pub(super) fn run(scenario: &Scenario, capture: &str, check: &mut Check) -> Resu
             let accepted = check.against.section(&scenario.name, &environment);
             let mut result = judged(result, scenario, &plan.cwd, &measurement, accepted);
             check.against.compare(&mut result, scenario, environment);
-            standing::settle(&mut result, check);
+            standing::settle(&mut result, &plan.cwd, check);
             let keys: Vec<BudgetKey> = of_each(scenario).collect();
             result.notes.extend(processes::note(&keys, run.root_pid, &measurement));
             if let (None, Some(error)) = (&result.error, untracked(scenario, &run)) {
@@ -102,7 +103,10 @@ fn without_details(title: String) -> ScenarioError {
 fn prepare(scenario: &Scenario, capture: &str, check: &Check) -> Result<(Plan, PathBuf), ScenarioError> {
     // What does not need Python is planned without it.
     let python = check.python.as_ref().map_or(Path::new("python"), |python| &python.path);
-    let plan = Plan::of(scenario, python).map_err(|error| without_details(error.to_string()))?;
+    let mut plan = Plan::of(scenario, python).map_err(|error| without_details(error.to_string()))?;
+    if let (MemoryLimit::Auto, 2.., false) = (plan.memory_limit, check.jobs, scenario.exclusive) {
+        plan.memory_limit = MemoryLimit::Part(check.jobs as u64);
+    }
     let place = capture_dir::place_in(&check.results, capture);
     let folder = place.and_then(|place| capture_dir::prepare(&place, Existing::Replace));
     Ok((plan, folder.map_err(|error| without_details(error.to_string()))?))

@@ -43,6 +43,8 @@ pub(super) struct Report {
     pub(super) verdict: Verdict,
     /// How many scenarios had which verdict.
     pub(super) counts: Counts,
+    /// What is worth knowing about the check as a whole, such as allowances that match nothing any more.
+    pub(super) notes: Vec<String>,
     /// One entry a scenario, in the order of the configuration.
     pub(super) scenarios: Vec<Scenario>,
 }

@@ -135,6 +135,7 @@ fn outcome(report: Report) -> Result<Outcome, ReadError> {
         fail_on: report.fail_on,
         baseline: report.baseline.as_ref().map(baseline),
         scenarios,
+        notes: sentences(&report.notes),
         started_ms: report.started_ms,
         elapsed: Duration::from_millis(report.elapsed_ms),
         results_dir: sentence(&report.results_dir),

@@ -8,6 +8,7 @@ mod table;
 
 use self::escape::{code, fenced, sentence};
 use super::{Options, clean, summary};
+use crate::finding::Finding;
 use crate::outcome::{Outcome, ScenarioResult, Verdict};
 
 /// Most that GitHub takes in one comment; counted in bytes, which are never fewer than characters.
@@ -83,6 +84,9 @@ fn render_tier(outcome: &Outcome, options: &Options, tier: Tier) -> String {
             out.push_str(&bodies(outcome, &shown, options, tier));
         }
     }
+    if tier < Tier::Lines {
+        out.push_str(&aside(outcome, &summary::ordered(outcome)));
+    }
     if tier < Tier::WithoutDetails {
         out.push_str(&table::all_figures(outcome, &shown));
     }
@@ -118,6 +122,7 @@ fn heading(outcome: &Outcome) -> String {
     let all = summary::counted(outcome.scenarios.len(), "scenario");
     let warned = outcome.scenarios.iter().filter(|scenario| scenario.warned()).count();
     match (outcome.scenarios.len(), failed, errors) {
+        (0, ..) if outcome.verdict() == Verdict::Pass => format!("✅ leakgate: {}", summary::counts(outcome)),
         (0, ..) => "❌ leakgate: no scenario was run".to_owned(),
         (_, 0, 0) if outcome.baseline.as_ref().is_some_and(|baseline| !baseline.problems.is_empty()) => {
             format!(
@@ -156,12 +161,13 @@ fn bodies(outcome: &Outcome, shown: &[&ScenarioResult], options: &Options, tier:
             out.push_str(&error_details(&error.details, left));
             is_first = false;
         }
-        for found in scenario.findings.iter().filter(|finding| !outcome.is_accepted(finding)) {
+        for found in outcome.open(scenario) {
             if !is_first {
                 out.push_str(&finding::head(scenario, found));
             }
             if left > 0 {
                 out.push_str(&finding::body(found, options));
+                out.push_str(&accept(outcome, scenario, found));
                 left -= 1;
             }
             is_first = false;
@@ -177,7 +183,7 @@ fn bodies(outcome: &Outcome, shown: &[&ScenarioResult], options: &Options, tier:
 /// What the baseline accepts, a line each.
 fn accepted(outcome: &Outcome, scenario: &ScenarioResult) -> String {
     let all: Vec<_> = scenario.findings.iter().filter(|finding| outcome.is_accepted(finding)).collect();
-    let line = |finding: &&crate::finding::Finding| {
+    let line = |finding: &&Finding| {
         let standing = summary::standing(scenario, finding).unwrap_or_default();
         format!("- {} · {}", sentence(&finding.title), sentence(&standing))
     };
@@ -187,6 +193,33 @@ fn accepted(outcome: &Outcome, scenario: &ScenarioResult) -> String {
         return String::new();
     }
     format!("\n**Accepted in the baseline**, {}:\n\n{}\n", name(scenario), lines.join("\n"))
+}
+
+/// The command that makes a finding pass for now.
+fn accept(outcome: &Outcome, scenario: &ScenarioResult, found: &Finding) -> String {
+    if !summary::acceptable(scenario).any(|finding| finding.fingerprint == found.fingerprint) {
+        return String::new();
+    }
+    let command = fenced(&[clean::line(&summary::allow_command(outcome, found), clean::SENTENCE)]);
+    format!("\n<details><summary>Accept it for now</summary>\n\n{command}\n</details>\n")
+}
+
+/// What is lived with, and what is worth knowing about the check as a whole.
+fn aside(outcome: &Outcome, shown: &[&ScenarioResult]) -> String {
+    let mut out = String::new();
+    let covered: Vec<&Finding> = shown.iter().flat_map(|scenario| scenario.covered()).collect();
+    if !covered.is_empty() {
+        let count = summary::counted(covered.len(), "finding");
+        let lines: Vec<String> = covered.into_iter().map(finding::covered).collect();
+        let lines = lines.join("\n");
+        out.push_str(&format!(
+            "\n<details><summary>Allowed or known, not failing: {count}</summary>\n\n{lines}\n\n</details>\n"
+        ));
+    }
+    for note in &outcome.notes {
+        out.push_str(&format!("\n**Note**: {}\n", sentence(note)));
+    }
+    out
 }
 
 fn error_details(details: &str, left: usize) -> String {

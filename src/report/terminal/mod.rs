@@ -39,11 +39,13 @@ pub(super) fn render(outcome: &Outcome, options: &Options) -> String {
             details(&mut page, outcome, scenario, options);
         } else {
             accepted(&mut page, outcome, scenario);
+            covered(&mut page, scenario);
             notes(&mut page, scenario);
         }
     }
     page.blank();
     baseline_problems(&mut page, outcome);
+    notes_of_all(&mut page, outcome);
     footer(&mut page, outcome);
     page.finish()
 }
@@ -53,7 +55,7 @@ fn header(page: &mut Page, outcome: &Outcome) {
         format!("leakgate {}", env!("CARGO_PKG_VERSION")),
         clean::line(&outcome.config, clean::FRAME),
         format!("python {}", clean::line(&outcome.python, clean::FRAME)),
-        summary::counted(outcome.scenarios.len(), "scenario"),
+        summary::scenarios(outcome),
     ];
     page.text(0, Style::Plain, &parts.join(" · "));
 }
@@ -118,8 +120,7 @@ fn details(page: &mut Page, outcome: &Outcome, scenario: &ScenarioResult, option
             page.cut(MARGIN, Style::Plain, &line);
         }
     }
-    let open: Vec<&Finding> =
-        scenario.findings.iter().filter(|finding| !outcome.is_accepted(finding)).collect();
+    let open: Vec<&Finding> = outcome.open(scenario).collect();
     for (index, found) in open.iter().take(FINDINGS).enumerate() {
         finding_head(page, scenario, found);
         if index == 0 {
@@ -140,6 +141,7 @@ fn details(page: &mut Page, outcome: &Outcome, scenario: &ScenarioResult, option
             if scenario.budgets.is_empty() { ("  also  ", Style::Faint) } else { ("  ok    ", Style::Good) };
         page.labelled(MARGIN, label, &kept.join("   "), Style::Plain);
     }
+    covered(page, scenario);
     notes(page, scenario);
 }
 
@@ -171,6 +173,20 @@ fn baseline_problems(page: &mut Page, outcome: &Outcome) {
     }
     if has_any {
         page.blank();
+    }
+}
+
+/// What is lived with, a sentence each and why.
+fn covered(page: &mut Page, scenario: &ScenarioResult) {
+    for found in scenario.covered().take(FINDINGS) {
+        let Some((how, why)) = summary::covered(found) else { continue };
+        let title = clean::line(&found.title, clean::SENTENCE);
+        let label = if how == "known" { "  known " } else { "  allow " };
+        page.labelled(MARGIN, (label, Style::Faint), &title, Style::Plain);
+        page.text(MARGIN, Style::Faint, &why);
+    }
+    if let Some(more) = summary::more(scenario.covered().count().saturating_sub(FINDINGS) as u64) {
+        page.text(MARGIN, Style::Faint, &format!("{more}, in result.json"));
     }
 }
 
@@ -297,6 +313,24 @@ fn notes(page: &mut Page, scenario: &ScenarioResult) {
     }
 }
 
+/// What is worth knowing about the check as a whole.
+fn notes_of_all(page: &mut Page, outcome: &Outcome) {
+    for note in outcome.notes.iter().take(NOTES) {
+        page.labelled(
+            MARGIN,
+            ("note    ", Style::Warning),
+            &clean::line(note, clean::SENTENCE),
+            Style::Plain,
+        );
+    }
+    if let Some(more) = summary::more(outcome.notes.len().saturating_sub(NOTES) as u64) {
+        page.text(MARGIN, Style::Faint, &format!("{more} notes, in result.json"));
+    }
+    if !outcome.notes.is_empty() {
+        page.blank();
+    }
+}
+
 /// Counts, where the reports are, and what to type next.
 fn footer(page: &mut Page, outcome: &Outcome) {
     let reports = clean::line(&outcome.results_dir, clean::FRAME);
@@ -322,5 +356,12 @@ fn footer(page: &mut Page, outcome: &Outcome) {
     if let Some(first) = failing.first() {
         page.whole(&format!("  again   {}", summary::check_command(outcome, &again)));
         page.whole(&format!("  look    {}", summary::view_command(outcome, &first.name)));
+    }
+    let new: Vec<&Finding> = failing.iter().flat_map(|scenario| summary::acceptable(scenario)).collect();
+    for finding in new.iter().take(TOGETHER) {
+        page.whole(&format!("  accept  {}", summary::allow_command(outcome, finding)));
+    }
+    if let Some(more) = summary::more(new.len().saturating_sub(TOGETHER) as u64) {
+        page.text(MARGIN + 2, Style::Faint, &format!("{more}, in report.md"));
     }
 }
