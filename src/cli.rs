@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::{Parser, Subcommand};
 use signal_hook::consts::SIGXFSZ;
 
-use crate::commands::{allow, call, check, run, view};
+use crate::commands::{allow, call, check, merge, run, view};
 use crate::exit::Exit;
 use crate::scenario::executable::ExecutableError;
 use crate::scenario::signals;
@@ -26,6 +26,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(check::Args),
+    Merge(merge::Args),
     Run(run::Args),
     Call(call::Args),
     View(view::ViewArgs),
@@ -57,6 +58,7 @@ impl Command {
     fn run(&self, out: &mut dyn Write, messages: &mut dyn Write) -> anyhow::Result<Exit> {
         match self {
             Command::Check(args) => check::run(args, out, messages),
+            Command::Merge(args) => merge::run(args, out),
             Command::Run(args) => run::run(args, messages),
             Command::Call(args) => call::run(args, out, messages),
             Command::View(args) => view::run(args, out),
@@ -77,7 +79,11 @@ impl Command {
                 Some(_) => Exit::NotExecutable,
                 None => Exit::RunFailed,
             },
-            Command::Check(_) | Command::Call(_) | Command::View(_) | Command::Allow(_) => Exit::BadInput,
+            Command::Check(_)
+            | Command::Merge(_)
+            | Command::Call(_)
+            | Command::View(_)
+            | Command::Allow(_) => Exit::BadInput,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 
+use crate::baseline::Level;
 use crate::config::FailOn;
 use crate::profile::{Bill, Frame};
 use crate::units::{Bytes, grouped};
@@ -48,6 +49,8 @@ pub struct Finding {
     pub containers: Vec<Vec<Frame>>,
     /// How it stands to what is known already.
     pub standing: Standing,
+    /// How bad the baseline says it may be; also where it is worse.
+    pub accepted: Option<Level>,
     /// What an iteration adds, for findings of growth.
     pub rate: Option<Rate>,
     /// Stable identity: rule, scenario and function names, no line numbers; 12 hexadecimal digits.
@@ -167,6 +170,8 @@ pub struct Figure {
     pub measured: i64,
     /// The limit, inclusive; `None` for a figure that has none (only a warning, or no budget).
     pub limit: Option<i64>,
+    /// The figure in the baseline, where that has it.
+    pub baseline: Option<i64>,
     /// Whether `measured` is in bytes (else a count).
     pub unit: Unit,
 }

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use crate::baseline::{Environment, Package};
 use crate::config::FailOn;
-use crate::finding::{Figure, Finding};
+use crate::finding::{Figure, Finding, Standing};
 use crate::gate::leak::RULE;
 use crate::gate::verdict::Outcome as Growth;
 
@@ -12,8 +13,18 @@ use crate::gate::verdict::Outcome as Growth;
 pub struct Outcome {
     /// `leakgate.yaml` as the user named it.
     pub config: String,
+    /// What tells one text of that file from another: 16 hexadecimal digits.
+    pub config_digest: String,
+    /// Which part of the scenarios this is; `None` where all that were asked for were run.
+    pub partition: Option<Partition>,
     /// The Python that scenarios use: `.venv/bin/python (CPython 3.11.7)`.
     pub python: String,
+    /// The packages that are installed for it, by name; empty where they are not known.
+    pub packages: Vec<Package>,
+    /// Which findings fail the gate.
+    pub fail_on: FailOn,
+    /// The baseline's file, where there is one, and what is wrong with it.
+    pub baseline: Option<BaselineFile>,
     /// One result a scenario, in the order of the configuration.
     pub scenarios: Vec<ScenarioResult>,
     /// Milliseconds since the Unix epoch at which the check began.
@@ -26,6 +37,26 @@ pub struct Outcome {
     pub results_dir: String,
 }
 
+/// The file that results were compared with.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct BaselineFile {
+    /// As the user would type it: `leakgate.lock`.
+    pub path: String,
+    /// What is wrong with it, each with its line: `leakgate.lock:12: …`. What is not sound is not compared with.
+    pub problems: Vec<String>,
+}
+
+/// A part of the scenarios: which of several that share them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Partition {
+    /// Which, from 1.
+    pub index: u32,
+    /// How many there are.
+    pub of: u32,
+    /// How many scenarios all of them have together.
+    pub scenarios: usize,
+}
+
 /// What one scenario came to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScenarioResult {
@@ -35,6 +66,10 @@ pub struct ScenarioResult {
     pub config_line: u32,
     /// What was run, for people: `call shop.quotes:quote, 20 iterations`.
     pub what: String,
+    /// Where it was measured; `None` where it was not.
+    pub environment: Option<Environment>,
+    /// Whether it was compared with a baseline.
+    pub baseline: Compared,
     /// The verdict.
     pub verdict: Verdict,
     /// Wall time.
@@ -53,6 +88,22 @@ pub struct ScenarioResult {
     pub error: Option<ScenarioError>,
     /// Facts about the measurement worth telling (records lost, untracked children).
     pub notes: Vec<String>,
+}
+
+/// Whether a scenario was compared with a baseline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Compared {
+    /// There is no baseline.
+    #[default]
+    NoBaseline,
+    /// The baseline does not have the scenario.
+    Missing,
+    /// It has the scenario in other environments.
+    OtherEnvironment,
+    /// What it has cannot be read.
+    Unreadable,
+    /// It was compared.
+    Compared,
 }
 
 /// A verdict on a scenario.
@@ -140,9 +191,10 @@ pub struct ScenarioError {
 
 impl Outcome {
     /// The verdict on everything, worst first: an error hides no failure's report, but it decides the exit code.
-    /// Nothing run is an error, never a pass.
+    /// Nothing run is an error, never a pass, unless it is a part that has no scenario: then another one has them.
     pub fn verdict(&self) -> Verdict {
-        if self.scenarios.is_empty() || self.count(Verdict::Error) > 0 {
+        let is_empty_part = self.partition.is_some_and(|partition| partition.scenarios > 0);
+        if (self.scenarios.is_empty() && !is_empty_part) || self.count(Verdict::Error) > 0 {
             return Verdict::Error;
         }
         let worst = [Verdict::Fail, Verdict::Unstable, Verdict::Undecided].into_iter();
@@ -156,11 +208,16 @@ impl Outcome {
 }
 
 impl ScenarioResult {
-    /// Whether it passed with a warning.
+    /// Whether it passed with a warning. What is accepted is none: it was agreed to.
     pub fn warned(&self) -> bool {
-        self.verdict == Verdict::Pass && self.open().next().is_some()
+        let is_open = |finding: &&Finding| finding.standing != Standing::Accepted;
+        self.verdict == Verdict::Pass && self.open().any(|finding| is_open(&finding))
     }
 
+    /// The findings that the baseline accepts.
+    pub fn accepted(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|finding| finding.standing == Standing::Accepted)
+    }
     /// The findings that somebody has to look at.
     pub fn open(&self) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(|finding| !finding.standing.is_covered())

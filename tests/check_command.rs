@@ -15,8 +15,12 @@ mod budgets;
 mod commands;
 #[path = "check_command/errors.rs"]
 mod errors;
+#[path = "check_command/many.rs"]
+mod many;
 #[path = "check_command/options.rs"]
 mod options;
+#[path = "check_command/parts.rs"]
+mod parts;
 #[path = "check_command/processes.rs"]
 mod processes;
 #[path = "check_command/untracked.rs"]

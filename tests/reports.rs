@@ -2,6 +2,8 @@
 
 #[path = "reports/outcomes.rs"]
 mod outcomes;
+#[path = "reports/read.rs"]
+mod read;
 
 use leakgate::outcome::{Outcome, ScenarioError, Verdict};
 use leakgate::report::{Color, Format, Options, render};
@@ -203,7 +205,10 @@ fn parsed(xml: &str) -> Seen {
 fn json_gives_every_byte_exactly() {
     let json: serde_json::Value = serde_json::from_str(&shown(Format::Json, &canonical())).unwrap();
     assert_eq!(json["version"], 1);
-    assert_eq!(json["counts"], serde_json::json!({"passed": 2, "warned": 1, "failed": 3, "errors": 1}));
+    assert_eq!(
+        json["counts"],
+        serde_json::json!({"passed": 2, "warned": 1, "undecided": 0, "unstable": 0, "failed": 3, "errors": 1})
+    );
     let growth = &json["scenarios"][1]["findings"][0];
     assert_eq!(growth["series"][20], 23_488_102);
     assert_eq!(growth["holders"][0]["bytes"], 161_120);

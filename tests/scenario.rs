@@ -12,7 +12,7 @@ use leakgate::config::Repeats;
 use leakgate::gate::measurement::Measurement;
 use leakgate::scenario::memory_limit::MemoryLimit;
 use leakgate::scenario::plan::{Call, Command, KeepResult, Plan, Work};
-use leakgate::scenario::signals::Signals;
+use leakgate::scenario::signals::Interruption;
 use leakgate::scenario::tracker::Follow;
 use leakgate::scenario::watch::End;
 use leakgate::scenario::{Failure, ScenarioRun, measure, run_scenario};
@@ -55,7 +55,7 @@ impl Place {
     }
 
     fn run(&self, plan: &Plan) -> Result<ScenarioRun, Failure> {
-        run_scenario(plan, &self.capture(), &mut Signals::listen(&[]).unwrap())
+        run_scenario(plan, &self.capture(), &Interruption::listen(&[]).unwrap())
     }
 
     fn shell(&self, script: &str) -> ScenarioRun {

@@ -18,7 +18,7 @@ use crate::profile::{Capture, load};
 use crate::scenario::drive::{Failure, ScenarioRun};
 use crate::scenario::memory_limit::MemoryLimit;
 use crate::scenario::plan::{Call, KeepResult, Plan, Work};
-use crate::scenario::signals::{ENDING, Signals};
+use crate::scenario::signals::{ENDING, Interruption};
 use crate::scenario::tracker::Follow;
 use crate::scenario::{environment, measure, python, run_scenario};
 use crate::units::{Bytes, grouped};
@@ -51,8 +51,8 @@ pub fn run(args: &Args, out: &mut dyn Write, messages: &mut dyn Write) -> anyhow
     writeln!(out, "call {} with {}", args.target, python.describe())?;
     let plan = plan_of(args, python.path, &cwd);
     let (folder, shown) = default_place(&cwd, &args.target.folder_name())?;
-    let mut signals = Signals::listen(&ENDING).context("failed to listen to signals")?;
-    let run = match run_scenario(&plan, &folder, &mut signals) {
+    let interruption = Interruption::listen(&ENDING).context("failed to listen to signals")?;
+    let run = match run_scenario(&plan, &folder, &interruption) {
         Err(Failure::Interrupted(number)) => return Ok(Exit::Signal(number)),
         run => run?,
     };

@@ -20,7 +20,7 @@ use crate::scenario::python;
 use crate::scenario::recording::Recording;
 use crate::scenario::signals::{PASSED_ON, Signals};
 use crate::scenario::tracker::{Follow, Unpacked};
-use crate::scenario::watch::{Ownership, Watched, Watcher};
+use crate::scenario::watch::{Owner, Watched, Watcher};
 
 /// Most captures of one name that are written at the same time.
 const MOST_AT_ONCE: u32 = 100;
@@ -89,7 +89,7 @@ fn record(
         launch.transparent().with_context(|| format!("failed to start `{}`", launch.program.display()))?;
     signals.tell_origins().context("failed to listen to signals")?;
     recording.started(&running);
-    let watcher = Watcher::new(running, folder, Ownership::Users, &mut signals);
+    let watcher = Watcher::new(running, folder, Owner::User(&mut signals));
     let (mut watched, running) = watcher.watch(&mut |tick| progress.show(tick)).with_context(failed)?;
     watched.keep_to(follow, running.child.id());
     let mut notes = running.notes;

@@ -31,3 +31,4 @@ pub use model::{
     Work,
 };
 pub use problem::{ConfigErrors, Paint, Problem};
+pub use validate::is_scenario_name;

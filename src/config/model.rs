@@ -23,6 +23,8 @@ pub const DEFAULT_TIME: Duration = Duration::from_secs(60);
 pub struct Config {
     /// The file, as the user named it.
     pub path: PathBuf,
+    /// What tells its text from another: 16 hexadecimal digits.
+    pub digest: String,
     /// The folder of the file: relative paths in it start here.
     pub dir: PathBuf,
     /// Which Python runs the scenarios.

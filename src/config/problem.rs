@@ -181,6 +181,11 @@ impl<'s> Problems<'s> {
         &mut self.found[last]
     }
 
+    /// The file's whole text.
+    pub(super) fn source(&self) -> &'s str {
+        self.source
+    }
+
     /// The file's text at a place.
     pub(super) fn text_at(&self, span: &Range<usize>) -> &'s str {
         self.source.get(span.clone()).unwrap_or("")

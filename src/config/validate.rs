@@ -14,6 +14,7 @@ use super::schema::{Scope, Section};
 use super::tree::{Entry, Node, Value};
 use super::values;
 use super::work::{self, Repeats};
+use crate::stable_hash;
 use crate::units;
 
 /// Longest name of a scenario.
@@ -38,7 +39,8 @@ pub(super) fn config(problems: &mut Problems<'_>, root: &Node, path: &Path, dir:
     let scenarios = scenarios(problems, &fields, &defaults, dir);
     let allow = fields.get("allow").map(|entry| allow::read(problems, entry)).unwrap_or_default();
     let (path, dir) = (path.to_owned(), dir.to_owned());
-    Some(Config { path, dir, python: python?, fail_on, allow, jobs: defaults.jobs, scenarios })
+    let digest = stable_hash::digest(problems.source());
+    Some(Config { path, digest, dir, python: python?, fail_on, allow, jobs: defaults.jobs, scenarios })
 }
 
 fn fail_on(problems: &mut Problems<'_>, entry: &Entry) -> Option<FailOn> {
@@ -185,9 +187,7 @@ fn scenario(problems: &mut Problems<'_>, entry: &Entry, defaults: &Defaults, dir
 
 fn name(problems: &mut Problems<'_>, entry: &Entry) {
     let name = &entry.key;
-    let plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.');
-    let begins = name.starts_with(|first: char| first.is_ascii_alphanumeric());
-    if !begins || !name.chars().all(plain) || name.contains("..") || name.len() > LONGEST_NAME {
+    if !is_scenario_name(name) {
         let message = format!(
             "`{}` cannot be the name of a scenario; expected at most {LONGEST_NAME} letters, digits, `-`, `_` and `.`, \
              a letter or digit first, no `..`",
@@ -195,6 +195,13 @@ fn name(problems: &mut Problems<'_>, entry: &Entry) {
         );
         problems.add(&entry.key_span, message);
     }
+}
+
+/// Whether a scenario can have this name: it is a folder's, and a word on a command line.
+pub fn is_scenario_name(name: &str) -> bool {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.');
+    let begins = name.starts_with(|first: char| first.is_ascii_alphanumeric());
+    begins && name.chars().all(plain) && !name.contains("..") && name.len() <= LONGEST_NAME
 }
 
 /// Whether the scenario is a `run` or a `call`.

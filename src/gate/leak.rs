@@ -93,7 +93,12 @@ impl Told<'_> {
             Some((container, _)) if held.holders.is_empty() => self.made_at(container),
             _ => held.place().cloned(),
         };
-        let mut evidence = growth.iter().flat_map(|growth| growth.evidence(held.holders.first())).collect();
+        let mut evidence: Vec<String> =
+            growth.iter().flat_map(|growth| growth.evidence(held.holders.first())).collect();
+        if !self.verdict.leaks.contains(&Leak::Bytes) {
+            // What bytes do is not what leaks: a table grows in steps, an entry may take none.
+            evidence.truncate(1);
+        }
         self.add_reasons(&mut evidence, &containers);
         Finding {
             title: self.title(&containers, rate),
@@ -102,6 +107,7 @@ impl Told<'_> {
                 name: "growth".to_owned(),
                 measured: growth.as_ref().map_or(0, |growth| growth.rate()),
                 limit: None,
+                baseline: None,
                 unit: Unit::BytesPerIteration,
             }),
             rate: Some(rate),
@@ -279,13 +285,12 @@ impl Told<'_> {
         let note = |index: &usize| {
             let series = &self.verdict.series.containers[*index];
             let container = &self.measurement.profile.containers[series.container];
-            let (length, bound) = (grouped(series.length), grouped(container.bound.unwrap_or(0)));
-            format!(
-                "{} is filling, which is no leak: {length} of at most {bound} entries",
-                self.named(container)
-            )
+            let bound = container.bound.filter(|bound| series.length < *bound)?;
+            let (length, bound) = (grouped(series.length), grouped(bound));
+            let named = self.named(container);
+            Some(format!("{named} is filling, which is no leak: {length} of at most {bound} entries"))
         };
-        self.verdict.filling.iter().map(note).collect()
+        self.verdict.filling.iter().filter_map(note).collect()
     }
 }
 

@@ -118,6 +118,20 @@ pub enum LineKind {
 }
 
 impl LineKind {
+    /// All, in the order in which people read them.
+    pub const ALL: [LineKind; 10] = [
+        LineKind::Objects,
+        LineKind::PythonMemory,
+        LineKind::Heap,
+        LineKind::Held,
+        LineKind::OwnAllocator,
+        LineKind::Anonymous,
+        LineKind::File,
+        LineKind::Stacks,
+        LineKind::Tracker,
+        LineKind::Unknown,
+    ];
+
     /// The name that machines read.
     pub fn key(self) -> &'static str {
         match self {
@@ -136,6 +150,16 @@ impl LineKind {
 }
 
 impl BillMoment {
+    /// All, in the order in which they are looked for.
+    pub const ALL: [BillMoment; 6] = [
+        BillMoment::Peak,
+        BillMoment::Largest,
+        BillMoment::Retained,
+        BillMoment::Left,
+        BillMoment::End,
+        BillMoment::Last,
+    ];
+
     /// For headings: `at the peak`.
     pub fn phrase(self) -> &'static str {
         match self {

@@ -14,7 +14,7 @@ mod sparkline;
 mod summary;
 mod terminal;
 
-pub use json::VERSION as JSON_VERSION;
+pub use json::{LARGEST as LARGEST_JSON, ReadError, VERSION as JSON_VERSION, read as read_json};
 
 use crate::outcome::Outcome;
 

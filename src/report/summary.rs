@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::clean;
 use crate::finding::{Figure, Finding, Severity, Standing, Unit};
-use crate::outcome::{BudgetState, JudgedBudget, Outcome, ScenarioResult, Verdict};
+use crate::outcome::{BudgetState, JudgedBudget, Outcome, Partition, ScenarioResult, Verdict};
 use crate::units::grouped;
 
 /// Scenarios with what the reader must act on first: failures, errors, what is not certain, warnings, passes; else as
@@ -37,7 +37,12 @@ pub(super) fn counts(outcome: &Outcome) -> String {
     add(outcome.count(Verdict::Undecided), "undecided");
     add(outcome.count(Verdict::Pass), "passed");
     if parts.is_empty() {
-        return "no scenario was run".to_owned();
+        return match outcome.partition {
+            Some(Partition { index, of, scenarios: 1.. }) => {
+                format!("nothing to run in part {index} of {of}, passed")
+            }
+            _ => "no scenario was run".to_owned(),
+        };
     }
     match outcome.scenarios.iter().filter(|scenario| scenario.warned()).count() {
         0 => parts.join(", "),
@@ -58,6 +63,17 @@ pub(super) fn seconds(elapsed: Duration) -> String {
 pub(super) fn counted(count: usize, noun: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{} {noun}{plural}", grouped(count as u64))
+}
+
+/// `5 scenarios`, `3 of 12 scenarios (part 2 of 4)`.
+pub(super) fn scenarios(outcome: &Outcome) -> String {
+    let count = outcome.scenarios.len();
+    match outcome.partition {
+        None => counted(count, "scenario"),
+        Some(Partition { index, of, scenarios }) => {
+            format!("{} of {} (part {index} of {of})", grouped(count as u64), counted(scenarios, "scenario"))
+        }
+    }
 }
 
 /// A figure as people read it; growth and counts of what an iteration adds with their sign: `+8,064 B`, `61.3 MiB`.
@@ -203,7 +219,12 @@ mod tests {
     fn captures_of_another_folder_are_named_by_their_path_and_quoted_for_the_shell() {
         let outcome = |folder: &str| Outcome {
             config: "leakgate.yaml".to_owned(),
+            config_digest: String::new(),
+            partition: None,
             python: String::new(),
+            packages: Vec::new(),
+            fail_on: crate::config::FailOn::New,
+            baseline: None,
             scenarios: Vec::new(),
             started_ms: 0,
             notes: Vec::new(),

@@ -18,14 +18,16 @@ use super::output::{self, PATIENCE};
 use super::plan::{Plan, Work};
 use super::questions::Questions;
 use super::recording::Recording;
-use super::signals::{self, Signals};
+use super::signals::{self, Interruption};
 use super::together::Sampled;
 use super::tracker::{TrackerError, Unpacked};
-use super::watch::{End, Limits, Ownership, Watcher};
+use super::watch::{End, Limits, Owner, Watcher};
 use crate::gate::verdict;
 use crate::outcome::ScenarioError;
 use crate::profile::Untracked;
 
+/// Names the folder for temporary files.
+const TEMPORARY: &str = "TMPDIR";
 /// Lines of output that an error shows.
 const SHOWN_LINES: usize = 20;
 
@@ -94,13 +96,18 @@ pub struct ScenarioRun {
     pub failure: Option<ScenarioError>,
 }
 
-/// Runs `plan` and records it into `capture`, an empty folder with an absolute path. `signals` are those of
+/// Runs `plan` and records it into `capture`, an empty folder with an absolute path. `interruption` is of
 /// `signals::ENDING`. A run that ended badly is an `Ok` with a `failure`.
-pub fn run_scenario(plan: &Plan, capture: &Path, signals: &mut Signals) -> Result<ScenarioRun, Failure> {
+pub fn run_scenario(
+    plan: &Plan,
+    capture: &Path,
+    interruption: &Interruption,
+) -> Result<ScenarioRun, Failure> {
     let record = |error| Failure::Record { folder: capture.to_path_buf(), error };
-    let unpacked = Unpacked::new(capture, plan.follow)?;
+    let mut unpacked = Unpacked::new(capture, plan.follow)?;
     let driver = driver_of(plan, unpacked.folder()).map_err(record)?;
-    let launch = launch_of(plan, driver.as_ref(), &unpacked)?;
+    let mut launch = launch_of(plan, driver.as_ref(), &unpacked)?;
+    let no_temporary = own_temporary_folder(&mut launch, plan, &mut unpacked);
     let mut recording = Recording::begin(&launch, plan.title(), plan.follow, capture).map_err(record)?;
     let running = launch
         .isolated(capture)
@@ -108,7 +115,7 @@ pub fn run_scenario(plan: &Plan, capture: &Path, signals: &mut Signals) -> Resul
     recording.started(&running);
     let limits = limits_of(plan, driver.as_ref());
     let memory = limits.memory;
-    let watcher = Watcher::new(running, capture, Ownership::Ours, signals)
+    let watcher = Watcher::new(running, capture, Owner::Scenario(interruption))
         .limits(limits)
         .answering(driver.as_ref().and_then(|driver| questions_of(plan, driver)));
     let (mut watched, mut running) = watcher.watch(&mut |_| {}).map_err(record)?;
@@ -117,7 +124,7 @@ pub fn run_scenario(plan: &Plan, capture: &Path, signals: &mut Signals) -> Resul
     let report = driver.as_ref().map_or(Ok(None), Driver::read_result).map_err(record)?;
     let mut notes = std::mem::take(&mut running.notes);
     notes.extend(watched.notes());
-    notes.extend(lost_output);
+    notes.extend(lost_output.into_iter().chain(no_temporary));
     notes.extend(recording.finish(&watched, unpacked));
     if let End::Interrupted(number) = watched.end {
         return Err(Failure::Interrupted(number));
@@ -180,13 +187,28 @@ fn launch_of(plan: &Plan, driver: Option<&Driver>, unpacked: &Unpacked) -> Resul
     Ok(Launch { program, argv, cwd: plan.cwd.clone(), variables })
 }
 
+/// Gives the scenario a folder for temporary files that goes with it, unless its configuration names one: neither those
+/// of a run before it nor those of one beside it are found there. Why it has none, in a sentence.
+fn own_temporary_folder(launch: &mut Launch, plan: &Plan, unpacked: &mut Unpacked) -> Option<String> {
+    if plan.env.iter().any(|(name, _)| name == TEMPORARY) {
+        return None;
+    }
+    match unpacked.temporary_folder() {
+        Ok(folder) => {
+            launch.variables.insert(TEMPORARY.into(), folder.into());
+            None
+        }
+        Err(error) => Some(format!("it had no folder of its own for temporary files: {error}")),
+    }
+}
+
 fn limits_of(plan: &Plan, driver: Option<&Driver>) -> Limits {
     let until = if let Work::Run(command) = &plan.work { command.until } else { None };
     Limits {
         timeout: plan.timeout,
         until,
         memory: plan.memory_limit.bytes(),
-        resident_only: matches!(plan.memory_limit, MemoryLimit::Auto),
+        resident_only: matches!(plan.memory_limit, MemoryLimit::Auto | MemoryLimit::Part(_)),
         finished: driver.map(|driver| driver.result.clone()),
     }
 }

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 pub enum MemoryLimit {
     /// 80 % of what the control group or the machine has to give.
     Auto,
+    /// That, divided by so many scenarios that may run at the same time.
+    Part(u64),
     /// So many bytes.
     Bytes(u64),
     /// No limit.
@@ -19,6 +21,7 @@ impl MemoryLimit {
     pub fn bytes(self) -> Option<u64> {
         match self {
             MemoryLimit::Auto => obtainable(Path::new("/")).map(|bytes| bytes / 5 * 4),
+            MemoryLimit::Part(of) => MemoryLimit::Auto.bytes().map(|bytes| bytes / of.max(1)),
             MemoryLimit::Bytes(bytes) => Some(bytes),
             MemoryLimit::Unlimited => None,
         }

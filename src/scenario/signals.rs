@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::io;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use nix::libc::{SI_KERNEL, c_int};
@@ -77,6 +79,30 @@ impl Signals {
             received.push(Received { number: info.ssi_signo as c_int, origin });
         }
         received
+    }
+}
+
+/// The signals that end scenarios, for all that run at the same time: the first that arrives ends each of them.
+#[derive(Debug)]
+pub struct Interruption {
+    signals: Mutex<Signals>,
+    /// The first signal that arrived; 0: none.
+    first: AtomicI32,
+}
+
+impl Interruption {
+    /// Keeps the signals of `numbers` from now on, as `Signals::listen` does.
+    pub fn listen(numbers: &[c_int]) -> io::Result<Interruption> {
+        Ok(Interruption { signals: Mutex::new(Signals::listen(numbers)?), first: AtomicI32::new(0) })
+    }
+
+    /// The signal that ends everything, if one has arrived.
+    pub fn signal(&self) -> Option<c_int> {
+        let mut signals = self.signals.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (0, Some(received)) = (self.first.load(Ordering::Relaxed), signals.poll().first()) {
+            self.first.store(received.number, Ordering::Relaxed);
+        }
+        Some(self.first.load(Ordering::Relaxed)).filter(|number| *number != 0)
     }
 }
 

@@ -23,6 +23,9 @@ pub const LIBRARY: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/libleakgate
 /// Its file name; also how a process that is recorded is recognised in its memory map.
 pub const LIBRARY_NAME: &str = "libleakgate.so";
 
+/// How the names of private and temporary folders begin.
+const FOLDER_PREFIX: &str = "leakgate-";
+
 /// Why the tracker could not be unpacked.
 #[derive(Debug, Error)]
 pub enum TrackerError {
@@ -62,6 +65,8 @@ pub struct Unpacked {
     folder: TempDir,
     /// The library, where it is not in the folder.
     memory: Option<InMemory>,
+    /// For the files that the command itself wants for a time; deleted as `folder` is.
+    temporary: Option<TempDir>,
 }
 
 /// A library that is in no folder.
@@ -81,7 +86,7 @@ impl Unpacked {
         };
         let failed = |error| TrackerError::Write { folder: folder.path().to_path_buf(), error };
         fill(folder.path(), &settings(capture, folder.path(), follow)).map_err(failed)?;
-        Ok(Unpacked { folder, memory: None })
+        Ok(Unpacked { folder, memory: None, temporary: None })
     }
 
     fn in_memory(capture: &Path, follow: Follow) -> Option<Unpacked> {
@@ -89,7 +94,7 @@ impl Unpacked {
         folders.extend(capture.parent().map(Path::to_path_buf));
         let folder = private_folder(&folders, absolute).ok()?;
         let memory = InMemory::new(&settings(capture, folder.path(), follow)).ok()?;
-        let unpacked = Unpacked { folder, memory: Some(memory) };
+        let unpacked = Unpacked { folder, memory: Some(memory), temporary: None };
         // Without /proc the loader does not find it either.
         unpacked.library().exists().then_some(unpacked)
     }
@@ -112,8 +117,18 @@ impl Unpacked {
         self.folder.path()
     }
 
+    /// Makes a folder for the command's own temporary files, where such files go anyway: the private folder may be in
+    /// memory.
+    pub fn temporary_folder(&mut self) -> io::Result<PathBuf> {
+        let made = tempfile::Builder::new().prefix(FOLDER_PREFIX).tempdir()?;
+        let path = made.path().to_path_buf();
+        self.temporary = Some(made);
+        Ok(path)
+    }
+
     /// Leaves the library behind, for processes that still run with it. What it cannot do for them, in a sentence.
     pub fn leave(mut self) -> Option<&'static str> {
+        self.temporary.iter_mut().for_each(|folder| folder.disable_cleanup(true));
         if self.memory.is_some() {
             return Some(
                 "the tracker's library was in memory, as no folder could hold it: what they start from now on is not \
@@ -180,7 +195,10 @@ fn private_folder(
     let mut tried = Vec::new();
     for folder in candidates {
         let made = is_usable(folder).and_then(|()| {
-            tempfile::Builder::new().prefix("leakgate-").tempdir_in(folder).map_err(|error| error.to_string())
+            tempfile::Builder::new()
+                .prefix(FOLDER_PREFIX)
+                .tempdir_in(folder)
+                .map_err(|error| error.to_string())
         });
         match made {
             Ok(made) => return Ok(made),

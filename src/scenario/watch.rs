@@ -12,7 +12,7 @@ use nix::unistd::Pid;
 use super::launch::Running;
 use super::processes::{Processes, Reading, has_tracker};
 use super::questions::Questions;
-use super::signals::{Origin, Received, Signals};
+use super::signals::{Interruption, Origin, Received, Signals};
 use super::survey::Surveyor;
 use super::timeline::Timeline;
 use super::together::Sampled;
@@ -30,13 +30,13 @@ const SILENCE: Duration = Duration::from_secs(2);
 /// From asking a program to end until it is ended.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// How the command belongs to the program.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ownership {
+/// How the command belongs to the program, with the signals that the program gets.
+#[derive(Debug)]
+pub enum Owner<'a> {
     /// It is the user's (`leakgate run`): signals are passed on, nothing ends it.
-    Users,
+    User(&'a mut Signals),
     /// It is a scenario's, in a process group of its own, which is ended with it.
-    Ours,
+    Scenario(&'a Interruption),
 }
 
 /// When to end the command.
@@ -108,9 +108,8 @@ pub struct Tick {
 /// Samples and limits one command until it has ended.
 pub struct Watcher<'a> {
     running: Running,
-    ownership: Ownership,
+    owner: Owner<'a>,
     limits: Limits,
-    signals: &'a mut Signals,
     processes: Processes,
     timeline: Timeline,
     descendants: Descendants,
@@ -153,13 +152,12 @@ impl Watched {
 
 impl<'a> Watcher<'a> {
     /// Watches `running`, which writes into the capture in `folder`.
-    pub fn new(running: Running, folder: &Path, ownership: Ownership, signals: &'a mut Signals) -> Self {
+    pub fn new(running: Running, folder: &Path, owner: Owner<'a>) -> Self {
         Watcher {
             descendants: Descendants::of(running.child.id()),
             running,
-            ownership,
+            owner,
             limits: Limits::default(),
-            signals,
             processes: Processes::new(folder),
             folder: folder.to_path_buf(),
             timeline: Timeline::create(folder),
@@ -202,7 +200,7 @@ impl<'a> Watcher<'a> {
         }
         let elapsed = self.running.started.elapsed();
         self.sample(on_tick);
-        if self.ownership == Ownership::Ours {
+        if matches!(self.owner, Owner::Scenario(_)) {
             // What it started and left behind; the group is still its own, for it has not been reaped.
             let _ = killpg(self.running.pid(), Signal::SIGKILL);
         }
@@ -238,24 +236,24 @@ impl<'a> Watcher<'a> {
     }
 
     fn pass_signals(&mut self) {
-        for Received { number, origin } in self.signals.poll() {
-            match self.ownership {
-                Ownership::Users if origin == Origin::Terminal => {}
-                Ownership::Users => self.send(self.running.pid(), number),
-                Ownership::Ours => self.kill(End::Interrupted(number)),
+        match &mut self.owner {
+            Owner::User(signals) => {
+                for Received { number, origin } in signals.poll() {
+                    if origin == Origin::Process {
+                        send(self.running.pid(), number);
+                    }
+                }
+            }
+            Owner::Scenario(interruption) => {
+                if let Some(number) = interruption.signal() {
+                    self.kill(End::Interrupted(number));
+                }
             }
         }
     }
 
-    fn send(&self, pid: Pid, number: i32) {
-        if let Ok(signal) = Signal::try_from(number) {
-            // It may have ended in this moment.
-            let _ = kill(pid, signal);
-        }
-    }
-
     fn apply_limits(&mut self, readings: &[Reading]) {
-        if self.ownership == Ownership::Users {
+        if matches!(self.owner, Owner::User(_)) {
             return;
         }
         if let Some(Ending { why, kill_at }) = self.ending {
@@ -312,5 +310,12 @@ impl<'a> Watcher<'a> {
         let why = self.ending.map_or(why, |ending| ending.why);
         let _ = killpg(self.running.pid(), Signal::SIGKILL);
         self.ending = Some(Ending { why, kill_at: None });
+    }
+}
+
+fn send(pid: Pid, number: i32) {
+    if let Ok(signal) = Signal::try_from(number) {
+        // It may have ended in this moment.
+        let _ = kill(pid, signal);
     }
 }

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use leakgate::config::FailOn;
 use leakgate::finding::{Figure, Finding, Holder, Place, Severity, Standing, Unit};
-use leakgate::outcome::{BudgetState, JudgedBudget, Outcome, ScenarioError, ScenarioResult, Verdict};
+use leakgate::outcome::{
+    BudgetState, Compared, JudgedBudget, Outcome, ScenarioError, ScenarioResult, Verdict,
+};
 use leakgate::profile::{Bill, BillLine, BillMoment, LineKind};
 use leakgate::units::Bytes;
 
@@ -12,7 +15,12 @@ const MIB: u64 = 1 << 20;
 pub(crate) fn outcome(scenarios: Vec<ScenarioResult>) -> Outcome {
     Outcome {
         config: "leakgate.yaml".into(),
+        config_digest: "0123456789abcdef".into(),
+        partition: None,
         python: ".venv/bin/python (CPython 3.11.7)".into(),
+        packages: vec![],
+        fail_on: FailOn::New,
+        baseline: None,
         scenarios,
         started_ms: 1_767_225_600_000,
         elapsed: Duration::from_millis(13_250),
@@ -58,6 +66,8 @@ pub(crate) fn scenario(name: &str, what: &str, verdict: Verdict) -> ScenarioResu
         name: name.into(),
         config_line: 4,
         what: what.into(),
+        environment: None,
+        baseline: Compared::NoBaseline,
         verdict,
         elapsed: Duration::from_millis(410),
         findings: vec![],
@@ -76,7 +86,7 @@ pub(crate) fn figure(name: &str, measured: i64, limit: Option<i64>) -> Figure {
         "fds" | "threads" | "blocks" => Unit::Count,
         _ => Unit::Bytes,
     };
-    Figure { name: name.into(), measured, limit, unit }
+    Figure { name: name.into(), measured, limit, baseline: None, unit }
 }
 
 pub(crate) fn budget(name: &str, measured: i64, limit: i64, state: BudgetState) -> JudgedBudget {
@@ -118,6 +128,7 @@ pub(crate) fn finding(scenario: &str, rule: &str, title: &str) -> Finding {
         help: String::new(),
         containers: vec![],
         standing: Standing::New,
+        accepted: None,
         rate: None,
         fingerprint: "7f3a9c01d2e4".into(),
     }
@@ -296,7 +307,13 @@ pub(crate) fn hostile() -> Outcome {
         place: Some(at),
         holders: vec![held],
         evidence: vec![text()],
-        figure: Some(Figure { name: text(), measured: 10, limit: Some(5), unit: Unit::Bytes }),
+        figure: Some(Figure {
+            name: text(),
+            measured: 10,
+            limit: Some(5),
+            baseline: None,
+            unit: Unit::Bytes,
+        }),
         series: vec![1, 2],
         help: text(),
         fingerprint: text(),
@@ -312,7 +329,8 @@ pub(crate) fn hostile() -> Outcome {
     failing.findings = vec![found.clone(), Finding { severity: Severity::Warning, ..found }];
     failing.budgets = vec![judged];
     failing.not_judged = vec![text()];
-    failing.figures = vec![Figure { name: text(), measured: 1, limit: None, unit: Unit::Count }];
+    failing.figures =
+        vec![Figure { name: text(), measured: 1, limit: None, baseline: None, unit: Unit::Count }];
     failing.notes = vec![text()];
     let mut broken = scenario(HOSTILE, HOSTILE, Verdict::Error);
     broken.error = Some(error);

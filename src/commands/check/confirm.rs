@@ -10,7 +10,7 @@ use crate::scenario::{Failure, capture_dir};
 ///
 /// # Errors
 /// Only when the user interrupted it.
-pub(super) fn run(scenario: &Scenario, check: &mut Check) -> Result<ScenarioResult, Failure> {
+pub(super) fn run(scenario: &Scenario, check: &Check) -> Result<ScenarioResult, Failure> {
     // A name that no scenario can have.
     let again = format!("{}~2", scenario.name);
     // Left by an unstable run before this one. What cannot be removed is only more than is needed.
@@ -58,7 +58,9 @@ fn confirm(finding: &mut Finding, again: &Finding) {
         Some(evidence) if !again.series.is_empty() => format!("in a second process {evidence}"),
         _ => format!("in a second process: {}", again.title),
     };
-    let place = usize::from(!finding.evidence.is_empty());
+    // Beside the series where there is one.
+    let place =
+        if finding.series.is_empty() { finding.evidence.len() } else { finding.evidence.len().min(1) };
     finding.evidence.insert(place, sentence);
 }
 

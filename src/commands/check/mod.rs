@@ -1,8 +1,11 @@
 //! `leakgate check`: runs the declared scenarios, judges them, reports.
 
+mod against;
 mod confirm;
-mod deliver;
+mod jobs;
+mod live;
 mod one;
+mod partition;
 mod standing;
 
 use std::io::{IsTerminal, Write};
@@ -11,20 +14,27 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, anyhow};
 
+use self::against::Against;
+use self::live::{Display, Screen};
+use self::partition::Part;
 use self::standing::Register;
+use super::deliver;
 use crate::config::{self, Config, ConfigErrors, FailOn, Paint, PythonChoice, Scenario};
 use crate::exit::Exit;
-use crate::outcome::{Outcome, Verdict};
+use crate::outcome::Outcome;
 use crate::report::Format;
 use crate::scenario::Failure;
 use crate::scenario::capture_dir;
 use crate::scenario::environment;
+use crate::scenario::packages;
 use crate::scenario::plan;
 use crate::scenario::python::{self, Python};
-use crate::scenario::signals::{ENDING, Signals};
+use crate::scenario::signals::{ENDING, Interruption};
 
 /// Name of the configuration where none is given.
 const CONFIG: &str = "leakgate.yaml";
+/// What the report says where no Python was found and no scenario needs one.
+pub(super) const NO_PYTHON: &str = "not found and not needed";
 /// Folder of results beside the configuration.
 const RESULTS: &str = ".leakgate";
 
@@ -40,17 +50,18 @@ pub struct Args {
     /// List the scenarios and run nothing
     #[arg(long)]
     list: bool,
+    /// How many scenarios run at the same time [default: `jobs` of the configuration, else half the cores]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    jobs: Option<u32>,
+    /// Run a part of the scenarios, hash:2/4 for the second of four; `leakgate merge` joins their results
+    #[arg(long, value_name = "PART")]
+    partition: Option<Part>,
     /// Where captures and reports go [default: .leakgate beside the configuration]
     #[arg(long, value_name = "DIR")]
     output_dir: Option<PathBuf>,
     /// What to print; all reports are written to the output folder in any case
-    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = format)]
+    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = deliver::format)]
     format: Format,
-}
-
-fn format(name: &str) -> Result<Format, String> {
-    let names = || Format::ALL.map(Format::name).join(", ");
-    Format::named(name).ok_or_else(|| format!("unknown format; expected one of {}", names()))
 }
 
 /// Runs it. The report goes to `out`, problems of the configuration and the progress to `messages`.
@@ -63,39 +74,66 @@ pub fn run(args: &Args, out: &mut dyn Write, messages: &mut dyn Write) -> anyhow
         Err(errors) => return refuse(&errors, messages),
     };
     let chosen = choose(&config, &args.names)?;
+    let (chosen, partition) = match args.partition {
+        None => (chosen, None),
+        Some(part) => {
+            let (chosen, partition) = part.take(chosen);
+            (chosen, Some(partition))
+        }
+    };
     if args.list {
         return list(&chosen, out);
     }
-    let mut check = Check::new(args, &config, &chosen)?;
-    let mut results = Vec::new();
+    let check = Check::new(args, &config, &chosen)?;
     let (began, started_ms) = (Instant::now(), now_ms());
-    for (index, scenario) in chosen.iter().enumerate() {
-        check.progress(messages, &format!("{}/{} {}", index + 1, chosen.len(), scenario.name))?;
-        let result = confirm::run(scenario, &mut check);
-        check.progress(messages, "")?;
-        match result {
-            Ok(result) => results.push(result),
-            Err(Failure::Interrupted(number)) => return Ok(Exit::Signal(number)),
-            Err(failure) => return Err(failure.into()),
-        }
-    }
+    let mut display = Display::new(messages, screen(), chosen.len());
+    let results = match jobs::run(&chosen, &check, check.jobs, &mut display) {
+        Ok(results) => results,
+        Err(error) => return interrupted(error),
+    };
     // An entry may be of a scenario that was not chosen.
-    let notes = if args.names.is_empty() { check.register.stale(&results) } else { Vec::new() };
+    let is_whole = args.names.is_empty() && partition.is_none();
+    let notes = if is_whole { check.register.stale(&results) } else { Vec::new() };
     let outcome = Outcome {
         notes,
         config: args.config.display().to_string(),
-        python: check.python.as_ref().map_or_else(|| "not found and not needed".to_owned(), Python::describe),
+        config_digest: config.digest.clone(),
+        partition,
+        python: check.python.as_ref().map_or_else(|| NO_PYTHON.to_owned(), Python::describe),
+        packages: check.against.packages.clone(),
+        fail_on: check.fail_on,
+        baseline: check.against.file(),
         scenarios: results,
         started_ms,
         elapsed: began.elapsed(),
         results_dir: format!("{}/", check.results.display()),
     };
-    deliver::write(&outcome, &check, args.format, out)?;
-    Ok(match outcome.verdict() {
-        Verdict::Pass | Verdict::Undecided | Verdict::Unstable => Exit::Passed,
-        Verdict::Fail => Exit::GateFailed,
-        Verdict::Error => Exit::ScenarioError,
-    })
+    let root = std::env::current_dir().context("failed to find the current folder")?;
+    let source = |file: &str| source_of(file, &root, &check.folder);
+    deliver::write(&outcome, &check.results, &source, args.format, out)?;
+    if outcome.baseline.as_ref().is_some_and(|baseline| !baseline.problems.is_empty()) {
+        return Ok(Exit::BadInput);
+    }
+    Ok(deliver::exit_of(outcome.verdict()))
+}
+
+/// A signal ended it; any other error is one.
+fn interrupted(error: anyhow::Error) -> anyhow::Result<Exit> {
+    match error.downcast_ref::<Failure>() {
+        Some(Failure::Interrupted(number)) => Ok(Exit::Signal(*number)),
+        _ => Err(error),
+    }
+}
+
+/// Where a person looks on.
+fn screen() -> Screen {
+    if std::io::stderr().is_terminal() { Screen::Terminal(deliver::width()) } else { Screen::Lines }
+}
+
+/// The text of a source file that a finding names: relative to the configuration's folder, or absolute.
+fn source_of(file: &str, root: &Path, config: &Path) -> Option<String> {
+    let candidates: [PathBuf; 2] = [config.join(file), root.join(file)];
+    deliver::text_of(&candidates.into_iter().find(|path| path.is_file())?)
 }
 
 fn now_ms() -> u64 {
@@ -108,14 +146,17 @@ struct Check {
     python: Option<Python>,
     /// Which findings fail the gate.
     fail_on: FailOn,
+    /// What results are compared with.
+    against: Against,
     /// What is allowed or known.
     register: Register,
     /// Where results go, as the user would type it.
     results: PathBuf,
     /// The configuration's folder.
     folder: PathBuf,
-    signals: Signals,
-    is_watched: bool,
+    interruption: Interruption,
+    /// How many scenarios run at the same time.
+    jobs: usize,
 }
 
 impl Check {
@@ -131,28 +172,20 @@ impl Check {
             false => folder.join(RESULTS),
         };
         let results = args.output_dir.clone().unwrap_or_else(beside);
+        let jobs = args.jobs.or(config.jobs).map_or_else(jobs::automatic, |jobs| jobs as usize);
         // Before anything is run: its reports would have no place.
         capture_dir::prepare_results(&results)?;
+        let packages = python.as_ref().map(packages::installed).unwrap_or_default();
         Ok(Check {
+            against: Against::read(&config.path, packages)?,
             python,
             fail_on: config.fail_on,
             register: Register::of(config),
             folder: home,
             results,
-            signals: Signals::listen(&ENDING).context("failed to listen to signals")?,
-            is_watched: std::io::stderr().is_terminal(),
+            interruption: Interruption::listen(&ENDING).context("failed to listen to signals")?,
+            jobs: jobs.min(chosen.len()).max(1),
         })
-    }
-
-    /// Shows what is being run, where a person looks on; empty: takes it away.
-    fn progress(&self, messages: &mut dyn Write, text: &str) -> std::io::Result<()> {
-        if !self.is_watched {
-            return Ok(());
-        }
-        // A line that wraps could not be taken away.
-        let text: String = text.chars().take(deliver::width().saturating_sub(1)).collect();
-        write!(messages, "\r\x1b[K{text}")?;
-        messages.flush()
     }
 }
 

@@ -7,13 +7,15 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 
 use super::{Check, standing};
+use crate::baseline::{Environment, Section, allowed};
 use crate::config::{Budget, BudgetKey, Of, Repeats, Scenario, Work};
-use crate::gate::budgets::{Judgement, Limit, ScenarioFacts, judge};
+use crate::gate::budgets::{Judgement, Limit, MostIncrease, ScenarioFacts, judge};
 use crate::gate::measurement::Measurement;
 use crate::gate::processes::{self, figure_name};
-use crate::outcome::{ScenarioError, ScenarioResult, Verdict};
+use crate::outcome::{Compared, ScenarioError, ScenarioResult, Verdict};
 use crate::profile::{Capture, CheckpointKind, Profile, command_line, load};
 use crate::scenario::capture_dir::{self, Existing};
+use crate::scenario::memory_limit::MemoryLimit;
 use crate::scenario::watch::End;
 use crate::scenario::{Failure, Plan, ScenarioRun, measure_all, run_scenario, untracked};
 
@@ -21,13 +23,13 @@ use crate::scenario::{Failure, Plan, ScenarioRun, measure_all, run_scenario, unt
 ///
 /// # Errors
 /// Only when the user interrupted it.
-pub(super) fn run(scenario: &Scenario, capture: &str, check: &mut Check) -> Result<ScenarioResult, Failure> {
+pub(super) fn run(scenario: &Scenario, capture: &str, check: &Check) -> Result<ScenarioResult, Failure> {
     let mut result = empty(scenario);
     let (plan, folder) = match prepare(scenario, capture, check) {
         Ok(prepared) => prepared,
         Err(error) => return Ok(failed(result, error)),
     };
-    let run = match run_scenario(&plan, &folder, &mut check.signals) {
+    let run = match run_scenario(&plan, &folder, &check.interruption) {
         Ok(run) => run,
         Err(Failure::Interrupted(number)) => return Err(Failure::Interrupted(number)),
         Err(failure) => return Ok(failed(result, without_details(failure.to_string()))),
@@ -39,7 +41,10 @@ pub(super) fn run(scenario: &Scenario, capture: &str, check: &mut Check) -> Resu
     }
     match measured(&run, &plan, &mut result.notes) {
         Ok(measurement) => {
-            let mut result = judged(result, scenario, &plan.cwd, &measurement);
+            let environment = Environment::here(measurement.profile.process.interpreter.as_deref());
+            let accepted = check.against.section(&scenario.name, &environment);
+            let mut result = judged(result, scenario, &plan.cwd, &measurement, accepted);
+            check.against.compare(&mut result, scenario, environment);
             standing::settle(&mut result, &plan.cwd, check);
             let keys: Vec<BudgetKey> = of_each(scenario).collect();
             result.notes.extend(processes::note(&keys, run.root_pid, &measurement));
@@ -72,6 +77,8 @@ fn empty(scenario: &Scenario) -> ScenarioResult {
         name: scenario.name.clone(),
         config_line: scenario.line,
         what: describe(scenario),
+        environment: None,
+        baseline: Compared::NoBaseline,
         verdict: Verdict::Error,
         elapsed: Duration::ZERO,
         findings: Vec::new(),
@@ -96,7 +103,10 @@ fn without_details(title: String) -> ScenarioError {
 fn prepare(scenario: &Scenario, capture: &str, check: &Check) -> Result<(Plan, PathBuf), ScenarioError> {
     // What does not need Python is planned without it.
     let python = check.python.as_ref().map_or(Path::new("python"), |python| &python.path);
-    let plan = Plan::of(scenario, python).map_err(|error| without_details(error.to_string()))?;
+    let mut plan = Plan::of(scenario, python).map_err(|error| without_details(error.to_string()))?;
+    if let (MemoryLimit::Auto, 2.., false) = (plan.memory_limit, check.jobs, scenario.exclusive) {
+        plan.memory_limit = MemoryLimit::Part(check.jobs as u64);
+    }
     let place = capture_dir::place_in(&check.results, capture);
     let folder = place.and_then(|place| capture_dir::prepare(&place, Existing::Replace));
     Ok((plan, folder.map_err(|error| without_details(error.to_string()))?))
@@ -165,9 +175,10 @@ fn judged(
     scenario: &Scenario,
     cwd: &Path,
     measurement: &Measurement,
+    accepted: Option<&Section>,
 ) -> ScenarioResult {
     let facts = ScenarioFacts { name: &scenario.name, cwd, driver: None };
-    let judgement = judge(&facts, &limits(scenario), measurement);
+    let judgement = judge(&facts, &limits(scenario, accepted), measurement);
     result.verdict = judgement.verdict();
     let Judgement { findings, budgets, not_judged, figures, growth, notes, error } = judgement;
     result.findings = findings;
@@ -180,9 +191,15 @@ fn judged(
     result
 }
 
-/// The budgets as the gate takes them.
-fn limits(scenario: &Scenario) -> Vec<Limit> {
-    let limit =
-        |budget: &Budget| Limit { key: budget.key, max: budget.max, warn: budget.warn, of: budget.of };
+/// The budgets as the gate takes them, with what the baseline has.
+fn limits(scenario: &Scenario, accepted: Option<&Section>) -> Vec<Limit> {
+    let increase = |budget: &Budget| {
+        let baseline = accepted?.figures.get(&figure_name(budget.key, budget.of))?.value;
+        Some(MostIncrease { baseline, most: allowed(budget.increase?, baseline) })
+    };
+    let limit = |budget: &Budget| {
+        let increase = increase(budget);
+        Limit { key: budget.key, max: budget.max, warn: budget.warn, increase, of: budget.of }
+    };
     scenario.budgets.iter().map(limit).collect()
 }

@@ -108,6 +108,7 @@ fn heading(outcome: &Outcome) -> String {
     let all = summary::counted(outcome.scenarios.len(), "scenario");
     let warned = outcome.scenarios.iter().filter(|scenario| scenario.warned()).count();
     match (outcome.scenarios.len(), failed, errors) {
+        (0, ..) if outcome.verdict() == Verdict::Pass => format!("✅ leakgate: {}", summary::counts(outcome)),
         (0, ..) => "❌ leakgate: no scenario was run".to_owned(),
         (_, 0, 0) if warned > 0 => {
             format!(

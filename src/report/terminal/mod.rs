@@ -49,7 +49,7 @@ fn header(page: &mut Page, outcome: &Outcome) {
         format!("leakgate {}", env!("CARGO_PKG_VERSION")),
         clean::line(&outcome.config, clean::FRAME),
         format!("python {}", clean::line(&outcome.python, clean::FRAME)),
-        summary::counted(outcome.scenarios.len(), "scenario"),
+        summary::scenarios(outcome),
     ];
     page.text(0, Style::Plain, &parts.join(" · "));
 }

@@ -1,0 +1,204 @@
+//! `leakgate merge`: the results of several machines become one outcome, with the reports and the exit of `check`.
+
+use std::collections::HashMap;
+use std::io::Write;
+use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+
+use super::check::NO_PYTHON;
+use super::{deliver, results};
+use crate::exit::Exit;
+use crate::outcome::{Outcome, Partition};
+use crate::report::Format;
+use crate::scenario::capture_dir::{self, RESULTS_FOLDER};
+
+/// Join the results of the parts that `check --partition` ran
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// A `result.json` of each part, or the folder that it is in
+    #[arg(required = true, value_name = "RESULT")]
+    files: Vec<PathBuf>,
+    /// Where the reports go [default: .leakgate]
+    #[arg(long, value_name = "DIR")]
+    output_dir: Option<PathBuf>,
+    /// What to print; all reports are written to the output folder in any case
+    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = deliver::format)]
+    format: Format,
+}
+
+/// A result with the name of its file.
+struct Shard {
+    file: String,
+    outcome: Outcome,
+}
+
+/// Runs it; the report goes to `out`.
+///
+/// # Errors
+/// When a file is no whole result, when the files do not belong together, or a part is missing.
+pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Exit> {
+    let load = |path: &PathBuf| {
+        results::load(path).map(|outcome| Shard { file: path.display().to_string(), outcome })
+    };
+    let shards = args.files.iter().map(load).collect::<anyhow::Result<Vec<Shard>>>()?;
+    let folder = args.output_dir.clone().unwrap_or_else(|| PathBuf::from(RESULTS_FOLDER));
+    let outcome = merged(shards, &folder)?;
+    capture_dir::prepare_results(&folder)?;
+    let workspace = std::env::current_dir().and_then(|folder| folder.canonicalize());
+    let workspace = workspace.context("failed to find the current folder")?;
+    let beside = Path::new(&outcome.config).parent().unwrap_or(Path::new("")).to_path_buf();
+    let source = |file: &str| source_of(file, &beside, &workspace);
+    deliver::write(&outcome, &folder, &source, args.format, out)?;
+    Ok(deliver::exit_of(outcome.verdict()))
+}
+
+/// One outcome of all, in the order of the configuration, whatever the order of the files.
+fn merged(mut shards: Vec<Shard>, folder: &Path) -> anyhow::Result<Outcome> {
+    belong_together(&shards)?;
+    complete(&shards)?;
+    shards.sort_by_key(|shard| shard.outcome.partition.map(|partition| partition.index));
+    let python = python(&shards)?;
+    let started_ms = shards.iter().map(|shard| shard.outcome.started_ms).min().unwrap_or(0);
+    let end_of = |shard: &Shard| {
+        Duration::from_millis(shard.outcome.started_ms - started_ms).saturating_add(shard.outcome.elapsed)
+    };
+    let elapsed = shards.iter().map(end_of).max().unwrap_or_default();
+    // What belongs together has the same of all this.
+    let Some(Shard { outcome: first, .. }) = shards.first() else { bail!("there is nothing to merge") };
+    let first = Outcome { scenarios: Vec::new(), ..first.clone() };
+    let mut scenarios: Vec<_> = shards.into_iter().flat_map(|shard| shard.outcome.scenarios).collect();
+    scenarios.sort_by_key(|scenario| scenario.config_line);
+    Ok(Outcome {
+        partition: None,
+        python,
+        scenarios,
+        started_ms,
+        elapsed,
+        results_dir: format!("{}/", folder.display()),
+        ..first
+    })
+}
+
+/// Of one configuration, each scenario once.
+fn belong_together(shards: &[Shard]) -> anyhow::Result<()> {
+    for pair in shards.windows(2) {
+        let [a, b] = pair else { continue };
+        ensure!(
+            a.outcome.config_digest == b.outcome.config_digest,
+            "`{}` and `{}` are of different configurations: all parts must be run with the same text of `{}`",
+            a.file,
+            b.file,
+            a.outcome.config
+        );
+    }
+    let mut owners: HashMap<&str, &str> = HashMap::new();
+    for shard in shards {
+        for scenario in &shard.outcome.scenarios {
+            if let Some(other) = owners.insert(&scenario.name, &shard.file) {
+                bail!("scenario `{}` is in `{other}` and in `{}`", scenario.name, shard.file);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// All parts are there, each once, and no scenario is missing. Results of whole checks, of scenarios that were named,
+/// have no parts: what was to be run is then known to nobody.
+fn complete(shards: &[Shard]) -> anyhow::Result<()> {
+    let mut of: Option<(Partition, &str)> = None;
+    let mut files: HashMap<u32, &str> = HashMap::new();
+    let whole = shards.iter().find(|shard| shard.outcome.partition.is_none());
+    for shard in shards {
+        let Some(partition) = shard.outcome.partition else { continue };
+        if let Some(whole) = whole {
+            bail!("`{}` is a part and `{}` is not: they do not belong together", shard.file, whole.file);
+        }
+        let (first, file) = *of.get_or_insert((partition, &shard.file));
+        ensure!(
+            (first.of, first.scenarios) == (partition.of, partition.scenarios),
+            "`{file}` is a part of {} with {} scenarios in all, and `{}` of {} with {}",
+            first.of,
+            first.scenarios,
+            shard.file,
+            partition.of,
+            partition.scenarios
+        );
+        if let Some(other) = files.insert(partition.index, &shard.file) {
+            bail!("part {} of {} is there twice: `{other}` and `{}`", partition.index, first.of, shard.file);
+        }
+    }
+    let Some((partition, _)) = of else { return Ok(()) };
+    let missing: Vec<String> = (1..=partition.of)
+        .filter(|index| !files.contains_key(index))
+        .map(|index| index.to_string())
+        .collect();
+    if !missing.is_empty() {
+        let word = if missing.len() == 1 { "part" } else { "parts" };
+        bail!("{word} {} of {} missing: what is in there has no verdict", missing.join(", "), partition.of);
+    }
+    let found: usize = shards.iter().map(|shard| shard.outcome.scenarios.len()).sum();
+    ensure!(
+        found == partition.scenarios,
+        "all parts together have {found} scenarios, and not the {} that there are",
+        partition.scenarios
+    );
+    Ok(())
+}
+
+/// The Python of all. Its place may differ from machine to machine, its version may not: figures of two versions do
+/// not compare.
+fn python(shards: &[Shard]) -> anyhow::Result<String> {
+    let version = |text: &str| text.rsplit_once(" (").map_or(text, |(_, version)| version).to_owned();
+    let mut found: Option<&Shard> = None;
+    for shard in shards.iter().filter(|shard| shard.outcome.python != NO_PYTHON) {
+        let first = *found.get_or_insert(shard);
+        let (a, b) = (&first.outcome.python, &shard.outcome.python);
+        ensure!(
+            version(a) == version(b),
+            "`{}` was measured with {a} and `{}` with {b}: all parts must have the same Python",
+            first.file,
+            shard.file
+        );
+    }
+    Ok(found.map_or_else(|| NO_PYTHON.to_owned(), |shard| shard.outcome.python.clone()))
+}
+
+/// The text of a source file below the workspace, the current folder, and of no other: a result that somebody else
+/// wrote may name any file of this machine. `beside` is the configuration's folder.
+fn source_of(file: &str, beside: &Path, workspace: &Path) -> Option<String> {
+    let plain = |path: &Path| !path.components().any(|part| part == Component::ParentDir);
+    let candidates = [workspace.join(beside).join(file), workspace.join(file)];
+    let inside = |path: &PathBuf| {
+        let real = path.canonicalize().ok().filter(|real| plain(path) && real.starts_with(workspace))?;
+        real.is_file().then_some(real)
+    };
+    deliver::text_of(&candidates.iter().find_map(inside)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn source_is_read_below_the_workspace_only() {
+        let base = tempfile::tempdir().unwrap();
+        let base = base.path().canonicalize().unwrap();
+        let workspace = base.join("workspace");
+        std::fs::create_dir_all(workspace.join("sub")).unwrap();
+        std::fs::write(base.join("secret.py"), "secret").unwrap();
+        std::fs::write(workspace.join("sub/app.py"), "app").unwrap();
+        std::os::unix::fs::symlink(base.join("secret.py"), workspace.join("link.py")).unwrap();
+        let read = |file: &str, beside: &str| source_of(file, Path::new(beside), &workspace);
+        assert_eq!(read("app.py", "sub").as_deref(), Some("app"));
+        assert_eq!(read("sub/app.py", "").as_deref(), Some("app"));
+        assert_eq!(read(&workspace.join("sub/app.py").to_string_lossy(), "").as_deref(), Some("app"));
+        for file in ["../secret.py", "sub/../../secret.py", "link.py", "sub", "nothing.py"] {
+            assert_eq!(read(file, ""), None, "{file}");
+        }
+        assert_eq!(read(&base.join("secret.py").to_string_lossy(), ""), None);
+        assert_eq!(read("secret.py", ".."), None);
+        assert_eq!(read("secret.py", &base.to_string_lossy()), None);
+    }
+}
