@@ -5,6 +5,8 @@
 #[path = "check_command/project.rs"]
 mod project;
 
+#[path = "check_command/allow.rs"]
+mod allow;
 #[path = "check_command/bill.rs"]
 mod bill;
 #[path = "check_command/budgets.rs"]

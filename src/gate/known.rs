@@ -13,12 +13,7 @@ use crate::pattern::{Pattern, PatternError};
 use crate::profile::Frame;
 
 /// The files that the program carries: name and text.
-pub const FILES: &[(&str, &str)] = &[
-    ("ijson.toml", include_str!("../../rules/known/ijson.toml")),
-    ("multidict.toml", include_str!("../../rules/known/multidict.toml")),
-    ("orjson.toml", include_str!("../../rules/known/orjson.toml")),
-    ("ujson.toml", include_str!("../../rules/known/ujson.toml")),
-];
+pub const FILES: &[(&str, &str)] = &[("ijson.toml", include_str!("../../rules/known/ijson.toml"))];
 
 /// A file as it is typed.
 #[derive(Debug, Clone, Deserialize)]
