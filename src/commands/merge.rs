@@ -56,8 +56,9 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Exit> {
 
 /// One outcome of all, in the order of the configuration, whatever the order of the files.
 fn merged(mut shards: Vec<Shard>, folder: &Path) -> anyhow::Result<Outcome> {
-    belong_together(&shards)?;
+    same_configuration(&shards)?;
     complete(&shards)?;
+    each_once(&shards)?;
     shards.sort_by_key(|shard| shard.outcome.partition.map(|partition| partition.index));
     let python = python(&shards)?;
     let started_ms = shards.iter().map(|shard| shard.outcome.started_ms).min().unwrap_or(0);
@@ -83,8 +84,7 @@ fn merged(mut shards: Vec<Shard>, folder: &Path) -> anyhow::Result<Outcome> {
     })
 }
 
-/// Of one configuration, each scenario once.
-fn belong_together(shards: &[Shard]) -> anyhow::Result<()> {
+fn same_configuration(shards: &[Shard]) -> anyhow::Result<()> {
     for pair in shards.windows(2) {
         let [a, b] = pair else { continue };
         ensure!(
@@ -95,6 +95,10 @@ fn belong_together(shards: &[Shard]) -> anyhow::Result<()> {
             a.outcome.config
         );
     }
+    Ok(())
+}
+
+fn each_once(shards: &[Shard]) -> anyhow::Result<()> {
     let mut owners: HashMap<&str, &str> = HashMap::new();
     for shard in shards {
         for scenario in &shard.outcome.scenarios {
@@ -137,8 +141,9 @@ fn complete(shards: &[Shard]) -> anyhow::Result<()> {
         .map(|index| index.to_string())
         .collect();
     if !missing.is_empty() {
-        let word = if missing.len() == 1 { "part" } else { "parts" };
-        bail!("{word} {} of {} missing: what is in there has no verdict", missing.join(", "), partition.of);
+        let (word, are) = if missing.len() == 1 { ("part", "is") } else { ("parts", "are") };
+        let missing = missing.join(", ");
+        bail!("{word} {missing} of {} {are} missing: what is in there has no verdict", partition.of);
     }
     let found: usize = shards.iter().map(|shard| shard.outcome.scenarios.len()).sum();
     ensure!(
