@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::{Parser, Subcommand};
 use signal_hook::consts::SIGXFSZ;
 
-use crate::commands::{call, check, merge, run, view};
+use crate::commands::{allow, call, check, merge, run, view};
 use crate::exit::Exit;
 use crate::scenario::executable::ExecutableError;
 use crate::scenario::signals;
@@ -30,6 +30,7 @@ enum Command {
     Run(run::Args),
     Call(call::Args),
     View(view::ViewArgs),
+    Allow(allow::Args),
 }
 
 /// Runs the program; the only caller is `main`.
@@ -61,6 +62,7 @@ impl Command {
             Command::Run(args) => run::run(args, messages),
             Command::Call(args) => call::run(args, out, messages),
             Command::View(args) => view::run(args, out),
+            Command::Allow(args) => allow::run(args, out),
         }
     }
 
@@ -77,7 +79,11 @@ impl Command {
                 Some(_) => Exit::NotExecutable,
                 None => Exit::RunFailed,
             },
-            Command::Check(_) | Command::Merge(_) | Command::Call(_) | Command::View(_) => Exit::BadInput,
+            Command::Check(_)
+            | Command::Merge(_)
+            | Command::Call(_)
+            | Command::View(_)
+            | Command::Allow(_) => Exit::BadInput,
         }
     }
 }

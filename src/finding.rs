@@ -1,6 +1,10 @@
 //! A broken budget or rule, with its place and its evidence: the currency between gate and reports.
 
-use crate::profile::Bill;
+use std::cmp::Reverse;
+
+use crate::baseline::Level;
+use crate::config::FailOn;
+use crate::profile::{Bill, Frame};
 use crate::units::{Bytes, grouped};
 
 /// How much a finding weighs.
@@ -41,12 +45,33 @@ pub struct Finding {
     pub bill: Option<Bill>,
     /// How to go on, one or two sentences.
     pub help: String,
+    /// Where the containers that grow were made: a stack each, innermost first; empty where that is not known.
+    pub containers: Vec<Vec<Frame>>,
     /// How it stands to what is known already.
     pub standing: Standing,
+    /// How bad the baseline says it may be; also where it is worse.
+    pub accepted: Option<Level>,
     /// What an iteration adds, for findings of growth.
     pub rate: Option<Rate>,
     /// Stable identity: rule, scenario and function names, no line numbers; 12 hexadecimal digits.
     pub fingerprint: String,
+}
+
+impl Finding {
+    /// The place of a finding in a report: what is lived with last, errors before warnings.
+    pub fn rank(&self) -> (bool, Reverse<Severity>) {
+        (self.standing.is_covered(), Reverse(self.severity))
+    }
+
+    /// Whether it fails the gate. Nothing else decides it.
+    pub fn fails(&self, fail_on: FailOn) -> bool {
+        let counts = match self.standing {
+            Standing::New => fail_on != FailOn::Never,
+            Standing::Accepted => fail_on == FailOn::Any,
+            Standing::Allowed { .. } | Standing::Known { .. } => false,
+        };
+        counts && self.severity == Severity::Error
+    }
 }
 
 /// How a finding stands to what is known already.
@@ -71,6 +96,13 @@ pub enum Standing {
         /// Where it is described.
         reference: String,
     },
+}
+
+impl Standing {
+    /// Whether it is nobody's to mend now: allowed, or known of a third-party package.
+    pub fn is_covered(&self) -> bool {
+        matches!(self, Standing::Allowed { .. } | Standing::Known { .. })
+    }
 }
 
 /// What an iteration adds, as an exact fraction.
@@ -121,6 +153,8 @@ pub struct Holder {
     pub stack: Vec<String>,
     /// How many frames of the stack are not listed.
     pub more_frames: u64,
+    /// The whole stack, innermost first, as it was recorded: what allowances are matched with.
+    pub frames: Vec<Frame>,
     /// The line that a reader should look at first.
     pub place: Option<Place>,
     /// Kind of memory: `Python objects`, `native heap` …
@@ -136,6 +170,8 @@ pub struct Figure {
     pub measured: i64,
     /// The limit, inclusive; `None` for a figure that has none (only a warning, or no budget).
     pub limit: Option<i64>,
+    /// The figure in the baseline, where that has it.
+    pub baseline: Option<i64>,
     /// Whether `measured` is in bytes (else a count).
     pub unit: Unit,
 }

@@ -2,18 +2,22 @@
 //!
 //! The flow, and the modules that make it up: a `config` declares scenarios; `scenario` runs them under the
 //! preloaded tracker, which leaves a capture; `profile` loads the capture into the model that everything else
-//! reads; `gate` judges it and makes `finding`s; an `outcome` carries them to `report` (for machines and pull
+//! reads; `gate` judges it and makes `finding`s, which a `baseline` may have accepted; an `outcome` carries them to `report` (for machines and pull
 //! requests) while `view` answers a person's questions about one profile. `commands` ties these to the terminal.
 
 #![forbid(unsafe_code)]
 
+pub mod baseline;
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod date;
+pub mod distributions;
 pub mod exit;
 pub mod finding;
 pub mod gate;
 pub mod outcome;
+pub mod pattern;
 pub mod profile;
 pub mod report;
 pub mod scenario;

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use crate::finding::{Figure, Finding};
+use crate::baseline::{Environment, Package};
+use crate::config::FailOn;
+use crate::finding::{Figure, Finding, Standing};
+use crate::gate::leak::RULE;
 use crate::gate::verdict::Outcome as Growth;
 
 /// All scenarios' results.
@@ -16,14 +19,31 @@ pub struct Outcome {
     pub partition: Option<Partition>,
     /// The Python that scenarios use: `.venv/bin/python (CPython 3.11.7)`.
     pub python: String,
+    /// The packages that are installed for it, by name; empty where they are not known.
+    pub packages: Vec<Package>,
+    /// Which findings fail the gate.
+    pub fail_on: FailOn,
+    /// The baseline's file, where there is one, and what is wrong with it.
+    pub baseline: Option<BaselineFile>,
     /// One result a scenario, in the order of the configuration.
     pub scenarios: Vec<ScenarioResult>,
     /// Milliseconds since the Unix epoch at which the check began.
     pub started_ms: u64,
     /// Wall time of everything.
     pub elapsed: Duration,
+    /// What is worth knowing about the check as a whole.
+    pub notes: Vec<String>,
     /// Where captures and reports are, as the user would type it.
     pub results_dir: String,
+}
+
+/// The file that results were compared with.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct BaselineFile {
+    /// As the user would type it: `leakgate.lock`.
+    pub path: String,
+    /// What is wrong with it, each with its line: `leakgate.lock:12: …`. What is not sound is not compared with.
+    pub problems: Vec<String>,
 }
 
 /// A part of the scenarios: which of several that share them.
@@ -46,6 +66,10 @@ pub struct ScenarioResult {
     pub config_line: u32,
     /// What was run, for people: `call shop.quotes:quote, 20 iterations`.
     pub what: String,
+    /// Where it was measured; `None` where it was not.
+    pub environment: Option<Environment>,
+    /// Whether it was compared with a baseline.
+    pub baseline: Compared,
     /// The verdict.
     pub verdict: Verdict,
     /// Wall time.
@@ -66,6 +90,22 @@ pub struct ScenarioResult {
     pub notes: Vec<String>,
 }
 
+/// Whether a scenario was compared with a baseline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Compared {
+    /// There is no baseline.
+    #[default]
+    NoBaseline,
+    /// The baseline does not have the scenario.
+    Missing,
+    /// It has the scenario in other environments.
+    OtherEnvironment,
+    /// What it has cannot be read.
+    Unreadable,
+    /// It was compared.
+    Compared,
+}
+
 /// A verdict on a scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
@@ -79,6 +119,30 @@ pub enum Verdict {
     Fail,
     /// The scenario could not be run or measured.
     Error,
+}
+
+impl Verdict {
+    /// An error before a failure, a failure before what is undecided, that before a pass.
+    pub fn of(
+        error: Option<&ScenarioError>,
+        findings: &[Finding],
+        growth: Option<&GrowthReport>,
+        fail_on: FailOn,
+    ) -> Verdict {
+        // What an allowance covers need not be decided.
+        let is_covered = |finding: &Finding| finding.rule == RULE && finding.standing.is_covered();
+        if error.is_some() {
+            Verdict::Error
+        } else if findings.iter().any(|finding| finding.fails(fail_on)) {
+            Verdict::Fail
+        } else if growth.is_some_and(|growth| growth.outcome == Growth::Undecided)
+            && !findings.iter().any(is_covered)
+        {
+            Verdict::Undecided
+        } else {
+            Verdict::Pass
+        }
+    }
 }
 
 /// The verdict on growth.
@@ -144,8 +208,23 @@ impl Outcome {
 }
 
 impl ScenarioResult {
-    /// Whether it passed with a warning.
+    /// Whether it passed with a warning. What is accepted is none: it was agreed to.
     pub fn warned(&self) -> bool {
-        self.verdict == Verdict::Pass && !self.findings.is_empty()
+        let is_open = |finding: &&Finding| finding.standing != Standing::Accepted;
+        self.verdict == Verdict::Pass && self.open().any(|finding| is_open(&finding))
+    }
+
+    /// The findings that the baseline accepts.
+    pub fn accepted(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|finding| finding.standing == Standing::Accepted)
+    }
+    /// The findings that somebody has to look at.
+    pub fn open(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|finding| !finding.standing.is_covered())
+    }
+
+    /// The findings that are lived with: allowed, or known of a package.
+    pub fn covered(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|finding| finding.standing.is_covered())
     }
 }

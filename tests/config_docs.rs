@@ -75,6 +75,7 @@ fn the_schema_has_exactly_the_keys_of_the_code() {
         (Section::Scenario, "/definitions/scenario/properties"),
         (Section::Budgets, "/definitions/budgets/properties"),
         (Section::Limit, "/definitions/process_budget/anyOf/1/properties"),
+        (Section::Allowance, "/definitions/allowance/properties"),
     ];
     let in_schema = |place: &str| -> BTreeSet<&str> {
         schema.pointer(place).unwrap().as_object().unwrap().keys().map(String::as_str).collect()
@@ -102,6 +103,13 @@ fn every_reference_of_the_schema_leads_somewhere() {
     }
 }
 
+/// An entry of `allow` with this line, and what every entry needs.
+fn allowance(key: &Key, line: &str) -> String {
+    let others = [("rule", "rule: growth"), ("reason", "reason: known")];
+    let others = others.into_iter().filter(|(name, _)| *name != key.name).map(|(_, other)| other);
+    others.chain([line]).collect::<Vec<_>>().join(", ")
+}
+
 /// A configuration in which one key has this value.
 fn configuration(section: Section, key: &Key, value: &str) -> String {
     let line = format!("{}: {value}", key.name);
@@ -111,7 +119,7 @@ fn configuration(section: Section, key: &Key, value: &str) -> String {
         _ => format!("run: python, {rest}"),
     };
     let scenario = match section {
-        Section::Top | Section::Defaults => "run: python".to_owned(),
+        Section::Top | Section::Defaults | Section::Allowance => "run: python".to_owned(),
         Section::Scenario => command(&line),
         Section::Budgets => command(&format!("budgets: {{ {line} }}")),
         // Without an amount there is no limit.
@@ -125,6 +133,7 @@ fn configuration(section: Section, key: &Key, value: &str) -> String {
     match section {
         Section::Top => text.push_str(&format!("{line}\n")),
         Section::Defaults => text.push_str(&format!("defaults: {{ {line} }}\n")),
+        Section::Allowance => text.push_str(&format!("allow: [{{ {} }}]\n", allowance(key, &line))),
         _ => {}
     }
     if !(section == Section::Top && key.name == "scenarios") {

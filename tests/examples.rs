@@ -1,4 +1,4 @@
-//! The shipped examples: every leak is caught by the budget that `examples/README.md` names, every healthy twin passes.
+//! The shipped examples: every leak is caught by the rule that `examples/README.md` names, every healthy twin passes.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
@@ -10,11 +10,11 @@ use serde_json::Value;
 
 /// Which rule catches which leak.
 const CAUGHT_BY: [(&str, &str); 6] = [
-    ("growing-list-leak", "budget-growth"),
+    ("growing-list-leak", "growth"),
     ("reference-cycle-leak", "budget-peak_added"),
-    ("endless-thread-leak", "budget-threads"),
-    ("unbounded-cache-leak", "budget-blocks"),
-    ("unclosed-connection-leak", "budget-fds"),
+    ("endless-thread-leak", "growth-threads"),
+    ("unbounded-cache-leak", "growth"),
+    ("unclosed-connection-leak", "growth-fds"),
     ("big-model-leak", "budget-retained"),
 ];
 
@@ -33,7 +33,7 @@ fn checked() -> Value {
 }
 
 #[test]
-fn every_leak_is_caught_by_its_budget_and_every_healthy_twin_passes() {
+fn every_leak_is_caught_by_its_rule_and_every_healthy_twin_passes() {
     let result = checked();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let caught: BTreeMap<&str, &str> = CAUGHT_BY.into();
@@ -43,7 +43,7 @@ fn every_leak_is_caught_by_its_budget_and_every_healthy_twin_passes() {
         let rules: Vec<String> =
             scenario["findings"].as_array().unwrap().iter().map(|finding| text(&finding["rule"])).collect();
         match caught.get(name.as_str()) {
-            Some(rule) => assert_eq!(rules, [*rule], "{name}: {scenario:#}"),
+            Some(rule) => assert!(rules.iter().any(|found| found == rule), "{name}: {scenario:#}"),
             None => assert_eq!(text(&scenario["verdict"]), "pass", "{name}: {scenario:#}"),
         }
     }

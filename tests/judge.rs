@@ -120,7 +120,7 @@ fn measurement() -> Measurement {
 }
 
 fn max(key: Key, max: u64) -> Limit {
-    Limit { key, max: Some(max), warn: None, of: Of::Each }
+    Limit { key, max: Some(max), warn: None, increase: None, of: Of::Each }
 }
 
 fn judged(limits: &[Limit], measurement: &Measurement) -> Judgement {
@@ -171,7 +171,8 @@ fn a_finding_says_by_how_much_and_what_to_do() {
 
 #[test]
 fn between_warning_and_limit_is_a_warning_that_passes() {
-    let warned = |warn| Limit { key: Key::Retained, max: Some(500), warn: Some(warn), of: Of::Each };
+    let warned =
+        |warn| Limit { key: Key::Retained, max: Some(500), warn: Some(warn), increase: None, of: Of::Each };
     let judgement = judged(&[warned(499)], &measurement());
     assert_eq!(judgement.verdict(), Verdict::Pass);
     assert_eq!(judgement.budgets[0].state, BudgetState::Warned);
@@ -181,13 +182,16 @@ fn between_warning_and_limit_is_a_warning_that_passes() {
         "500 B is retained after the work: over its warning threshold of 499 B by 1 B"
     );
     assert!(judged(&[warned(500)], &measurement()).findings.is_empty());
-    let only = judged(&[Limit { key: Key::Peak, max: None, warn: Some(1), of: Of::Each }], &measurement());
+    let only = judged(
+        &[Limit { key: Key::Peak, max: None, warn: Some(1), increase: None, of: Of::Each }],
+        &measurement(),
+    );
     assert_eq!((only.verdict(), only.budgets[0].figure.limit), (Verdict::Pass, None));
 }
 
 #[test]
 fn errors_come_before_warnings_and_budgets_stay_in_their_order() {
-    let warns = Limit { key: Key::Peak, max: None, warn: Some(1), of: Of::Each };
+    let warns = Limit { key: Key::Peak, max: None, warn: Some(1), increase: None, of: Of::Each };
     let judgement = judged(&[warns, max(Key::Fds, 0)], &measurement());
     let rules: Vec<&str> = judgement.findings.iter().map(|finding| finding.rule.as_str()).collect();
     assert_eq!(rules, ["budget-fds", "budget-peak"]);

@@ -23,6 +23,8 @@
 //! | modules | 8 | [`ModuleRecord`], 32 bytes: executable mappings | order |
 //! | temporary | 9 | [`TemporaryRecord`], 16 bytes; chunks may be missing (zeros) | site id |
 //! | bills | 10 | a stream of [`BillRecord`] (72 bytes), each followed by its [`BillPart`]s (24 bytes) | order |
+//! | containers | 11 | [`ContainerRecord`], 32 bytes | container id; 0 is not used |
+//! | lengths | 12 | a stream of [`LengthRecord`], 16 bytes | order |
 //!
 //! **The figures of a site** are sums: the thread that owns the site counts in the [`SiteRecord`], each other thread that
 //! changes the site (frees its blocks) in a [`ForeignRecord`] of its own, where live figures are mostly below zero. So each
@@ -37,6 +39,12 @@
 //!
 //! **Checkpoints** of kinds 0–4 hold only the sites that changed since the previous checkpoint, with their new values.
 
+//!
+//! **Containers** are those that were seen to grow from one look at all live containers to a later one; such a look follows
+//! a checkpoint. From then on each checkpoint reads their lengths, as long as they keep changing; one that stands still
+//! for some looks may be left to the looks until it changes again. The first length of each is that of the look before.
+//! Lengths and checkpoints are counted one after the other: a reader of a running process may meet lengths of a
+//! checkpoint that it has not counted.
 //!
 //! **A forked child** goes on with a copy of its parent's file. Its sites below [`Header::inherited_sites`] hold what it
 //! inherited, and only that: what it allocates itself has sites of its own, also where a stack was met before. So what
@@ -62,6 +70,7 @@
 extern crate alloc;
 
 mod bill;
+mod container;
 mod function;
 #[cfg(feature = "read")]
 pub mod journal;
@@ -71,6 +80,7 @@ mod record;
 pub mod survey;
 
 pub use bill::*;
+pub use container::*;
 pub use function::{Domain, Function};
 pub use record::*;
 
@@ -90,6 +100,8 @@ pub const MAX_SITES: u32 = 1 << 24;
 pub const JOURNAL: &str = "journal";
 /// Most bytes of a path in the journal.
 pub const MAX_JOURNAL_PATH: usize = 256;
+/// Highest checkpoint kind of a moment of the process; these are what a checkpoint's ordinal counts.
+pub const LAST_KIND: u32 = 4;
 /// Checkpoint kind of the composition of the highest peak so far.
 pub const KIND_PEAK: u32 = 16;
 /// Mark at the start of each checkpoint record.
@@ -119,11 +131,15 @@ pub enum Section {
     Temporary = 9,
     /// What was resident, part by part.
     Bills = 10,
+    /// Containers that grew.
+    Containers = 11,
+    /// Their lengths.
+    Lengths = 12,
 }
 
 impl Section {
     /// All sections.
-    pub const ALL: [Section; 10] = [
+    pub const ALL: [Section; 12] = [
         Section::Sites,
         Section::Foreign,
         Section::Nodes,
@@ -134,6 +150,8 @@ impl Section {
         Section::Modules,
         Section::Temporary,
         Section::Bills,
+        Section::Containers,
+        Section::Lengths,
     ];
 
     /// The directory's entry for this section's chunk number `ordinal`.

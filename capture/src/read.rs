@@ -1,6 +1,8 @@
 //! Reading a file: everything is checked against the file's length, nothing panics on any bytes.
 
 mod bills;
+mod containers;
+mod news;
 mod sites;
 
 use alloc::borrow::Cow;
@@ -10,11 +12,12 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use crate::{
-    CHECKPOINT_MARK, CHUNK, CheckpointEntry, CheckpointRecord, ForeignRecord, FrameRecord, HEADER_LEN, MAGIC,
-    MAX_CHUNKS, MAX_SITES, ModuleRecord, NodeRecord, Section, VERSION,
+    CHECKPOINT_MARK, CHUNK, CheckpointEntry, CheckpointRecord, ContainerRecord, ForeignRecord, FrameRecord,
+    HEADER_LEN, LengthRecord, MAGIC, MAX_CHUNKS, MAX_SITES, ModuleRecord, NodeRecord, Section, VERSION,
 };
 
 pub use bills::{Bill, Running, running};
+pub use news::{Follow, Grown, News};
 pub use sites::SiteEntry;
 use sites::site;
 
@@ -132,6 +135,10 @@ pub struct File {
     pub moments: Vec<Moment>,
     /// Bills, in order.
     pub bills: Vec<Bill>,
+    /// Containers that grew; index is the container id, 0 unused.
+    pub containers: Vec<ContainerRecord>,
+    /// Their lengths, in order.
+    pub lengths: Vec<LengthRecord>,
     strings: Vec<u8>,
 }
 
@@ -198,6 +205,7 @@ impl Reader<'_> {
         file.sites = self.sites(&file)?;
         file.moments = self.moments(file.sites.len())?;
         file.bills = bills::decode(&self.section(Section::Bills, self.u64(144))?, file.sites.len())?;
+        self.add_containers(&mut file)?;
         Ok(file)
     }
 
@@ -359,23 +367,27 @@ impl Reader<'_> {
     }
 
     fn moments(&self, sites: usize) -> Result<Vec<Moment>, ReadError> {
-        let bytes = self.section(Section::Checkpoints, self.u64(112))?;
-        let (mut moments, mut at) = (Vec::new(), 0);
-        while at < bytes.len() {
-            let head = checkpoint_head(bytes.get(at..).unwrap_or_default())
-                .ok_or(ReadError::Corrupt("a checkpoint is cut short"))?;
-            at += 64;
-            let end = at + head.entries as usize * 24;
-            let entries = bytes.get(at..end).ok_or(ReadError::Corrupt("a checkpoint is cut short"))?;
-            let entries: Vec<CheckpointEntry> = entries.chunks_exact(24).map(checkpoint_entry).collect();
-            if head.mark != CHECKPOINT_MARK || entries.iter().any(|entry| entry.site as usize >= sites) {
-                return Err(ReadError::Corrupt("a checkpoint names a site that is not there"));
-            }
-            moments.push(Moment { head, entries });
-            at = end;
-        }
-        Ok(moments)
+        moments(&self.section(Section::Checkpoints, self.u64(112))?, sites)
     }
+}
+
+/// Decodes a stream of checkpoints of a file with so many sites.
+fn moments(bytes: &[u8], sites: usize) -> Result<Vec<Moment>, ReadError> {
+    let (mut moments, mut at) = (Vec::new(), 0);
+    while at < bytes.len() {
+        let head = checkpoint_head(bytes.get(at..).unwrap_or_default())
+            .ok_or(ReadError::Corrupt("a checkpoint is cut short"))?;
+        at += 64;
+        let end = at + head.entries as usize * 24;
+        let entries = bytes.get(at..end).ok_or(ReadError::Corrupt("a checkpoint is cut short"))?;
+        let entries: Vec<CheckpointEntry> = entries.chunks_exact(24).map(checkpoint_entry).collect();
+        if head.mark != CHECKPOINT_MARK || entries.iter().any(|entry| entry.site as usize >= sites) {
+            return Err(ReadError::Corrupt("a checkpoint names a site that is not there"));
+        }
+        moments.push(Moment { head, entries });
+        at = end;
+    }
+    Ok(moments)
 }
 
 fn checkpoint_head(bytes: &[u8]) -> Option<CheckpointRecord> {

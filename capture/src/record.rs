@@ -70,6 +70,12 @@ pub struct Header {
     pub inherited_sites: u32,
     /// 188: number in the name of this file.
     pub sequence: u32,
+    /// 192: bytes of lengths in use.
+    pub lengths: u64,
+    /// 200: containers in use, id 0 included; 0 or 1: none.
+    pub containers: u32,
+    /// 204: unused.
+    pub unused: u32,
 }
 
 pub(crate) const OFFSET_LIVE: usize = 32;
@@ -118,6 +124,10 @@ pub const NOTE_OTHER_LAYOUT: u32 = 2048;
 pub const NOTE_WRONG_WALK: u32 = 4096;
 /// Some stacks could not be stored: their allocations are those of `stack not recorded`.
 pub const NOTE_STACKS: u32 = 8192;
+/// More containers grew, or changed more often, than there is room for: some lengths are missing.
+pub const NOTE_CONTAINERS: u32 = 1 << 14;
+/// Live containers could not be looked for in this build of CPython.
+pub const NOTE_NO_CONTAINERS: u32 = 1 << 15;
 
 /// A distinct allocating stack, function and thread, and what the owning thread counted of it: what it allocated minus what
 /// it freed.
@@ -299,7 +309,7 @@ pub struct ModuleRecord {
     pub unused: u32,
 }
 
-const _: () = assert!(size_of::<Header>() == 192);
+const _: () = assert!(size_of::<Header>() == 208);
 const _: () = assert!(size_of::<SiteRecord>() == 64);
 const _: () = assert!(size_of::<ForeignRecord>() == 64);
 const _: () = assert!(size_of::<TemporaryRecord>() == 16);

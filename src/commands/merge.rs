@@ -66,21 +66,19 @@ fn merged(mut shards: Vec<Shard>, folder: &Path) -> anyhow::Result<Outcome> {
         Duration::from_millis(shard.outcome.started_ms - started_ms).saturating_add(shard.outcome.elapsed)
     };
     let elapsed = shards.iter().map(end_of).max().unwrap_or_default();
-    let (config, config_digest) = match shards.first() {
-        Some(Shard { outcome, .. }) => (outcome.config.clone(), outcome.config_digest.clone()),
-        None => bail!("there is nothing to merge"),
-    };
+    // What belongs together has the same of all this.
+    let Some(Shard { outcome: first, .. }) = shards.first() else { bail!("there is nothing to merge") };
+    let first = Outcome { scenarios: Vec::new(), ..first.clone() };
     let mut scenarios: Vec<_> = shards.into_iter().flat_map(|shard| shard.outcome.scenarios).collect();
     scenarios.sort_by_key(|scenario| scenario.config_line);
     Ok(Outcome {
-        config,
-        config_digest,
         partition: None,
         python,
         scenarios,
         started_ms,
         elapsed,
         results_dir: format!("{}/", folder.display()),
+        ..first
     })
 }
 

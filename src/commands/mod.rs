@@ -1,8 +1,10 @@
 //! One file a subcommand.
 
+pub mod allow;
 pub mod call;
 pub mod check;
 mod deliver;
+mod lock_file;
 pub mod merge;
 mod progress;
 mod results;

@@ -22,11 +22,26 @@ pub fn json_schema() -> Value {
         "count": { "type": "integer", "minimum": 0 },
         "target": { "type": "string", "pattern": "^[^:\\s]+:[^:\\s]+$" },
         "process_budget": limit("size", &["max", "warn", "increase", "of"]),
+        "allowance": allowance(),
         "size_budget": limit("size", &["max", "warn", "increase"]),
         "count_budget": limit("count", &["max", "warn", "increase"]),
     });
     schema.insert("definitions".to_owned(), definitions);
     Value::Object(schema)
+}
+
+/// `64 B/iteration`, `2 entries/10 iterations`, `16 MiB`: an amount with a word, per iterations or not.
+const CEILING: &str = "^[0-9]+(\\.[0-9]+)? *[A-Za-z]* *(/ *([0-9]+ *)?iterations?)?$";
+
+/// An entry of `allow`: a reason, and what it covers.
+fn allowance() -> Value {
+    let mut allowance = object(Section::Allowance);
+    let selectors =
+        Section::Allowance.keys().filter(|key| matches!(key.kind, Kind::Pattern | Kind::Fingerprint));
+    let selectors: Vec<Value> = selectors.map(|key| json!({ "required": [key.name] })).collect();
+    allowance.insert("required".to_owned(), json!(["reason"]));
+    allowance.insert("anyOf".to_owned(), json!(selectors));
+    Value::Object(allowance)
 }
 
 fn object(section: Section) -> Map<String, Value> {
@@ -92,6 +107,12 @@ fn kind(kind: Kind) -> Value {
         Kind::CountBudget => reference("count_budget"),
         // Which of the two depends on the budget: `limit` says it.
         Kind::Amount => json!({}),
+        Kind::Allow => json!({ "type": ["array", "null"], "items": { "$ref": "#/definitions/allowance" } }),
+        Kind::Pattern => json!({ "type": ["string", "number", "boolean"] }),
+        Kind::Text => json!({ "type": "string", "minLength": 1 }),
+        Kind::Fingerprint => json!({ "type": ["string", "number"], "pattern": "^[0-9A-Fa-f]{4,12}$" }),
+        Kind::Ceiling => json!({ "type": ["string", "integer"], "pattern": CEILING, "minimum": 0 }),
+        Kind::Date => json!({ "type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" }),
     }
 }
 

@@ -1,10 +1,13 @@
 //! `leakgate.yaml`: what can be typed (`schema`), what is used (`model`), and how one becomes the other (`load`).
 //!
 //! `load` reads the file into a `tree` that knows its places; `validate` turns it into the `model` with the help of
-//! `fields` (mappings), `values`, `paths`, `work`, `arguments` and `budgets`, and collects every `problem`.
+//! `fields` (mappings), `values`, `paths`, `work`, `arguments`, `budgets`, `allow` and `ceiling`, and collects every `problem`.
 
+mod allow;
 mod arguments;
 mod budgets;
+mod ceiling;
+mod edit;
 mod fields;
 mod json_schema;
 mod load;
@@ -17,6 +20,9 @@ mod validate;
 mod values;
 mod work;
 
+pub use allow::{Allowance, SHORTEST_FINGERPRINT};
+pub use ceiling::{Ceiling, CeilingError};
+pub use edit::{Edited, NewAllowance, add_allowance};
 pub use json_schema::json_schema;
 pub use load::load;
 pub use model::{

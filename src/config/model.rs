@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use super::allow::Allowance;
 use crate::finding::Unit;
 
 /// How long a scenario may take unless it says so.
@@ -30,6 +31,8 @@ pub struct Config {
     pub python: PythonChoice,
     /// Which findings fail the gate.
     pub fail_on: FailOn,
+    /// What is allowed, in the order of the file.
+    pub allow: Vec<Allowance>,
     /// How many scenarios run at the same time; `None`: as the machine has cores for.
     pub jobs: Option<u32>,
     /// The scenarios, in the order of the file; never empty.

@@ -16,12 +16,20 @@ pub enum Section {
     Budgets,
     /// A budget written as a mapping.
     Limit,
+    /// An entry of `allow`.
+    Allowance,
 }
 
 impl Section {
     /// All sections, from the outside in.
-    pub const ALL: [Section; 5] =
-        [Section::Top, Section::Defaults, Section::Scenario, Section::Budgets, Section::Limit];
+    pub const ALL: [Section; 6] = [
+        Section::Top,
+        Section::Defaults,
+        Section::Scenario,
+        Section::Budgets,
+        Section::Limit,
+        Section::Allowance,
+    ];
 
     /// The keys of this section, in the order in which documentation lists them.
     pub fn keys(self) -> impl Iterator<Item = &'static Key> {
@@ -41,6 +49,7 @@ impl Section {
             Section::Scenario => "directly in a scenario",
             Section::Budgets => "under `budgets`",
             Section::Limit => "in a budget, as in `peak: { max: 80 MiB, warn: 60 MiB }`",
+            Section::Allowance => "in an entry of `allow`",
         }
     }
 }
@@ -131,6 +140,18 @@ pub enum Kind {
     CountBudget,
     /// A size in a size budget, a count in a count budget.
     Amount,
+    /// A list of allowances.
+    Allow,
+    /// A glob, or a regular expression between slashes.
+    Pattern,
+    /// 4 to 12 hexadecimal digits.
+    Fingerprint,
+    /// A rate, a size or a count.
+    Ceiling,
+    /// Any text that is not empty.
+    Text,
+    /// A day.
+    Date,
 }
 
 impl Kind {
@@ -163,6 +184,12 @@ impl Kind {
             Kind::SizeBudget => "a size, or `{ max, warn, increase }`",
             Kind::CountBudget => "a count, or `{ max, warn, increase }`",
             Kind::Amount => "a size or a count",
+            Kind::Allow => "a list of allowances",
+            Kind::Pattern => "a glob, or `/a regular expression/`",
+            Kind::Fingerprint => "4 to 12 hexadecimal digits",
+            Kind::Ceiling => "an amount per iteration, a size or a count",
+            Kind::Text => "a text",
+            Kind::Date => "a day",
         }
     }
 }
@@ -173,6 +200,7 @@ const SHARED: &[Section] = &[Section::Scenario, Section::Defaults];
 const BUDGETS: &[Section] = &[Section::Budgets];
 const LIMIT: &[Section] = &[Section::Limit];
 const DEFAULTS: &[Section] = &[Section::Defaults];
+const ALLOWANCE: &[Section] = &[Section::Allowance];
 
 /// Most iterations that a scenario may ask for.
 pub const MOST_ITERATIONS: u32 = 1_000_000;
@@ -226,6 +254,15 @@ pub const KEYS: &[Key] = &[
         meaning: "The scenarios. A name has letters, digits, `-`, `_` and `.`, begins with a letter or a digit, is at \
                   most 100 long and has no two dots in a row.",
         example: "{ import-app: { run: python -c 'import shop' } }",
+    },
+    Key {
+        sections: TOP,
+        name: "allow",
+        kind: Kind::Allow,
+        scope: Scope::Any,
+        default: "none",
+        meaning: "Findings that are known and do not fail the gate, each with a reason.",
+        example: "[{ rule: growth, scenario: api, reason: fixed in the next release }]",
     },
     Key {
         sections: SCENARIO,
@@ -520,7 +557,65 @@ pub const KEYS: &[Key] = &[
                   `retained` and `rss`; all others are of one process.",
         example: "tree",
     },
+    allowance("rule", Kind::Pattern, "any", "The finding's rule, as reports print it.", "growth"),
+    allowance(
+        "owner",
+        Kind::Pattern,
+        "any",
+        "The owner that holds the memory. Findings name no owner yet, so that an entry with this key covers nothing.",
+        "\"sentry_sdk.hub.*\"",
+    ),
+    allowance(
+        "site",
+        Kind::Pattern,
+        "any",
+        "A place that most of the memory came through: a file, or `file:function`. A glob may leave out folders at the \
+         beginning.",
+        "\"shop/quotes.py:remember\"",
+    ),
+    allowance(
+        "package",
+        Kind::Pattern,
+        "any",
+        "The installed package that most of the memory was allocated in, and whose containers grow, where any do.",
+        "sentry-sdk",
+    ),
+    allowance(
+        "fingerprint",
+        Kind::Fingerprint,
+        "any",
+        "The finding's fingerprint, or its first digits.",
+        "7f3a9c01d2e4",
+    ),
+    allowance("scenario", Kind::Pattern, "any", "The scenario's name.", "api"),
+    allowance(
+        "at_most",
+        Kind::Ceiling,
+        "no ceiling",
+        "The most that is covered: a finding with more fails again. In the unit of the finding: `64 B/iteration`, \
+         `1 entry/iteration`, `2 blocks/10 iterations`, also `descriptors` and `threads`; for a budget `16 MiB` or `3`.",
+        "64 B/iteration",
+    ),
+    allowance("reason", Kind::Text, "required", "Why it is allowed.", "SHOP-412, fixed in the next SDK"),
+    allowance(
+        "expires",
+        Kind::Date,
+        "never",
+        "The last day on which it holds, in UTC. After it the finding fails again.",
+        "2027-03-31",
+    ),
 ];
+
+/// A key of an entry of `allow`.
+const fn allowance(
+    name: &'static str,
+    kind: Kind,
+    default: &'static str,
+    meaning: &'static str,
+    example: &'static str,
+) -> Key {
+    Key { sections: ALLOWANCE, name, kind, scope: Scope::Any, default, meaning, example }
+}
 
 /// A budget's key: its name, kind and scope come from `BudgetKey`.
 const fn budget(key: BudgetKey, meaning: &'static str, example: &'static str) -> Key {
@@ -541,7 +636,7 @@ const fn budget(key: BudgetKey, meaning: &'static str, example: &'static str) ->
 
 /// Keys that later versions have.
 const LATER_KEYS: &[(Section, &[&str])] = &[
-    (Section::Top, &["allow", "rules"]),
+    (Section::Top, &["rules"]),
     (
         Section::Scenario,
         &["serve", "pytest", "drive", "ready", "measure", "checkpoints", "suspect", "repeat_for", "tests"],

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::allow;
 use super::budgets::{self, Audience, Typed};
 use super::fields::{self, Fields};
 use super::model::{Budget, Config, DEFAULT_TIMEOUT, FailOn, MemoryLimit, Of, PythonChoice, Scenario, Work};
@@ -36,9 +37,10 @@ pub(super) fn config(problems: &mut Problems<'_>, root: &Node, path: &Path, dir:
         fields.get("defaults").and_then(|entry| Defaults::read(problems, entry)).unwrap_or_default();
     let fail_on = fields.get("fail_on").and_then(|entry| fail_on(problems, entry)).unwrap_or_default();
     let scenarios = scenarios(problems, &fields, &defaults, dir);
+    let allow = fields.get("allow").map(|entry| allow::read(problems, entry)).unwrap_or_default();
     let (path, dir) = (path.to_owned(), dir.to_owned());
     let digest = stable_hash::digest(problems.source());
-    Some(Config { path, digest, dir, python: python?, fail_on, jobs: defaults.jobs, scenarios })
+    Some(Config { path, digest, dir, python: python?, fail_on, allow, jobs: defaults.jobs, scenarios })
 }
 
 fn fail_on(problems: &mut Problems<'_>, entry: &Entry) -> Option<FailOn> {

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use crate::config::{BudgetKey, Of};
+use crate::config::{BudgetKey, FailOn, Of};
 use crate::finding::{Figure, Finding, Severity, Standing, Unit};
 use crate::gate::fingerprint::fingerprint;
 use crate::gate::growth::growth;
@@ -12,7 +12,6 @@ use crate::gate::leak;
 use crate::gate::measurement::Measurement;
 pub use crate::gate::place::ScenarioFacts;
 use crate::gate::processes::{self, figure_name};
-use crate::gate::verdict::Outcome as Growth;
 use crate::gate::wording::{self, Threshold};
 use crate::outcome::{BudgetState, GrowthReport, JudgedBudget, ScenarioError, Verdict};
 use crate::profile::{Bill, BillMoment, Profile, ThreadId};
@@ -31,6 +30,9 @@ pub const REPORTED: [BudgetKey; 9] = [
     BudgetKey::Threads,
 ];
 
+/// How rules of figures begin that are more than the baseline and `increase` allow.
+pub const INCREASE: &str = "increase-";
+
 /// A budget as the gate takes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit {
@@ -40,14 +42,36 @@ pub struct Limit {
     pub max: Option<u64>,
     /// Above this a warning is shown.
     pub warn: Option<u64>,
+    /// How much more than in the baseline it may be; `None` also where the baseline does not have the figure.
+    pub increase: Option<MostIncrease>,
     /// Of which processes.
     pub of: Of,
+}
+
+/// A figure of the baseline, and what `increase` allows over it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MostIncrease {
+    /// The figure in the baseline.
+    pub baseline: i64,
+    /// Above this the gate fails.
+    pub most: i64,
 }
 
 impl Limit {
     /// The key as reports print it.
     fn name(&self) -> String {
         figure_name(self.key, self.of)
+    }
+
+    /// Whether nothing limits it: there is only an `increase`, and no baseline.
+    fn is_empty(&self) -> bool {
+        self.max.is_none() && self.warn.is_none() && self.increase.is_none()
+    }
+
+    /// The lower of what is allowed by itself and what the baseline allows.
+    fn effective(&self) -> Option<i64> {
+        let max = self.max.map(|max| i64::try_from(max).unwrap_or(i64::MAX));
+        max.into_iter().chain(self.increase.map(|increase| increase.most)).min()
     }
 }
 
@@ -71,17 +95,9 @@ pub struct Judgement {
 }
 
 impl Judgement {
-    /// The verdict: an error before a failure, a failure before a pass.
+    /// The verdict, with nothing known of what is accepted already.
     pub fn verdict(&self) -> Verdict {
-        if self.error.is_some() {
-            Verdict::Error
-        } else if self.findings.iter().any(|finding| finding.severity == Severity::Error) {
-            Verdict::Fail
-        } else if self.growth.as_ref().is_some_and(|growth| growth.outcome == Growth::Undecided) {
-            Verdict::Undecided
-        } else {
-            Verdict::Pass
-        }
+        Verdict::of(self.error.as_ref(), &self.findings, self.growth.as_ref(), FailOn::New)
     }
 }
 
@@ -92,8 +108,13 @@ pub fn judge(scenario: &ScenarioFacts, limits: &[Limit], measurement: &Measureme
         judgement.findings.push(memory_limit(scenario, limit, measurement));
     }
     let mut unmeasured = Vec::new();
+    let mut without_baseline = Vec::new();
     for limit in limits {
         match judge_one(scenario, limit, measurement) {
+            Judged::Known(budget, _) if limit.is_empty() => {
+                judgement.not_judged.push(limit.name());
+                without_baseline.push(budget.figure);
+            }
             Judged::Known(budget, finding) => {
                 judgement.budgets.push(budget);
                 judgement.findings.extend(finding.map(|finding| *finding));
@@ -107,6 +128,7 @@ pub fn judge(scenario: &ScenarioFacts, limits: &[Limit], measurement: &Measureme
         judgement.error = Some(unmeasured_error(&unmeasured));
     }
     judgement.figures = figures_without_budget(limits, measurement);
+    judgement.figures.extend(without_baseline);
     if judgement.error.is_none() && measurement.memory_limit_reached.is_none() {
         add_growth(&mut judgement, leak::judge(scenario, measurement));
     }
@@ -161,22 +183,24 @@ fn judge_one(scenario: &ScenarioFacts, limit: &Limit, all: &Measurement) -> Judg
     let over = |threshold: Option<u64>| {
         threshold.filter(|value| exceeds(limit.key, (*value, measured), measurement))
     };
-    let (state, crossed) = match (over(limit.max), over(limit.warn)) {
-        (Some(max), _) => (BudgetState::Broken, Some((max, Threshold::Max))),
-        (None, Some(warn)) => (BudgetState::Warned, Some((warn, Threshold::Warn))),
-        (None, None) => (BudgetState::Kept, None),
+    let increased = limit.increase.filter(|increase| measured > increase.most);
+    let (state, crossed) = match (over(limit.max), increased, over(limit.warn)) {
+        (Some(max), ..) => (BudgetState::Broken, Some(Threshold::Max(max))),
+        (None, Some(increase), _) => (BudgetState::Broken, Some(Threshold::Increase(increase))),
+        (None, None, Some(warn)) => (BudgetState::Warned, Some(Threshold::Warn(warn))),
+        (None, None, None) => (BudgetState::Kept, None),
     };
     // What was kept until the scenario was ended might have been broken later: only a broken figure is certain.
     if ended && !(stands_when_ended(limit.key) && state == BudgetState::Broken) {
         return Judged::EndedEarly;
     }
     let budget = JudgedBudget {
-        figure: figure(limit, measured, limit.max),
+        figure: figure(limit, measured, limit.effective()),
         warn: limit.warn.map(|warn| i64::try_from(warn).unwrap_or(i64::MAX)),
         state,
     };
-    let finding = crossed.map(|(value, threshold)| {
-        let crossing = Crossing { limit: *limit, measured, value, threshold };
+    let finding = crossed.map(|threshold| {
+        let crossing = Crossing { limit: *limit, measured, threshold };
         let mut finding = broken(scenario, (all, measurement), &crossing);
         finding.evidence.splice(0..0, processes::evidence(limit.key, limit.of, all, measurement));
         Box::new(finding)
@@ -208,15 +232,14 @@ fn exceeds(key: BudgetKey, (limit, measured): (u64, i64), measurement: &Measurem
     i128::from(measured) > i128::from(limit)
 }
 
-fn figure(of: &Limit, measured: i64, limit: Option<u64>) -> Figure {
-    let limit = limit.map(|max| i64::try_from(max).unwrap_or(i64::MAX));
-    Figure { name: of.name(), measured, limit, unit: of.key.unit() }
+fn figure(of: &Limit, measured: i64, limit: Option<i64>) -> Figure {
+    Figure { name: of.name(), measured, limit, baseline: None, unit: of.key.unit() }
 }
 
 fn figures_without_budget(limits: &[Limit], measurement: &Measurement) -> Vec<Figure> {
     let asked = |key: &BudgetKey| limits.iter().any(|limit| limit.key == *key && limit.of == Of::Each);
     let ended = measurement.memory_limit_reached.is_some();
-    let each = |key| Limit { key, max: None, warn: None, of: Of::Each };
+    let each = |key| Limit { key, max: None, warn: None, increase: None, of: Of::Each };
     REPORTED
         .into_iter()
         .filter(|key| !asked(key) && (!ended || stands_when_ended(*key)))
@@ -228,7 +251,6 @@ fn figures_without_budget(limits: &[Limit], measurement: &Measurement) -> Vec<Fi
 struct Crossing {
     limit: Limit,
     measured: i64,
-    value: u64,
     threshold: Threshold,
 }
 
@@ -238,26 +260,25 @@ fn broken(
     (all, measurement): (&Measurement, &Measurement),
     crossing: &Crossing,
 ) -> Finding {
-    let Crossing { limit, measured, value, threshold } = *crossing;
+    let Crossing { limit, measured, threshold } = *crossing;
     let key = limit.key;
-    let rule = format!("budget-{}", key.name());
+    let kind = if matches!(threshold, Threshold::Increase(_)) { INCREASE } else { "budget-" };
+    let rule = format!("{kind}{}", key.name());
     let held = held_for(scenario, measurement, key);
     let growth = growth(measurement).filter(|_| key == BudgetKey::Growth);
     let title = match &growth {
-        Some(growth) => wording::growth_title(growth, value, threshold),
-        None if limit.of == Of::Tree => {
-            wording::title_of_tree(key, measured, value, threshold, all.tree.processes)
-        }
-        None => wording::title(key, measured, value, threshold, measurement),
+        Some(growth) => wording::growth_title(growth, measured, threshold),
+        None if limit.of == Of::Tree => wording::title_of_tree(key, measured, threshold, all.tree.processes),
+        None => wording::title(key, measured, threshold, measurement),
     };
     let mut evidence = if limit.of == Of::Each { evidence(key, measurement, &held) } else { Vec::new() };
     evidence.extend(growth.iter().flat_map(|growth| growth.evidence(held.holders.first())));
     let bill = bill_for(measurement, key);
     evidence.extend((bill.is_none() && has_bill(key)).then(|| wording::NO_BILL.to_owned()));
     Finding {
-        severity: if threshold == Threshold::Max { Severity::Error } else { Severity::Warning },
+        severity: if matches!(threshold, Threshold::Warn(_)) { Severity::Warning } else { Severity::Error },
         title,
-        figure: Some(figure(&limit, measured, Some(value))),
+        figure: Some(figure(&limit, measured, Some(threshold.value()))),
         series: growth.map(|growth| growth.series).unwrap_or_default(),
         evidence,
         bill,
@@ -283,7 +304,9 @@ pub(super) fn finding(scenario: &ScenarioFacts, rule: String, held: Held) -> Fin
         series_again: Vec::new(),
         bill: None,
         help: String::new(),
+        containers: Vec::new(),
         standing: Standing::New,
+        accepted: None,
         rate: None,
     }
 }
@@ -371,6 +394,7 @@ fn memory_limit(scenario: &ScenarioFacts, limit: u64, measurement: &Measurement)
             name: "memory_limit".to_owned(),
             measured: i64::try_from(reached).unwrap_or(i64::MAX),
             limit: Some(i64::try_from(limit).unwrap_or(i64::MAX)),
+            baseline: None,
             unit: Unit::Bytes,
         }),
         evidence: vec![format!(

@@ -164,6 +164,7 @@ mod tests {
             blocks,
             stack: vec![],
             more_frames: 0,
+            frames: vec![],
             place: Some(Place { file: "app.py".into(), line: 4, function: "keep".into() }),
             domain: "Python objects".into(),
         }

@@ -259,12 +259,14 @@ fn users_node(profile: &Profile, origins: &[Origin], stack: StackId) -> StackId 
 }
 
 fn holder(scenario: &ScenarioFacts, profile: &Profile, group: &Group) -> Holder {
-    let (stack, more_frames) = listed_frames(scenario, profile, main_path(profile, group));
+    let path = main_path(profile, group);
+    let (stack, more_frames) = listed_frames(scenario, profile, path);
     Holder {
         bytes: Bytes(group.net.bytes.max(0).unsigned_abs()),
         blocks: group.net.blocks.max(0).unsigned_abs(),
         stack,
         more_frames,
+        frames: frames(scenario, profile, path).into_iter().cloned().collect(),
         place: best_frame(scenario, profile, group.root).and_then(|frame| scenario.place(frame)),
         domain: domains(group),
     }
@@ -295,10 +297,7 @@ fn best_frame<'a>(scenario: &ScenarioFacts, profile: &'a Profile, stack: StackId
 
 /// At most `FRAMES` frames in words, innermost first, and how many are left out: the user's own go in first.
 fn listed_frames(scenario: &ScenarioFacts, profile: &Profile, stack: StackId) -> (Vec<String>, u64) {
-    let frames: Vec<&Frame> = nodes(profile, stack)
-        .filter_map(|node| frame_at(profile, node))
-        .filter(|frame| scenario.origin(frame) != Origin::Driver)
-        .collect();
+    let frames = frames(scenario, profile, stack);
     let mut order: Vec<usize> = (0..frames.len()).collect();
     order.sort_by_key(|index| scenario.origin(frames[*index]) > Origin::Snippet);
     order.truncate(FRAMES);
@@ -306,6 +305,12 @@ fn listed_frames(scenario: &ScenarioFacts, profile: &Profile, stack: StackId) ->
     let listed: Vec<String> = order.iter().map(|index| scenario.words(frames[*index])).collect();
     let more = (frames.len() - listed.len()) as u64;
     (listed, more)
+}
+
+/// The frames of a stack, innermost first, without leakgate's own.
+pub(super) fn frames<'a>(scenario: &ScenarioFacts, profile: &'a Profile, stack: StackId) -> Vec<&'a Frame> {
+    let all = nodes(profile, stack).filter_map(|node| frame_at(profile, node));
+    all.filter(|frame| scenario.origin(frame) != Origin::Driver).collect()
 }
 
 /// Kinds of memory, the largest first: `Python objects + native heap`.

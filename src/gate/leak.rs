@@ -12,7 +12,7 @@ use crate::gate::place::ScenarioFacts;
 use crate::gate::verdict::{self, Direction, Evidence, Floors, Leak, Outcome, Verdict, WINDOWS};
 use crate::gate::wording;
 use crate::outcome::GrowthReport;
-use crate::profile::{Checkpoint, Container, StackId};
+use crate::profile::{Checkpoint, Container, Frame, StackId};
 use crate::units::{Bytes, grouped};
 
 /// Rule of growing memory.
@@ -93,7 +93,12 @@ impl Told<'_> {
             Some((container, _)) if held.holders.is_empty() => self.made_at(container),
             _ => held.place().cloned(),
         };
-        let mut evidence = growth.iter().flat_map(|growth| growth.evidence(held.holders.first())).collect();
+        let mut evidence: Vec<String> =
+            growth.iter().flat_map(|growth| growth.evidence(held.holders.first())).collect();
+        if !self.verdict.leaks.contains(&Leak::Bytes) {
+            // What bytes do is not what leaks: a table grows in steps, an entry may take none.
+            evidence.truncate(1);
+        }
         self.add_reasons(&mut evidence, &containers);
         Finding {
             title: self.title(&containers, rate),
@@ -102,12 +107,14 @@ impl Told<'_> {
                 name: "growth".to_owned(),
                 measured: growth.as_ref().map_or(0, |growth| growth.rate()),
                 limit: None,
+                baseline: None,
                 unit: Unit::BytesPerIteration,
             }),
             rate: Some(rate),
             evidence,
             series: growth.map(|growth| growth.series).unwrap_or_default(),
             help: wording::help(crate::config::BudgetKey::Growth).to_owned(),
+            containers: containers.iter().map(|(container, _)| self.making_of(container)).collect(),
             ..finding(self.scenario, RULE.to_owned(), held)
         }
     }
@@ -192,6 +199,14 @@ impl Told<'_> {
         holders::best_place(self.scenario, &self.measurement.profile, site.stack)
     }
 
+    /// The stack that made it, innermost frame first; empty where it is not known.
+    fn making_of(&self, container: &Container) -> Vec<Frame> {
+        let profile = &self.measurement.profile;
+        let site = container.site.and_then(|site| profile.sites.get(site as usize));
+        let frames = site.map(|site| holders::frames(self.scenario, profile, site.stack));
+        frames.into_iter().flatten().cloned().collect()
+    }
+
     fn add_reasons(&self, evidence: &mut Vec<String>, containers: &[(&Container, i64)]) {
         let series = &self.verdict.series;
         let every = |floors: &Floors| floors.0.windows(2).all(|pair| pair[1] > pair[0]);
@@ -270,13 +285,12 @@ impl Told<'_> {
         let note = |index: &usize| {
             let series = &self.verdict.series.containers[*index];
             let container = &self.measurement.profile.containers[series.container];
-            let (length, bound) = (grouped(series.length), grouped(container.bound.unwrap_or(0)));
-            format!(
-                "{} is filling, which is no leak: {length} of at most {bound} entries",
-                self.named(container)
-            )
+            let bound = container.bound.filter(|bound| series.length < *bound)?;
+            let (length, bound) = (grouped(series.length), grouped(bound));
+            let named = self.named(container);
+            Some(format!("{named} is filling, which is no leak: {length} of at most {bound} entries"))
         };
-        self.verdict.filling.iter().map(note).collect()
+        self.verdict.filling.iter().filter_map(note).collect()
     }
 }
 

@@ -2,17 +2,30 @@
 
 use crate::config::BudgetKey;
 use crate::finding::Unit;
+use crate::gate::budgets::MostIncrease;
 use crate::gate::growth::Growth;
 use crate::gate::measurement::Measurement;
 use crate::units::{Bytes, grouped};
 
-/// Which threshold a figure went over.
+/// Which threshold a figure went over, and where that is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Threshold {
     /// `max`.
-    Max,
+    Max(u64),
     /// `warn`.
-    Warn,
+    Warn(u64),
+    /// `increase` over the baseline.
+    Increase(MostIncrease),
+}
+
+impl Threshold {
+    /// The most that would not have gone over it.
+    pub fn value(self) -> i64 {
+        match self {
+            Threshold::Max(value) | Threshold::Warn(value) => i64::try_from(value).unwrap_or(i64::MAX),
+            Threshold::Increase(increase) => increase.most,
+        }
+    }
 }
 
 /// `, +3 more`.
@@ -21,7 +34,7 @@ pub fn more(count: usize) -> String {
 }
 
 /// The sentence of the finding of a budget of all processes.
-pub fn title_of_tree(key: BudgetKey, measured: i64, limit: u64, over: Threshold, processes: usize) -> String {
+pub fn title_of_tree(key: BudgetKey, measured: i64, over: Threshold, processes: usize) -> String {
     let shown = key.unit().show(measured);
     let all = match processes {
         1 => "the one process there is".to_owned(),
@@ -32,17 +45,11 @@ pub fn title_of_tree(key: BudgetKey, measured: i64, limit: u64, over: Threshold,
         BudgetKey::Rss => format!("resident memory of {shown} of {all} is"),
         _ => format!("peak {shown} of {all} is"),
     };
-    format!("{subject} {}", over_by(key, measured, limit, over))
+    format!("{subject} {}", over_by(key, measured, over))
 }
 
 /// The sentence of a budget's finding.
-pub fn title(
-    key: BudgetKey,
-    measured: i64,
-    limit: u64,
-    over: Threshold,
-    measurement: &Measurement,
-) -> String {
+pub fn title(key: BudgetKey, measured: i64, over: Threshold, measurement: &Measurement) -> String {
     let shown = key.unit().show(measured);
     let subject = match key {
         BudgetKey::Peak => format!("peak {shown} is"),
@@ -58,35 +65,43 @@ pub fn title(
         BudgetKey::Threads => format!("{} left running:", counted(measured, "thread")),
         BudgetKey::Growth => "growth is".to_owned(),
     };
-    format!("{subject} {}", over_by(key, measured, limit, over))
+    format!("{subject} {}", over_by(key, measured, over))
 }
 
 /// `over its budget of 80.0 MiB by 16.2 MiB`.
-fn over_by(key: BudgetKey, measured: i64, limit: u64, over: Threshold) -> String {
-    if limit == 0 && over == Threshold::Max {
-        return "its budget allows none".to_owned();
-    }
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let excess = key.unit().show(measured.saturating_sub(limit));
-    let limit = key.unit().show(limit);
+fn over_by(key: BudgetKey, measured: i64, over: Threshold) -> String {
+    let excess = key.unit().show(measured.saturating_sub(over.value()));
+    let limit = key.unit().show(over.value());
     match over {
-        Threshold::Max => format!("over its budget of {limit} by {excess}"),
-        Threshold::Warn => format!("over its warning threshold of {limit} by {excess}"),
+        Threshold::Max(0) => "its budget allows none".to_owned(),
+        Threshold::Max(_) => format!("over its budget of {limit} by {excess}"),
+        Threshold::Warn(_) => format!("over its warning threshold of {limit} by {excess}"),
+        Threshold::Increase(increase) => over_baseline(key.unit(), measured, increase),
     }
 }
 
+/// `16.2 MiB more than in the baseline (80.0 MiB; up to 84.0 MiB is allowed)`.
+fn over_baseline(unit: Unit, measured: i64, increase: MostIncrease) -> String {
+    let MostIncrease { baseline, most } = increase;
+    let (more, most) = (unit.show(measured.saturating_sub(baseline)), unit.show(most));
+    format!("{more} more than in the baseline ({}; up to {most} is allowed)", unit.show(baseline))
+}
+
 /// The sentence of a growth finding: whether every iteration keeps the same, or some do.
-pub fn growth_title(growth: &Growth, limit: u64, over: Threshold) -> String {
+pub fn growth_title(growth: &Growth, measured: i64, over: Threshold) -> String {
     let rate = growth.rate_in_words();
     let subject = if growth.is_even() {
         format!("every iteration keeps {rate} more")
     } else {
         format!("an iteration keeps {rate} more on average")
     };
-    match (over, limit) {
-        (Threshold::Max, 0) => format!("{subject}: its budget allows none"),
-        (Threshold::Max, _) => format!("{subject}, over its budget of {}", Bytes(limit)),
-        (Threshold::Warn, _) => format!("{subject}, over its warning threshold of {}", Bytes(limit)),
+    match over {
+        Threshold::Max(0) => format!("{subject}: its budget allows none"),
+        Threshold::Max(limit) => format!("{subject}, over its budget of {}", Bytes(limit)),
+        Threshold::Warn(limit) => format!("{subject}, over its warning threshold of {}", Bytes(limit)),
+        Threshold::Increase(increase) => {
+            format!("{subject}: {}", over_baseline(Unit::BytesPerIteration, measured, increase))
+        }
     }
 }
 

@@ -2,16 +2,17 @@
 
 use leakgate_capture::read::{self, File, Moment, SiteEntry};
 use leakgate_capture::{
-    BILL_AT_EXIT, BILL_PARTIAL, BillPart, CheckpointEntry, FRAME_NATIVE, FRAME_PYTHON, Function, KIND_PEAK,
-    NOTE_CHILD, NOTE_DEBUG_ALLOCATOR, NOTE_DEEP, NOTE_FORKED, NOTE_FREE_THREADED, NOTE_FULL, NOTE_NO_BILL,
-    NOTE_NOT_RESERVED, NOTE_OTHER_LAYOUT, NOTE_STACKS, NOTE_STUCK, NOTE_THREADS, NOTE_TRACER,
-    NOTE_UNKNOWN_PYTHON, NOTE_WRONG_WALK, PartKind, STATE_ENDED,
+    BILL_AT_EXIT, BILL_PARTIAL, BillPart, CheckpointEntry, ContainerRecord, FRAME_NATIVE, FRAME_PYTHON,
+    Function, KIND_PEAK, LengthRecord, NOTE_CHILD, NOTE_CONTAINERS, NOTE_DEBUG_ALLOCATOR, NOTE_DEEP,
+    NOTE_FORKED, NOTE_FREE_THREADED, NOTE_FULL, NOTE_NO_BILL, NOTE_NO_CONTAINERS, NOTE_NOT_RESERVED,
+    NOTE_OTHER_LAYOUT, NOTE_STACKS, NOTE_STUCK, NOTE_THREADS, NOTE_TRACER, NOTE_UNKNOWN_PYTHON,
+    NOTE_WRONG_WALK, PartKind, STATE_ENDED,
 };
 
 use super::bill::{self, Bill, BillMoment, Part, Survey};
 use super::model::{
-    Allocator, Amount, Birth, Checkpoint, CheckpointKind, Domain, Frame, FrameId, History, Inherited,
-    Process, Profile, Site, StackId, StackNode, Thread, ThreadId, Totals,
+    Allocator, Amount, Birth, Checkpoint, CheckpointKind, Container, Domain, Frame, FrameId, History,
+    Inherited, Process, Profile, Site, StackId, StackNode, Thread, ThreadId, Totals,
 };
 use super::symbols::Symbols;
 
@@ -35,7 +36,7 @@ pub(super) fn profile(file: &File) -> Profile {
             .collect(),
         histogram: histogram(file),
         checkpoints: moments.checkpoints,
-        containers: Vec::new(),
+        containers: containers(file),
         bills: Vec::new(),
         notes: notes(file),
     };
@@ -49,7 +50,40 @@ pub(super) fn history(file: &File) -> History {
     History {
         checkpoints: Moments::of(file).checkpoints,
         sites: file.sites.iter().skip(1).filter_map(kind).collect(),
-        containers: Vec::new(),
+        containers: containers(file),
+    }
+}
+
+/// The containers that grew, those without a length left out: nothing is known of them yet.
+fn containers(file: &File) -> Vec<Container> {
+    let mut containers: Vec<Container> =
+        file.containers.iter().map(|record| container(record, &file.string(record.type_name))).collect();
+    for length in &file.lengths {
+        if let Some(container) = containers.get_mut(length.container as usize) {
+            container.add_length(length);
+        }
+    }
+    containers.retain(|container| !container.lengths.is_empty());
+    containers
+}
+
+/// A container without its lengths. Checkpoints are counted from 1 in a capture.
+pub(super) fn container(record: &ContainerRecord, type_name: &str) -> Container {
+    Container {
+        type_name: type_name.to_owned(),
+        address: record.address,
+        site: record.site.checked_sub(1),
+        bound: u64::try_from(record.bound).ok(),
+        gone_at: (record.gone as usize).checked_sub(1),
+        lengths: Vec::new(),
+    }
+}
+
+impl Container {
+    fn add_length(&mut self, record: &LengthRecord) {
+        let at = record.checkpoint as usize - 1;
+        self.lengths.pop_if(|(last, _)| *last == at);
+        self.lengths.push((at, record.length));
     }
 }
 
@@ -316,6 +350,14 @@ const NOTES: &[(u32, &str)] = &[
     (
         NOTE_TRACER,
         "the program traced references itself for a time (tracemalloc does): reused objects may have an earlier line",
+    ),
+    (
+        NOTE_CONTAINERS,
+        "more containers grew, or changed more often, than there is room for: some of their lengths are missing",
+    ),
+    (
+        NOTE_NO_CONTAINERS,
+        "live containers cannot be looked for in this build of CPython: their lengths are not known",
     ),
     (NOTE_CHILD, "a forked child could not be given a capture of its own and was not recorded"),
 ];

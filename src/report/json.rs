@@ -9,11 +9,12 @@ mod read;
 pub use self::read::{LARGEST, ReadError, read};
 
 use self::document::{
-    BillEntry, BillLineEntry, BudgetEntry, Counts, ErrorEntry, FigureEntry, FindingEntry, Fingerprint,
-    GrowthEntry, HolderEntry, PartitionEntry, PlaceEntry, RateEntry, Report, Scenario, StandingEntry,
-    StandingWord,
+    AcceptedEntry, AmountEntry, BaselineEntry, BillEntry, BillLineEntry, BudgetEntry, Counts, ErrorEntry,
+    FigureEntry, FindingEntry, Fingerprint, GrowthEntry, HolderEntry, PartitionEntry, PlaceEntry, RateEntry,
+    Report, Scenario, StandingEntry, StandingWord,
 };
 use super::clean;
+use crate::baseline::Level;
 use crate::finding::{Figure, Finding, Holder, Place, Rate, Standing};
 use crate::gate::fingerprint::SCHEME;
 use crate::outcome::{GrowthReport, JudgedBudget, Outcome, Partition, ScenarioResult, Verdict};
@@ -44,6 +45,16 @@ impl Report {
             config_digest: clean::line(&outcome.config_digest, clean::NAME),
             partition: outcome.partition.as_ref().map(PartitionEntry::of),
             python: clean::line(&outcome.python, clean::SENTENCE),
+            packages: outcome
+                .packages
+                .iter()
+                .map(|package| (package.name.clone(), package.version.clone()))
+                .collect(),
+            fail_on: outcome.fail_on,
+            baseline: outcome.baseline.as_ref().map(|baseline| BaselineEntry {
+                path: clean::line(&baseline.path, clean::SENTENCE),
+                problems: sentences(&baseline.problems),
+            }),
             started_ms: outcome.started_ms,
             elapsed_ms: milliseconds(outcome.elapsed),
             results_dir: clean::line(&outcome.results_dir, clean::SENTENCE),
@@ -56,6 +67,7 @@ impl Report {
                 failed: outcome.count(Verdict::Fail),
                 errors: outcome.count(Verdict::Error),
             },
+            notes: sentences(&outcome.notes),
             scenarios: outcome.scenarios.iter().map(Scenario::of).collect(),
         }
     }
@@ -67,6 +79,8 @@ impl Scenario {
             name: clean::line(&scenario.name, clean::SENTENCE),
             config_line: scenario.config_line,
             what: clean::line(&scenario.what, clean::SENTENCE),
+            environment: scenario.environment.as_ref().map(ToString::to_string),
+            baseline: scenario.baseline,
             verdict: scenario.verdict,
             elapsed_ms: milliseconds(scenario.elapsed),
             error: scenario.error.as_ref().map(|error| ErrorEntry {
@@ -91,8 +105,8 @@ impl PartitionEntry {
 
 impl BudgetEntry {
     fn of(judged: &JudgedBudget) -> BudgetEntry {
-        let FigureEntry { name, unit, measured, limit } = FigureEntry::of(&judged.figure);
-        BudgetEntry { name, unit, measured, limit, warn: judged.warn, state: judged.state }
+        let FigureEntry { name, unit, measured, limit, baseline } = FigureEntry::of(&judged.figure);
+        BudgetEntry { name, unit, measured, limit, baseline, warn: judged.warn, state: judged.state }
     }
 }
 
@@ -133,6 +147,17 @@ impl RateEntry {
     }
 }
 
+impl AcceptedEntry {
+    fn of(level: Level) -> AcceptedEntry {
+        let (rate, figure) = match level {
+            Level::Rate(rate) => (Some(RateEntry::of(&rate)), None),
+            Level::Figure(figure) => (None, Some(AmountEntry { unit: figure.unit, value: figure.value })),
+            Level::Present => (None, None),
+        };
+        AcceptedEntry { rate, figure }
+    }
+}
+
 impl FindingEntry {
     fn of(finding: &Finding) -> FindingEntry {
         FindingEntry {
@@ -144,6 +169,7 @@ impl FindingEntry {
                 value: clean::line(&finding.fingerprint, clean::NAME),
             },
             standing: StandingEntry::of(&finding.standing),
+            accepted: finding.accepted.map(AcceptedEntry::of),
             rate: finding.rate.as_ref().map(RateEntry::of),
             place: finding.place.as_ref().map(PlaceEntry::of),
             figure: finding.figure.as_ref().map(FigureEntry::of),
@@ -194,6 +220,7 @@ impl FigureEntry {
             unit: figure.unit,
             measured: figure.measured,
             limit: figure.limit,
+            baseline: figure.baseline,
         }
     }
 }

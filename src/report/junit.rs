@@ -9,7 +9,7 @@ use junit_report::{
 
 use super::{bill, clean, sparkline::sparkline, summary};
 use crate::finding::{Finding, Severity};
-use crate::outcome::{Outcome, ScenarioResult};
+use crate::outcome::{Outcome, ScenarioResult, Verdict};
 use crate::units::grouped;
 
 /// Figures of a series that are listed at each end.
@@ -51,19 +51,17 @@ fn cases(outcome: &Outcome, scenario: &ScenarioResult) -> Vec<TestCase> {
         cases.push(finished(case, &text));
     }
     for judged in &scenario.budgets {
-        let rule = format!("budget-{}", judged.figure.name);
-        let finding = scenario.findings.iter().find(|finding| finding.rule == rule);
-        cases.push(case(&judged.figure.name, finding));
+        let finding = scenario.findings.iter().find(|finding| is_about(finding, &judged.figure.name));
+        cases.push(case(&judged.figure.name, finding, scenario.verdict));
     }
-    let has_budget = |finding: &&Finding| {
-        scenario
-            .budgets
-            .iter()
-            .any(|judged| finding.rule.strip_prefix("budget-") == Some(judged.figure.name.as_str()))
-    };
-    cases.extend(
-        scenario.findings.iter().filter(|f| !has_budget(f)).map(|finding| case(&finding.rule, Some(finding))),
-    );
+    let has_budget =
+        |finding: &&Finding| scenario.budgets.iter().any(|judged| is_about(finding, &judged.figure.name));
+    let others = scenario.findings.iter().filter(|finding| !has_budget(finding));
+    cases.extend(others.map(|finding| case(&finding.rule, Some(finding), scenario.verdict)));
+    // The verdict on growth has its case also where there is nothing to say: names are a history.
+    if scenario.growth.is_some() && !cases.iter().any(|case| case.name == "growth") {
+        cases.push(case("growth", None, scenario.verdict));
+    }
     cases.extend(scenario.not_judged.iter().map(|key| not_judged(key)));
     if cases.is_empty() {
         cases.push(TestCaseBuilder::success("completes", Duration::ZERO).build());
@@ -81,24 +79,41 @@ fn cases(outcome: &Outcome, scenario: &ScenarioResult) -> Vec<TestCase> {
     cases
 }
 
-fn case(name: &str, finding: Option<&Finding>) -> TestCase {
+/// Whether a finding is of a figure's budget, or of the verdict on the growth of that figure.
+fn is_about(finding: &Finding, figure: &str) -> bool {
+    match finding.rule.strip_prefix("budget-").or(finding.rule.strip_prefix("growth-")) {
+        Some(of) => of == figure,
+        None => finding.rule == "growth" && figure == "growth",
+    }
+}
+
+fn case(name: &str, finding: Option<&Finding>, verdict: Verdict) -> TestCase {
     let name = clean::line(name, clean::NAME);
     let Some(finding) = finding else { return TestCaseBuilder::success(&name, Duration::ZERO).build() };
     let title = clean::line(&finding.title, clean::SENTENCE);
+    if finding.severity == Severity::Warning && matches!(verdict, Verdict::Undecided | Verdict::Unstable) {
+        let rule = format!("leakgate.{}", clean::line(&finding.rule, clean::NAME));
+        return TestCaseBuilder::skipped_with_cause(&name, &rule, &safe(&text(finding))).build();
+    }
+    let covered = summary::covered(finding);
     let mut builder = match finding.severity {
-        Severity::Error => {
+        Severity::Error if covered.is_none() => {
             let rule = format!("leakgate.{}", clean::line(&finding.rule, clean::NAME));
             TestCaseBuilder::failure(&name, Duration::ZERO, &rule, &title)
         }
-        // A warning passes; its text is there for whoever looks.
-        Severity::Warning => TestCaseBuilder::success(&name, Duration::ZERO),
+        // A warning passes, and so does what is lived with; its text is there for whoever looks.
+        _ => TestCaseBuilder::success(&name, Duration::ZERO),
     };
     if let Some(place) = finding.place.as_ref().filter(|place| place.line > 0) {
         builder.set_filepath(&clean::line(&place.file, clean::FRAME));
     }
-    if finding.severity == Severity::Warning {
-        builder.set_system_out(&safe(&format!("warning: {}", text(finding))));
-    }
+    match covered {
+        Some((how, why)) => builder.set_system_out(&safe(&format!("{how}: {why}\n{}", text(finding)))),
+        None if finding.severity == Severity::Warning => {
+            builder.set_system_out(&safe(&format!("warning: {}", text(finding))))
+        }
+        None => &mut builder,
+    };
     finished(builder, &text(finding))
 }
 

@@ -1,9 +1,10 @@
 //! What every report counts, orders and says in the same words.
 
+use std::path::Path;
 use std::time::Duration;
 
 use super::clean;
-use crate::finding::{Figure, Finding, Unit};
+use crate::finding::{Figure, Finding, Severity, Standing, Unit};
 use crate::outcome::{BudgetState, JudgedBudget, Outcome, Partition, ScenarioResult, Verdict};
 use crate::units::grouped;
 
@@ -147,6 +148,47 @@ pub(super) fn check_command(outcome: &Outcome, names: &[&str]) -> String {
     words.join(" ")
 }
 
+/// The findings that a `leakgate allow` would make pass: those that fail, and that nobody has accepted.
+pub(super) fn acceptable(scenario: &ScenarioResult) -> impl Iterator<Item = &Finding> {
+    let is_failing = scenario.verdict == Verdict::Fail;
+    let is_new = |finding: &&Finding| {
+        finding.severity == Severity::Error
+            && finding.standing == Standing::New
+            && finding.rule != "memory-limit"
+    };
+    scenario.findings.iter().filter(move |_| is_failing).filter(is_new)
+}
+
+/// What to type to live with a finding: `leakgate allow 7f3a9c01d2e4 --reason "…"`.
+pub(super) fn allow_command(outcome: &Outcome, finding: &Finding) -> String {
+    let mut words = vec![format!("leakgate allow {}", argument(&finding.fingerprint, clean::NAME))];
+    if outcome.config != "leakgate.yaml" {
+        words.push(format!("--config {}", argument(&outcome.config, clean::FRAME)));
+    }
+    let beside = Path::new(&outcome.config).with_file_name(".leakgate");
+    if Path::new(outcome.results_dir.trim_end_matches('/')) != beside {
+        let result = format!("{}/result.json", outcome.results_dir.trim_end_matches('/'));
+        words.push(format!("--from {}", argument(&result, clean::FRAME)));
+    }
+    words.push("--reason \"…\"".to_owned());
+    words.join(" ")
+}
+
+/// How a finding that is lived with stands: a word, and why; `None` for one that is not.
+pub(super) fn covered(finding: &Finding) -> Option<(&'static str, String)> {
+    match &finding.standing {
+        Standing::New | Standing::Accepted => None,
+        Standing::Allowed { reason, expires } => {
+            let until = expires.as_ref().map(|day| format!(" · until {day}")).unwrap_or_default();
+            Some(("allowed", format!("{}{until}", clean::line(reason, clean::SENTENCE))))
+        }
+        Standing::Known { package, reference } => {
+            let package = clean::line(package, clean::NAME);
+            Some(("known", format!("{package} · {}", clean::line(reference, clean::FRAME))))
+        }
+    }
+}
+
 /// What to type to look at a scenario's memory: `leakgate view tree quote`.
 pub(super) fn view_command(outcome: &Outcome, name: &str) -> String {
     // The default is found by the scenario's name.
@@ -180,8 +222,12 @@ mod tests {
             config_digest: String::new(),
             partition: None,
             python: String::new(),
+            packages: Vec::new(),
+            fail_on: crate::config::FailOn::New,
+            baseline: None,
             scenarios: Vec::new(),
             started_ms: 0,
+            notes: Vec::new(),
             elapsed: Duration::ZERO,
             results_dir: folder.to_owned(),
         };

@@ -16,6 +16,7 @@ pub mod launch;
 pub mod measure;
 pub mod memory_limit;
 pub mod output;
+pub mod packages;
 pub mod plan;
 pub mod processes;
 pub mod python;

@@ -13,12 +13,15 @@ use thiserror::Error;
 
 use super::environment::Variables;
 use super::executable::{self, ExecutableError};
+use super::packages::search_path;
 
 /// How long an interpreter may take to say what it is.
 const ANSWER_TIME: Duration = Duration::from_secs(30);
-/// Prints the implementation, its version and the interpreter's own path, which sees through version switchers.
-const QUESTION: &str = "import sys; v = sys.implementation.version; \
-    sys.stdout.write('%s\\n%d.%d.%d\\n%s\\n' % (sys.implementation.name, v[0], v[1], v[2], sys.executable))";
+/// Prints where packages are, the implementation, its version and the interpreter's own path, which sees through version
+/// switchers.
+const QUESTION: &str = "import os, sys; v = sys.implementation.version; sys.stdout.flush(); \
+    sys.stdout.buffer.write(os.fsencode('%s\\n%s\\n%d.%d.%d\\n%s\\n' % \
+    (':'.join(sys.path), sys.implementation.name, v[0], v[1], v[2], sys.executable)))";
 
 /// An interpreter.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +32,8 @@ pub struct Python {
     pub chosen: String,
     /// `CPython 3.11.7`.
     pub version: String,
+    /// Where it looks for packages.
+    pub search: Vec<PathBuf>,
 }
 
 impl Python {
@@ -109,13 +114,13 @@ fn ask(path: &Path, cwd: &Path, variables: &Variables, chosen: String) -> Result
     let answer = answer_of(&mut command).map_err(broken)?;
     // A site customisation may print before: the answer is the end.
     let lines: Vec<&str> = answer.lines().collect();
-    let [.., name, version, executable] = lines.as_slice() else {
+    let [.., search, name, version, executable] = lines.as_slice() else {
         return Err(broken(format!("it answered {answer:?} when asked for its version")));
     };
     let name = if *name == "cpython" { "CPython" } else { name };
     let own_path = PathBuf::from(executable);
     let path = if own_path.is_absolute() && own_path.exists() { own_path } else { path.to_path_buf() };
-    Ok(Python { path, chosen, version: format!("{name} {version}") })
+    Ok(Python { path, chosen, version: format!("{name} {version}"), search: search_path(search) })
 }
 
 /// The output of a short command; an error when it fails or takes too long.

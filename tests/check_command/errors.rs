@@ -66,7 +66,7 @@ fn a_function_that_raises_is_exit_3_with_its_traceback_and_the_others_are_judged
     assert_snapshot!(project.check().whole(), @r#"
     leakgate [version] · leakgate.yaml · python python3 (CPython [version]) · 2 scenarios
 
-    ERROR raises  [time]  call app:raises, 20 iterations
+    ERROR raises  [time]  call app:raises
       error the function raised KeyError: 'no such \x1b[31mmodel' (iteration 1)
             Traceback (most recent call last):
               File "[project]/app.py", line 8, in raises
@@ -117,18 +117,18 @@ fn a_function_that_ends_the_process_is_an_error_with_the_last_output() {
     assert_snapshot!(project.check().whole(), @r#"
     leakgate [version] · leakgate.yaml · python python3 (CPython [version]) · 4 scenarios
 
-    ERROR leaves_by_os_exit  [time]  call app:leaves_by_os_exit, 20 iterations
+    ERROR leaves_by_os_exit  [time]  call app:leaves_by_os_exit
       error the process ended with exit code 7 before the function's work was done
             it printed nothing
 
-    ERROR raises_system_exit  [time]  call app:raises_system_exit, 20 iterations
+    ERROR raises_system_exit  [time]  call app:raises_system_exit
       error the function raised SystemExit: 4 (iteration 1)
             Traceback (most recent call last):
               File "[project]/app.py", line 19, in raises_system_exit
                 sys.exit(4)
             SystemExit: 4
 
-    ERROR kills_itself  [time]  call app:kills_itself, 20 iterations
+    ERROR kills_itself  [time]  call app:kills_itself
       error the process was ended by SIGKILL before the function's work was done
             the end of its output:
             last words
@@ -148,7 +148,7 @@ fn a_function_that_hangs_is_ended_at_its_timeout_with_the_last_output() {
     assert_snapshot!(project.check().whole(), @r#"
     leakgate [version] · leakgate.yaml · python python3 (CPython [version]) · 2 scenarios
 
-    ERROR hangs  [time]  call app:hangs, 20 iterations
+    ERROR hangs  [time]  call app:hangs
       error not done within its timeout of 1 s; it was ended
             the end of its output:
             waiting for godot

@@ -26,7 +26,7 @@ fn project() -> Project {
 fn list_shows_the_scenarios_and_runs_nothing() {
     let project = project();
     assert_snapshot!(project.run(&["check", "--list"]).whole(), @r#"
-    quote       call app:quote, 20 iterations  (growth, peak)
+    quote       call app:quote  (growth, peak)
     other       call app:quote, 1 iteration  (no budgets)
     import-app  run python3 -c import app  (no budgets)
     [exit 0]

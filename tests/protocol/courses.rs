@@ -11,11 +11,12 @@ use crate::world::World;
 /// Its name, what it does, and the most preemptions that are tried: all orders of three threads are too many.
 pub(crate) type Course = (&'static str, fn(), Option<usize>);
 
-pub(crate) const ALL: [Course; 10] = [
+pub(crate) const ALL: [Course; 11] = [
     ("pairs at the peak", pairs, None),
     ("room is used up", room_is_used_up, None),
     ("a block is passed on", passed_on, None),
     ("a thread comes and goes", birth_and_death, None),
+    ("the record of one who comes", record_of_another, None),
     ("a checkpoint", checkpoint, None),
     ("two climb", two_climb, None),
     ("an unknown thread", unknown_thread, None),
@@ -98,6 +99,25 @@ fn birth_and_death() {
         move || {
             world.count(0, 1, 10);
             world.count(0, 1, -10);
+        },
+        move || {
+            world.join(1);
+            world.count(1, 2, 10);
+            world.join(-1);
+        },
+    );
+    let (live, peak) = world.end();
+    assert_eq!(live, 10);
+    assert!(peak == 10 || peak == 20, "{peak}");
+}
+
+/// As long as it is alone, a thread counts in the record of one who was there before, and comes again.
+fn record_of_another() {
+    let world = World::new(0, 1);
+    two(
+        move || {
+            world.count_for_another(0, 1, 2, 10);
+            world.count_for_another(0, 1, 2, -10);
         },
         move || {
             world.join(1);

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use loom::sync::atomic::{AtomicI64, fence};
 use loom::sync::{Mutex, MutexGuard};
 
-use crate::protocol::{Change, Counts, EXACT, FAST, FREE, Member, Protocol, SINGLE, Shared, Step};
+use crate::protocol::{Change, Counts, EXACT, FAST, FREE, Figures, Member, Protocol, SINGLE, Shared, Step};
 use crate::sync::{AtomicU32, Fault, Number, Word, has};
 
 /// Threads of a model at most, and records of figures.
@@ -32,16 +32,8 @@ impl Shared for &'static Threads {
         Locked(self.lock.lock().expect("no thread panics while it holds the lock"))
     }
 
-    fn live(&self) -> &Word {
-        &self.live
-    }
-
-    fn peak(&self) -> &Word {
-        &self.peak
-    }
-
-    fn epoch(&self) -> &Number {
-        &self.epoch
+    fn figures(&self) -> Figures<'_> {
+        Figures { live: &self.live, peak: &self.peak, epoch: &self.epoch }
     }
 
     fn active(&self) -> i64 {
@@ -128,6 +120,19 @@ impl World {
         let counts = &self.counts[record];
         if !self.protocol.try_count(member, mode, counts, change) {
             self.protocol.count_slowly(member, change, || Some(counts));
+        }
+        self.protocol.end(member);
+    }
+
+    /// An event of a thread on a site whose record is another's: alone it counts there, otherwise in its own.
+    pub(crate) fn count_for_another(&self, thread: usize, own: usize, other: usize, bytes: i64) {
+        let member = &self.protocol.shared.members[thread];
+        let change = Change { bytes, blocks: bytes.signum(), is_memory: true };
+        let mode = self.protocol.begin(member);
+        if mode == SINGLE {
+            self.protocol.count_alone(&self.counts[other], change);
+        } else if !self.protocol.try_count(member, mode, &self.counts[own], change) {
+            self.protocol.count_slowly(member, change, || Some(&self.counts[own]));
         }
         self.protocol.end(member);
     }

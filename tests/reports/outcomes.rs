@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use leakgate::config::FailOn;
 use leakgate::finding::{Figure, Finding, Holder, Place, Severity, Standing, Unit};
-use leakgate::outcome::{BudgetState, JudgedBudget, Outcome, ScenarioError, ScenarioResult, Verdict};
+use leakgate::outcome::{
+    BudgetState, Compared, JudgedBudget, Outcome, ScenarioError, ScenarioResult, Verdict,
+};
 use leakgate::profile::{Bill, BillLine, BillMoment, LineKind};
 use leakgate::units::Bytes;
 
@@ -15,9 +18,13 @@ pub(crate) fn outcome(scenarios: Vec<ScenarioResult>) -> Outcome {
         config_digest: "0123456789abcdef".into(),
         partition: None,
         python: ".venv/bin/python (CPython 3.11.7)".into(),
+        packages: vec![],
+        fail_on: FailOn::New,
+        baseline: None,
         scenarios,
         started_ms: 1_767_225_600_000,
         elapsed: Duration::from_millis(13_250),
+        notes: vec![],
         results_dir: ".leakgate/".into(),
     }
 }
@@ -59,6 +66,8 @@ pub(crate) fn scenario(name: &str, what: &str, verdict: Verdict) -> ScenarioResu
         name: name.into(),
         config_line: 4,
         what: what.into(),
+        environment: None,
+        baseline: Compared::NoBaseline,
         verdict,
         elapsed: Duration::from_millis(410),
         findings: vec![],
@@ -77,7 +86,7 @@ pub(crate) fn figure(name: &str, measured: i64, limit: Option<i64>) -> Figure {
         "fds" | "threads" | "blocks" => Unit::Count,
         _ => Unit::Bytes,
     };
-    Figure { name: name.into(), measured, limit, unit }
+    Figure { name: name.into(), measured, limit, baseline: None, unit }
 }
 
 pub(crate) fn budget(name: &str, measured: i64, limit: i64, state: BudgetState) -> JudgedBudget {
@@ -96,6 +105,7 @@ pub(crate) fn holder(bytes: u64, blocks: u64, place: Place, callers: &[&str]) ->
         blocks,
         stack,
         more_frames: 0,
+        frames: vec![],
         place: Some(place),
         domain: "Python objects".into(),
     }
@@ -116,7 +126,9 @@ pub(crate) fn finding(scenario: &str, rule: &str, title: &str) -> Finding {
         series_again: vec![],
         bill: None,
         help: String::new(),
+        containers: vec![],
         standing: Standing::New,
+        accepted: None,
         rate: None,
         fingerprint: "7f3a9c01d2e4".into(),
     }
@@ -295,7 +307,13 @@ pub(crate) fn hostile() -> Outcome {
         place: Some(at),
         holders: vec![held],
         evidence: vec![text()],
-        figure: Some(Figure { name: text(), measured: 10, limit: Some(5), unit: Unit::Bytes }),
+        figure: Some(Figure {
+            name: text(),
+            measured: 10,
+            limit: Some(5),
+            baseline: None,
+            unit: Unit::Bytes,
+        }),
         series: vec![1, 2],
         help: text(),
         fingerprint: text(),
@@ -311,7 +329,8 @@ pub(crate) fn hostile() -> Outcome {
     failing.findings = vec![found.clone(), Finding { severity: Severity::Warning, ..found }];
     failing.budgets = vec![judged];
     failing.not_judged = vec![text()];
-    failing.figures = vec![Figure { name: text(), measured: 1, limit: None, unit: Unit::Count }];
+    failing.figures =
+        vec![Figure { name: text(), measured: 1, limit: None, baseline: None, unit: Unit::Count }];
     failing.notes = vec![text()];
     let mut broken = scenario(HOSTILE, HOSTILE, Verdict::Error);
     broken.error = Some(error);

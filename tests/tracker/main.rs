@@ -10,6 +10,7 @@ mod allocators;
 mod bill;
 mod bill_packages;
 mod code;
+mod containers;
 mod damage;
 mod embedded;
 mod endings;

@@ -95,6 +95,23 @@ barrier.wait()
 for thread in threads[:3]: thread.join()
 "#;
 
+/// Stacks of one frame each that are only a few bytes of code apart: the hashes by which they are known must be far apart.
+#[test]
+fn every_line_of_a_long_module_is_told_from_the_others() {
+    const LINES: u32 = 3000;
+    let size = |line: u32| 1000 + u64::from(line);
+    let calls: String = (1..=LINES).map(|line| format!("bytes({})\n", size(line))).collect();
+    for python in python::all() {
+        let recording = python.run(&["-c", &calls]).record().ended_well();
+        let found = recorded(recording.first());
+        for line in 1..=LINES {
+            let stack = vec![("<module>".to_owned(), "<string>".to_owned(), line)];
+            let expected = Amount { bytes: size(line) + BYTES_HEADER, blocks: 1 };
+            assert_eq!(found.get(&stack), Some(&expected), "{python}: line {line}");
+        }
+    }
+}
+
 #[test]
 fn threads_have_the_names_that_python_has_for_them_also_when_they_are_over() {
     for python in python::all() {

@@ -126,6 +126,16 @@ pub(crate) fn present(section: Section, offset: usize) -> Option<*mut u8> {
     Some(unsafe { chunk.add(offset % CHUNK) })
 }
 
+/// As `present`, for a record that was stored: its chunk is there.
+///
+/// # Safety
+/// The chunk must have been made.
+#[inline(always)]
+pub(crate) unsafe fn stored(section: Section, offset: usize) -> *mut u8 {
+    // SAFETY: the caller's promise.
+    unsafe { present(section, offset).unwrap_unchecked() }
+}
+
 #[cold]
 #[inline(never)]
 fn hand_out(section: Section, ordinal: usize) -> Option<*mut u8> {

@@ -2,24 +2,27 @@
 
 use core::mem::offset_of;
 use core::ptr::null_mut;
-use core::sync::atomic::{AtomicPtr, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
 use leakgate_capture::{
-    CHECKPOINT_MARK, CheckpointEntry, CheckpointRecord, Domain, Function, Header, KIND_PEAK, Section,
-    SiteRecord,
+    CHECKPOINT_MARK, CheckpointEntry, CheckpointRecord, Domain, Function, Header, KIND_PEAK, LAST_KIND,
+    Section, SiteRecord,
 };
 
 use crate::capture::{self, header, header_word, place, present};
 use crate::intern::INTERNER;
 use crate::protocol::{Counts, Shared};
 use crate::world::WORLD;
-use crate::{cells, event, shadow, sys, thread, trim, world};
+use crate::{cells, containers, event, shadow, sys, thread, trim, world};
 
 const SITES_A_CHUNK: usize = 1024;
 type Chunk = [(i64, i64); SITES_A_CHUNK];
 
 /// What each site had at the last checkpoint.
 static LAST: [AtomicPtr<Chunk>; 16384] = [const { AtomicPtr::new(null_mut()) }; 16384];
+
+/// Checkpoints of kinds 0–4 that were written.
+static WRITTEN: AtomicU32 = AtomicU32::new(0);
 
 /// The sums of a checkpoint.
 #[derive(Clone, Copy, Default)]
@@ -75,12 +78,19 @@ pub(crate) fn take(moment: &Moment) -> Frozen {
     })
 }
 
+/// The ordinal of the last checkpoint, from 1 on; 0: there was none.
+pub(crate) fn ordinal() -> u32 {
+    WRITTEN.load(Ordering::Relaxed)
+}
+
 /// Updates the tracker's own size, exactly.
 pub(crate) fn measure_self() {
     let Some(thread) = thread::current() else {
         return;
     };
-    let tables = world::uninterrupted(thread, |_| INTERNER.lock().bytes()) + thread::cache_bytes();
+    let tables = world::uninterrupted(thread, |_| INTERNER.lock().bytes())
+        + thread::cache_bytes()
+        + containers::bytes();
     let used =
         header_word(offset_of!(Header, chunks)).load(Ordering::Relaxed) as usize * leakgate_capture::CHUNK;
     let sum = tables + used.min(capture::mapped()) + shadow::resident();
@@ -100,6 +110,7 @@ pub(crate) fn measure_self_outside_events() {
 pub(crate) fn restart() {
     // SAFETY: the header is mapped, and this is the only thread.
     unsafe { (*header()).checkpoints = 0 };
+    WRITTEN.store(0, Ordering::Relaxed);
     for chunk in &LAST {
         let chunk = chunk.load(Ordering::Relaxed);
         if !chunk.is_null() {
@@ -156,7 +167,7 @@ fn write(moment: &Moment, sites: u32, window_peak: i64) -> Option<Frozen> {
         ..CheckpointRecord::default()
     };
     let is_peak = moment.kind == KIND_PEAK;
-    let epoch = WORLD.shared.epoch().get();
+    let epoch = WORLD.shared.figures().epoch.get();
     for site in 1..sites {
         let figures = |counts: &Counts| if is_peak { counts.at_peak(epoch) } else { counts.now() };
         let (bytes, blocks) = cells::sum(site, figures)?;
@@ -174,6 +185,9 @@ fn write(moment: &Moment, sites: u32, window_peak: i64) -> Option<Frozen> {
     Stream::of(Section::Checkpoints, start).put(&record)?;
     // SAFETY: the header is mapped; the stream is counted after it was written.
     unsafe { (&raw mut (*header()).checkpoints).write_volatile(end as u64) };
+    if moment.kind <= LAST_KIND {
+        WRITTEN.fetch_add(1, Ordering::Relaxed);
+    }
     Some(Frozen { bytes: record.live_bytes, blocks: record.live_blocks, window_peak })
 }
 

@@ -5,9 +5,10 @@ use core::sync::atomic::{AtomicI64, AtomicU64, Ordering, compiler_fence};
 
 use leakgate_capture::{Function, Header, NOTE_FORKED, Section, SiteRecord, TemporaryRecord};
 
-use crate::capture::{header, header_word, place, present};
+use crate::capture::{self, header, header_word, place};
 use crate::cells::Cells;
 use crate::protocol::{Change, Counts, SINGLE, Shared};
+use crate::shadow::Slot;
 use crate::thread::{self, PENDING, Thread};
 use crate::world::{self, WORLD};
 use crate::{fork, python, shadow, stack};
@@ -15,15 +16,18 @@ use crate::{fork, python, shadow, stack};
 /// Functions from this number on do not count as memory (file mappings, reserved space).
 const FIRST_UNCOUNTED: u8 = 40;
 
-/// A change of a site.
+/// A change of a site. Two words, which travel in registers.
 #[derive(Clone, Copy)]
 pub(crate) struct Event {
-    site: u32,
-    /// Whether it is the free of the block that the thread allocated last.
-    is_temporary: bool,
     bytes: i64,
-    blocks: i64,
+    /// From the lowest bit on: the site (32), blocks (16), `TEMPORARY` and `MEMORY`.
+    what: u64,
 }
+
+/// It is the free of the block that the thread allocated last.
+const TEMPORARY: u64 = 1 << 48;
+/// It counts as memory. All blocks do, and mappings that are writable.
+const MEMORY: u64 = 1 << 49;
 
 /// Counts a block that was just handed out.
 #[inline(always)]
@@ -47,16 +51,14 @@ pub(crate) fn allocated_on(thread: &mut Thread, address: usize, size: usize, by:
         return lost();
     };
     // The walk takes its time: the slot, which is written afterwards, is here by then.
-    prefetch(slot);
+    slot.prefetch();
     let site = stack::site(thread, by.0, by.1);
-    let stale = shadow::set(slot, address, size as u64, site);
     tally(thread, size);
-    if let Some(stale) = stale {
-        // The block that stood there was freed where no hook saw it.
-        replaced(thread, stale);
+    if !shadow::try_set(&slot, size as u64, site) {
+        replaced(thread, slot, (address, size), site);
     }
     thread.last = address;
-    count(thread, Event { site, is_temporary: false, bytes: size as i64, blocks: 1 });
+    count(thread, allocating(site, size));
 }
 
 /// What is allocated inside another call belongs to that call; what the driver's own code allocates, to nobody.
@@ -68,21 +70,13 @@ fn uncounted(thread: &mut Thread, address: usize) {
     }
 }
 
-#[inline(always)]
-fn prefetch(slot: &AtomicU64) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: a hint, which every x86-64 has.
-    unsafe {
-        use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_T0>(core::ptr::from_ref(slot).cast());
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = slot;
-}
-
+/// A block that is very large, or stands where another one stood that was freed where no hook saw it.
 #[cold]
 #[inline(never)]
-fn replaced(thread: &mut Thread, stale: shadow::Block) {
+fn replaced(thread: &mut Thread, slot: Slot, (address, size): (usize, usize), site: u32) {
+    let Some(stale) = shadow::set(&slot, address, size as u64, site) else {
+        return;
+    };
     if fork::is_inherited(stale.site) {
         inheritance_changed(stale.site, -(stale.size as i64));
     }
@@ -103,7 +97,7 @@ fn freed_on(thread: &mut Thread, address: usize) {
     let Some(slot) = shadow::slot_of(&thread.leaves, address) else {
         return;
     };
-    if let Some(block) = shadow::take(slot, address) {
+    if let Some(block) = shadow::take(&slot, address) {
         gone_on(thread, address, block);
     }
 }
@@ -120,9 +114,15 @@ fn freed_by_nobody(address: usize) {
 #[inline(always)]
 pub(crate) fn take(address: usize) -> Option<shadow::Block> {
     match thread::current() {
-        Some(thread) => shadow::take(shadow::slot_of(&thread.leaves, address)?, address),
+        Some(thread) => take_on(thread, address),
         None => shadow::take_at(address),
     }
+}
+
+/// As `take`, on a thread whose record is at hand.
+#[inline(always)]
+pub(crate) fn take_on(thread: &Thread, address: usize) -> Option<shadow::Block> {
+    shadow::take(&*shadow::slot_of(&thread.leaves, address)?, address)
 }
 
 /// Counts a block that `take` took as freed.
@@ -142,8 +142,9 @@ pub(crate) fn gone(address: usize, block: shadow::Block) {
     }
 }
 
+/// As `gone`, on a thread whose record is at hand.
 #[inline(always)]
-fn gone_on(thread: &mut Thread, address: usize, block: shadow::Block) {
+pub(crate) fn gone_on(thread: &mut Thread, address: usize, block: shadow::Block) {
     if block.code {
         python::code_freed(address, block.size);
     }
@@ -151,12 +152,17 @@ fn gone_on(thread: &mut Thread, address: usize, block: shadow::Block) {
         inheritance_changed(block.site, -(block.size as i64));
     }
     let is_temporary = thread.last == address;
-    count(thread, Event { is_temporary, ..freeing(block) });
+    count(thread, freeing(block).with(TEMPORARY, is_temporary));
+}
+
+#[inline(always)]
+fn allocating(site: u32, size: usize) -> Event {
+    Event::new(site, size as i64, 1).with(MEMORY, true)
 }
 
 #[inline(always)]
 fn freeing(block: shadow::Block) -> Event {
-    Event { site: block.site, is_temporary: false, bytes: -(block.size as i64), blocks: -1 }
+    Event::new(block.site, -(block.size as i64), -1).with(MEMORY, true)
 }
 
 /// Counts a mapping that is there now.
@@ -170,7 +176,7 @@ pub(crate) fn mapped(site: u32, start: usize, length: usize) {
 /// Counts a mapping that is not there any more, as a whole.
 pub(crate) fn unmapped(site: u32, start: usize, length: usize) {
     let is_temporary = thread::current().is_some_and(|thread| thread.last == start);
-    told(Event { site, is_temporary, bytes: -(length as i64), blocks: -1 });
+    told(mapping(site, -(length as i64), -1).with(TEMPORARY, is_temporary));
 }
 
 /// A mapping has lost a part: what is left of it is not what was allocated last.
@@ -183,13 +189,23 @@ pub(crate) fn forget_last(start: usize) {
 }
 
 /// Counts a change of a site that has no slot (a mapping).
-pub(crate) fn changed(site: u32, bytes: i64, blocks: i64) {
-    told(Event { site, is_temporary: false, bytes, blocks });
+pub(crate) fn changed(site: u32, bytes: i64, blocks: i16) {
+    told(mapping(site, bytes, blocks));
+}
+
+fn mapping(site: u32, bytes: i64, blocks: i16) -> Event {
+    Event::new(site, bytes, blocks).with(MEMORY, is_memory(site))
+}
+
+/// Whether what a site hands out counts as memory.
+fn is_memory(site: u32) -> bool {
+    // SAFETY: a mapped record; its function never changes.
+    unsafe { (*site_record(site)).function < FIRST_UNCOUNTED }
 }
 
 fn told(event: Event) {
-    if fork::is_inherited(event.site) {
-        inheritance_changed(event.site, event.bytes);
+    if fork::is_inherited(event.site()) {
+        inheritance_changed(event.site(), event.bytes);
     }
     match thread::current() {
         Some(thread) => count(thread, event),
@@ -200,8 +216,7 @@ fn told(event: Event) {
 /// In a forked child: something that it inherited was freed. A figure of its own, beside those of the site.
 #[cold]
 pub(crate) fn inheritance_changed(site: u32, bytes: i64) {
-    // SAFETY: a mapped record; its function never changes.
-    if unsafe { (*site_record(site)).function } < FIRST_UNCOUNTED {
+    if is_memory(site) {
         // SAFETY: the header is mapped; this field is an aligned word written with atomics only.
         let live = unsafe { &*(&raw mut (*header()).inherited_live).cast::<AtomicI64>() };
         live.fetch_add(bytes, Ordering::Relaxed);
@@ -211,7 +226,8 @@ pub(crate) fn inheritance_changed(site: u32, bytes: i64) {
 /// Counts a request in the thread's histogram of sizes.
 #[inline(always)]
 pub(crate) fn tally(thread: &Thread, size: usize) {
-    let class = ((usize::BITS - size.leading_zeros()) as usize).min(63);
+    // As many bits as `size` has: no block has all 64.
+    let class = 63 - (size << 1 | 1).leading_zeros() as usize;
     // SAFETY: the record is mapped for the process's life; only its own thread writes the histogram.
     unsafe { (*thread.record).histogram[class] += 1 };
 }
@@ -224,23 +240,20 @@ pub(crate) fn lost() {
     lost.fetch_add(1, Ordering::Relaxed);
 }
 
-/// Counts a change of a site. What is ordinary with one thread stands here; all else in `count_otherwise`.
+/// Counts a change of a site. What is ordinary with one thread stands here; all else in `count_among_others`.
 #[inline(always)]
 fn count(thread: &mut Thread, event: Event) {
     if world::is_in_event(thread) {
         return defer(thread, event);
     }
     let mode = WORLD.begin(&thread.member);
-    let record = site_record(event.site);
-    let is_own = is_of(thread.id, record);
-    let change = event.change(record);
-    if mode == SINGLE && is_own && change.is_memory {
-        WORLD.try_count(&thread.member, SINGLE, own_counts(record), change);
+    if mode == SINGLE {
+        WORLD.count_alone(own_counts(site_record(event.site())), event.change());
+        if event.has(TEMPORARY) {
+            temporary(event);
+        }
     } else {
-        count_otherwise(thread, mode, event, change);
-    }
-    if event.is_temporary && is_own {
-        temporary(event);
+        count_among_others(thread, mode, event);
     }
     WORLD.end(&thread.member);
     if thread.pending_count.load(Ordering::Relaxed) != 0 {
@@ -248,29 +261,53 @@ fn count(thread: &mut Thread, event: Event) {
     }
 }
 
+/// Where a site may be another thread's: this one counts in a record of its own.
 #[inline(never)]
-fn count_otherwise(thread: &mut Thread, mode: u32, event: Event, change: Change) {
-    let record = site_record(event.site);
-    let counts =
-        if is_of(thread.id, record) { Some(own_counts(record)) } else { thread.cells.find(event.site) };
-    if !counts.is_some_and(|counts| WORLD.try_count(&thread.member, mode, counts, change)) {
-        slow(thread, event.site, change);
+fn count_among_others(thread: &mut Thread, mode: u32, event: Event) {
+    let record = site_record(event.site());
+    let is_own = is_of(thread.id, record);
+    let counts = if is_own { Some(own_counts(record)) } else { thread.cells.find(event.site()) };
+    if !counts.is_some_and(|counts| WORLD.try_count(&thread.member, mode, counts, event.change())) {
+        slow(thread, event);
+    }
+    if event.has(TEMPORARY) && is_own {
+        temporary(event);
     }
 }
 
 impl Event {
     #[inline(always)]
-    fn change(&self, record: *const SiteRecord) -> Change {
-        // SAFETY: a mapped record; its function never changes.
-        let is_memory = unsafe { (*record).function } < FIRST_UNCOUNTED;
-        Change { bytes: self.bytes, blocks: self.blocks, is_memory }
+    fn new(site: u32, bytes: i64, blocks: i16) -> Event {
+        Event { bytes, what: u64::from(site) | u64::from(blocks as u16) << 32 }
+    }
+
+    #[inline(always)]
+    fn with(self, flag: u64, is_set: bool) -> Event {
+        Event { what: if is_set { self.what | flag } else { self.what }, ..self }
+    }
+
+    #[inline(always)]
+    fn has(self, flag: u64) -> bool {
+        self.what & flag != 0
+    }
+
+    #[inline(always)]
+    fn site(self) -> u32 {
+        self.what as u32
+    }
+
+    #[inline(always)]
+    fn change(self) -> Change {
+        let blocks = i64::from((self.what >> 32) as i16);
+        Change { bytes: self.bytes, blocks, is_memory: self.has(MEMORY) }
     }
 }
 
-/// The record of a site that was interned, so its chunk is there.
+/// The record of a site that was interned.
 #[inline(always)]
 fn site_record(site: u32) -> *const SiteRecord {
-    present(Section::Sites, site as usize * size_of::<SiteRecord>()).unwrap_or(header().cast()).cast()
+    // SAFETY: a site has its number since its record was stored.
+    unsafe { capture::stored(Section::Sites, site as usize * size_of::<SiteRecord>()) }.cast()
 }
 
 #[inline(always)]
@@ -290,8 +327,8 @@ fn own_counts(record: *const SiteRecord) -> &'static Counts {
 #[cold]
 #[inline(never)]
 fn temporary(event: Event) {
-    if let Some(record) = place(Section::Temporary, event.site as usize * size_of::<TemporaryRecord>()) {
-        // SAFETY: a mapped record, which only the site's own thread writes, one event after the other.
+    if let Some(record) = place(Section::Temporary, event.site() as usize * size_of::<TemporaryRecord>()) {
+        // SAFETY: a mapped record, which only the site's own thread writes, or the only thread there is.
         let record = unsafe { &mut *record.cast::<TemporaryRecord>() };
         record.bytes += event.bytes.unsigned_abs();
         record.blocks += 1;
@@ -301,8 +338,9 @@ fn temporary(event: Event) {
 /// The ordinary event's other way: under the lock.
 #[cold]
 #[inline(never)]
-fn slow(thread: &mut Thread, site: u32, change: Change) {
-    let (id, cells) = (thread.id, &mut thread.cells);
+fn slow(thread: &mut Thread, event: Event) {
+    let (id, site, change) = (thread.id, event.site(), event.change());
+    let cells = &mut thread.cells;
     let counts = || counts_of(cells, id, site).or_else(|| counts_of_nobody(site));
     WORLD.count_slowly(&thread.member, change, counts).unwrap_or_else(lost);
 }
@@ -341,7 +379,7 @@ fn allocated_by_nobody(address: usize, size: usize, function: Function) {
         Ok(Some(stale)) => by_nobody(freeing(stale)),
         Err(()) => return lost(),
     }
-    by_nobody(Event { site, is_temporary: false, bytes: size as i64, blocks: 1 });
+    by_nobody(allocating(site, size));
 }
 
 /// An event on a thread that has no record: always under the lock.
@@ -355,8 +393,8 @@ fn by_nobody(event: Event) {
         return lost();
     }
     let _locked = WORLD.shared.lock(false);
-    match counts_of_nobody(event.site) {
-        Some(counts) => WORLD.count_locked(None, counts, event.change(site_record(event.site))),
+    match counts_of_nobody(event.site()) {
+        Some(counts) => WORLD.count_locked(None, counts, event.change()),
         None => lost(),
     }
 }

@@ -9,8 +9,8 @@ use leakgate_capture::{MAX_SITES, NOTE_CHILD, Section, SiteRecord};
 
 use crate::intern::INTERNER;
 use crate::{
-    bill, capture, cells, checkpoint, event, follow, journal, mapping, modules, python, shadow, stack, start,
-    sys, world,
+    bill, capture, cells, checkpoint, containers, event, follow, journal, mapping, modules, python, shadow,
+    stack, start, sys, world,
 };
 
 static WORD: AtomicPtr<AtomicU32> = AtomicPtr::new(core::ptr::null_mut());
@@ -121,6 +121,7 @@ pub(crate) fn begin_child() -> Option<()> {
     event::restart(inherit(origin));
     start::write_recording();
     checkpoint::restart();
+    containers::restart();
     bill::restart();
     Some(())
 }

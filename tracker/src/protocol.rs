@@ -97,6 +97,16 @@ pub(crate) enum Step {
     Stop,
 }
 
+/// The figures that are published.
+pub(crate) struct Figures<'a> {
+    /// Live bytes.
+    pub live: &'a Word,
+    /// The peak.
+    pub peak: &'a Word,
+    /// The peak's number.
+    pub epoch: &'a Number,
+}
+
 /// What the threads share, beside the modes.
 pub(crate) trait Shared {
     /// Fewest events in EXACT before FREE is tried again.
@@ -106,12 +116,8 @@ pub(crate) trait Shared {
 
     /// Takes the lock. `known`: for an event of a thread with a record, whose signal handlers' events wait.
     fn lock(&self, known: bool) -> Self::Locked;
-    /// Published live bytes.
-    fn live(&self) -> &Word;
-    /// The peak.
-    fn peak(&self) -> &Word;
-    /// The peak's number.
-    fn epoch(&self) -> &Number;
+    /// What is published.
+    fn figures(&self) -> Figures<'_>;
     /// How many threads have a record.
     fn active(&self) -> i64;
     /// All records of threads.
@@ -174,20 +180,27 @@ impl<S: Shared> Protocol<S> {
         member.in_event.store(OUTSIDE, Ordering::Release);
     }
 
+    /// Counts a change in SINGLE. Any record will do: all of them are the only thread's.
+    #[inline(always)]
+    pub(crate) fn count_alone(&self, counts: &Counts, change: Change) {
+        let figures = self.shared.figures();
+        self.apply(counts, change, figures.epoch.get());
+        if change.is_memory {
+            publish(&figures, change.bytes);
+        }
+    }
+
     /// Counts a change without the lock, where that is exact. `counts` is the thread's own record.
     #[inline(always)]
     pub(crate) fn try_count(&self, member: &Member, mode: u32, counts: &Counts, change: Change) -> bool {
         if mode == SINGLE {
-            self.apply(counts, change);
-            if change.is_memory {
-                self.publish(change.bytes);
-            }
+            self.count_alone(counts, change);
             return true;
         }
         if mode != FREE || (change.is_memory && !member.spend(change.bytes)) {
             return false;
         }
-        self.apply(counts, change);
+        self.apply(counts, change, self.shared.figures().epoch.get());
         true
     }
 
@@ -219,7 +232,7 @@ impl<S: Shared> Protocol<S> {
         if self.mode() == SINGLE {
             self.stop();
         }
-        self.apply(counts, change);
+        self.apply(counts, change, self.shared.figures().epoch.get());
         let bytes = if change.is_memory { change.bytes } else { 0 };
         if self.mode() == FREE {
             if let Some(member) = member {
@@ -229,7 +242,7 @@ impl<S: Shared> Protocol<S> {
                 self.leave_free();
             }
         }
-        self.publish(bytes);
+        publish(&self.shared.figures(), bytes);
         match member {
             Some(member) if self.mode() == FREE => self.grant(member),
             _ => self.relax(member.is_some()),
@@ -285,7 +298,7 @@ impl<S: Shared> Protocol<S> {
 
     /// Bytes below the peak that nobody may use by itself.
     fn room(&self) -> i64 {
-        let (live, peak) = (self.shared.live(), self.shared.peak());
+        let Figures { live, peak, .. } = self.shared.figures();
         peak.get() - live.get() - self.granted.get()
     }
 
@@ -297,7 +310,7 @@ impl<S: Shared> Protocol<S> {
         member.room.set(0);
         self.granted.add(-granted);
         if !self.shared.omits(Step::Collect) {
-            self.shared.live().add(kept);
+            self.shared.figures().live.add(kept);
         }
     }
 
@@ -311,8 +324,7 @@ impl<S: Shared> Protocol<S> {
 
     /// Changes a record. The order of the stores keeps it right if the process is killed between them.
     #[inline(always)]
-    fn apply(&self, counts: &Counts, change: Change) {
-        let epoch = self.shared.epoch().get();
+    fn apply(&self, counts: &Counts, change: Change, epoch: u32) {
         if counts.epoch.get() != epoch && !self.shared.omits(Step::Copy) {
             counts.peak_bytes.set(counts.live_bytes.get());
             counts.peak_blocks.set(counts.live_blocks.get());
@@ -328,23 +340,26 @@ impl<S: Shared> Protocol<S> {
         }
     }
 
-    /// Adds to the published live bytes, and raises the peak. In SINGLE or under the lock.
-    #[inline(always)]
-    fn publish(&self, bytes: i64) {
-        let live = self.shared.live().get().wrapping_add(bytes);
-        self.shared.live().set(live);
-        if live > self.shared.peak().get() {
-            self.begin_window(live);
-        }
-    }
-
     /// The peak is so high now, and everything that is live is its composition. As `publish`.
-    #[inline(always)]
     pub(crate) fn begin_window(&self, live: i64) {
-        self.shared.peak().set(live);
-        let epoch = self.shared.epoch().get();
-        self.shared.epoch().set(epoch.wrapping_add(1));
+        raise(&self.shared.figures(), live);
     }
+}
+
+/// Adds to the published live bytes, and raises the peak. In SINGLE or under the lock.
+#[inline(always)]
+fn publish(figures: &Figures<'_>, bytes: i64) {
+    let live = figures.live.get().wrapping_add(bytes);
+    figures.live.set(live);
+    if live > figures.peak.get() {
+        raise(figures, live);
+    }
+}
+
+#[inline(always)]
+fn raise(figures: &Figures<'_>, live: i64) {
+    figures.peak.set(live);
+    figures.epoch.set(figures.epoch.get().wrapping_add(1));
 }
 
 impl Change {

@@ -1,10 +1,11 @@
 //! The shadow table: size and site of every live block, by address.
 //!
 //! One slot of 8 bytes for each 16 bytes of address space, in three levels that are mapped as they are needed; a leaf
-//! is 2 MiB and covers 4 MiB. A slot is `code:1 unused:1 size:38 site:24`; 0 means that no tracked block begins there.
+//! is 2 MiB and covers 4 MiB. A slot is `code:1 seen:1 size:38 site:24`; 0 means that no tracked block begins there.
 //! Whoever owns a block owns its slot: it is written between the real allocation and the return to the program, and
 //! cleared before the real free, so no lock is needed. Sizes of 256 GiB and more stand in a side table.
 
+use core::ops::Deref;
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 
@@ -24,6 +25,8 @@ const SIZE_BITS: u32 = 38;
 const SIZE_MASK: u64 = (1 << SIZE_BITS) - 1;
 const LARGE: u64 = SIZE_MASK;
 const CODE: u64 = 1 << 63;
+/// Marks a block that was looked at: another block at its address does not have the mark.
+const SEEN: u64 = 1 << 62;
 /// Sizes below this one, of blocks that are no code objects, are what the ordinary event knows.
 const SMALL: u64 = 1 << 32;
 
@@ -80,9 +83,36 @@ const NEAR: usize = 4;
 
 const KEY_BITS: u32 = 28;
 
+/// A slot. Not a reference, of which the compiler asks twice whether it is there.
+#[derive(Clone, Copy)]
+pub(crate) struct Slot(*const AtomicU64);
+
+impl Slot {
+    /// Has the processor fetch it.
+    #[inline(always)]
+    pub(crate) fn prefetch(self) {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: a hint, which every x86-64 has.
+        unsafe {
+            use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+            _mm_prefetch::<_MM_HINT_T0>(self.0.cast());
+        }
+    }
+}
+
+impl Deref for Slot {
+    type Target = AtomicU64;
+
+    #[inline(always)]
+    fn deref(&self) -> &AtomicU64 {
+        // SAFETY: a slot of a published leaf, and these live for ever.
+        unsafe { &*self.0 }
+    }
+}
+
 /// The slot of an address, made if it is not there. `None`: no memory could be had for it.
 #[inline(always)]
-pub(crate) fn slot_for(near: &Near, address: usize) -> Option<&'static AtomicU64> {
+pub(crate) fn slot_for(near: &Near, address: usize) -> Option<Slot> {
     match near_slot(near, address) {
         Some(slot) => Some(slot),
         None => far_slot(near, address, true),
@@ -91,7 +121,7 @@ pub(crate) fn slot_for(near: &Near, address: usize) -> Option<&'static AtomicU64
 
 /// The slot of an address, where its leaf is there.
 #[inline(always)]
-pub(crate) fn slot_of(near: &Near, address: usize) -> Option<&'static AtomicU64> {
+pub(crate) fn slot_of(near: &Near, address: usize) -> Option<Slot> {
     match near_slot(near, address) {
         Some(slot) => Some(slot),
         None => far_slot(near, address, false),
@@ -99,19 +129,19 @@ pub(crate) fn slot_of(near: &Near, address: usize) -> Option<&'static AtomicU64>
 }
 
 #[inline(always)]
-fn near_slot(near: &Near, address: usize) -> Option<&'static AtomicU64> {
+fn near_slot(near: &Near, address: usize) -> Option<Slot> {
     let granule = address >> 4;
     let word = near.0[(granule >> LEAF_BITS) % NEAR].load(Ordering::Relaxed);
     if (word ^ key(granule)) & ((1 << KEY_BITS) - 1) != 0 {
         return None;
     }
     let leaf = (word >> KEY_BITS << 12) as *const Leaf;
-    // SAFETY: `far_slot` stored the address of a published leaf there, and these live for ever.
-    Some(&unsafe { &*leaf }[granule & (LEAF_LEN - 1)])
+    // SAFETY: `far_slot` stored the address of a leaf there, which has that many slots.
+    Some(Slot(unsafe { leaf.cast::<AtomicU64>().add(granule & (LEAF_LEN - 1)) }))
 }
 
 #[inline(never)]
-fn far_slot(near: &Near, address: usize, make: bool) -> Option<&'static AtomicU64> {
+fn far_slot(near: &Near, address: usize, make: bool) -> Option<Slot> {
     let found = match slot(address) {
         None if make => create(address),
         found => found,
@@ -119,7 +149,7 @@ fn far_slot(near: &Near, address: usize, make: bool) -> Option<&'static AtomicU6
     let granule = address >> 4;
     let leaf = core::ptr::from_ref(found) as u64 - (granule & (LEAF_LEN - 1)) as u64 * 8;
     near.0[(granule >> LEAF_BITS) % NEAR].store(leaf >> 12 << KEY_BITS | key(granule), Ordering::Relaxed);
-    Some(found)
+    Some(Slot(found))
 }
 
 /// Never 0, which is what a thread begins with.
@@ -128,20 +158,20 @@ fn key(granule: usize) -> u64 {
     (granule >> LEAF_BITS) as u64 + 1
 }
 
-/// Sets the slot of a block that was just handed out. Gives what stood there: a block that was freed unseen.
+/// Sets the slot of a block that was just handed out, if it is empty, and the block is not very large.
 #[inline(always)]
-pub(crate) fn set(slot: &AtomicU64, address: usize, size: u64, site: u32) -> Option<Block> {
-    let old = slot.load(Ordering::Relaxed);
-    if old != 0 || size >= SMALL {
-        return set_unusual(slot, address, size, site);
+pub(crate) fn try_set(slot: &AtomicU64, size: u64, site: u32) -> bool {
+    let is_usual = slot.load(Ordering::Relaxed) == 0 && size < SMALL;
+    if is_usual {
+        slot.store(size << SITE_BITS | u64::from(site), Ordering::Relaxed);
     }
-    slot.store(size << SITE_BITS | u64::from(site), Ordering::Relaxed);
-    None
+    is_usual
 }
 
+/// Sets the slot of a block that was just handed out. Gives what stood there: a block that was freed unseen.
 #[cold]
 #[inline(never)]
-fn set_unusual(slot: &AtomicU64, address: usize, size: u64, site: u32) -> Option<Block> {
+pub(crate) fn set(slot: &AtomicU64, address: usize, size: u64, site: u32) -> Option<Block> {
     let old = slot.load(Ordering::Relaxed);
     let stale = if old == 0 { None } else { Some(decode(address, old)) };
     let stored = if size < LARGE { size } else { remember_large(address, size) };
@@ -209,6 +239,25 @@ pub(crate) fn mark_code(address: usize) {
             slot.store(value | CODE, Ordering::Relaxed);
         }
     }
+}
+
+/// Marks a block as seen; whether it was marked before. `None`: the block is not tracked.
+#[inline(always)]
+pub(crate) fn see(address: usize) -> Option<bool> {
+    let slot = slot(address)?;
+    let value = slot.load(Ordering::Relaxed);
+    if value == 0 {
+        return None;
+    }
+    if value & SEEN == 0 {
+        slot.store(value | SEEN, Ordering::Relaxed);
+    }
+    Some(value & SEEN != 0)
+}
+
+/// Whether a block still is the one that was marked.
+pub(crate) fn is_seen(address: usize) -> bool {
+    slot(address).is_some_and(|slot| slot.load(Ordering::Relaxed) & SEEN != 0)
 }
 
 #[inline(always)]

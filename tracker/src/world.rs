@@ -7,8 +7,8 @@ use leakgate_capture::NOTE_STUCK;
 
 use crate::capture::{header, note};
 use crate::lock::{Guard, Lock};
-use crate::protocol::{EXACT, FAST, Member, OUTSIDE, Protocol, SLOW, Shared};
-use crate::sync::{self, Number, Word};
+use crate::protocol::{EXACT, FAST, Figures, Member, OUTSIDE, Protocol, SLOW, Shared};
+use crate::sync::{self, Word};
 use crate::sys;
 use crate::thread::{self, Thread};
 
@@ -42,21 +42,16 @@ impl Shared for Process {
     }
 
     #[inline(always)]
-    fn live(&self) -> &Word {
-        // SAFETY: the header is mapped for the process's life; an aligned word.
-        unsafe { &*(&raw const (*header()).live_bytes).cast() }
-    }
-
-    #[inline(always)]
-    fn peak(&self) -> &Word {
-        // SAFETY: as above.
-        unsafe { &*(&raw const (*header()).peak_bytes).cast() }
-    }
-
-    #[inline(always)]
-    fn epoch(&self) -> &Number {
-        // SAFETY: as above.
-        unsafe { &*(&raw const (*header()).epoch).cast() }
+    fn figures(&self) -> Figures<'_> {
+        let header = header();
+        // SAFETY: the header is mapped for the process's life; these are aligned words, reached as atomics only.
+        unsafe {
+            Figures {
+                live: &*(&raw const (*header).live_bytes).cast(),
+                peak: &*(&raw const (*header).peak_bytes).cast(),
+                epoch: &*(&raw const (*header).epoch).cast(),
+            }
+        }
     }
 
     fn active(&self) -> i64 {

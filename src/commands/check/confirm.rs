@@ -1,7 +1,7 @@
 //! A failure is confirmed in a fresh process: only what both show is one.
 
 use super::{Check, one};
-use crate::config::Scenario;
+use crate::config::{FailOn, Scenario};
 use crate::finding::{Finding, Severity};
 use crate::outcome::{ScenarioResult, Verdict};
 use crate::scenario::{Failure, capture_dir};
@@ -18,7 +18,7 @@ pub(super) fn run(scenario: &Scenario, check: &Check) -> Result<ScenarioResult, 
     let first = one::run(scenario, &scenario.name, check)?;
     let result = if first.verdict == Verdict::Fail && scenario.confirm {
         let second = one::run(scenario, &again, check)?;
-        let result = agreed(first, &second);
+        let result = agreed(first, &second, check.fail_on);
         if result.verdict == Verdict::Fail {
             // It shows the same again.
             let _ = capture_dir::remove(&check.results, &again);
@@ -27,14 +27,14 @@ pub(super) fn run(scenario: &Scenario, check: &Check) -> Result<ScenarioResult, 
     } else {
         first
     };
-    Ok(if scenario.strict { strictly(result) } else { result })
+    Ok(if scenario.strict { strictly(result, check.fail_on) } else { result })
 }
 
 /// What both processes show.
-fn agreed(mut first: ScenarioResult, second: &ScenarioResult) -> ScenarioResult {
+fn agreed(mut first: ScenarioResult, second: &ScenarioResult, fail_on: FailOn) -> ScenarioResult {
     first.elapsed += second.elapsed;
     let mut is_confirmed = false;
-    for finding in first.findings.iter_mut().filter(|finding| finding.severity == Severity::Error) {
+    for finding in first.findings.iter_mut().filter(|finding| finding.fails(fail_on)) {
         let again = second.findings.iter().find(|again| again.rule == finding.rule);
         match again.filter(|again| again.severity == Severity::Error) {
             Some(again) => {
@@ -47,7 +47,7 @@ fn agreed(mut first: ScenarioResult, second: &ScenarioResult) -> ScenarioResult 
     if !is_confirmed {
         first.verdict = Verdict::Unstable;
     }
-    first.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    first.findings.sort_by_key(Finding::rank);
     first
 }
 
@@ -58,7 +58,9 @@ fn confirm(finding: &mut Finding, again: &Finding) {
         Some(evidence) if !again.series.is_empty() => format!("in a second process {evidence}"),
         _ => format!("in a second process: {}", again.title),
     };
-    let place = usize::from(!finding.evidence.is_empty());
+    // Beside the series where there is one.
+    let place =
+        if finding.series.is_empty() { finding.evidence.len() } else { finding.evidence.len().min(1) };
     finding.evidence.insert(place, sentence);
 }
 
@@ -89,16 +91,20 @@ fn doubt(finding: &mut Finding, again: Option<&Finding>, second: &ScenarioResult
 }
 
 /// What is not certain fails where the scenario is strict.
-fn strictly(mut result: ScenarioResult) -> ScenarioResult {
+fn strictly(mut result: ScenarioResult, fail_on: FailOn) -> ScenarioResult {
     if !matches!(result.verdict, Verdict::Undecided | Verdict::Unstable) {
         return result;
     }
-    let is_uncertain =
-        |finding: &&mut Finding| result.verdict == Verdict::Unstable || finding.rule.starts_with("growth");
+    let is_unstable = result.verdict == Verdict::Unstable;
+    let is_uncertain = |finding: &&mut Finding| {
+        (is_unstable || finding.rule.starts_with("growth")) && !finding.standing.is_covered()
+    };
     for finding in result.findings.iter_mut().filter(is_uncertain) {
         finding.severity = Severity::Error;
         finding.evidence.push("`strict` makes this a failure".to_owned());
     }
-    result.verdict = Verdict::Fail;
+    if result.findings.iter().any(|finding| finding.fails(fail_on)) {
+        result.verdict = Verdict::Fail;
+    }
     result
 }

@@ -154,6 +154,8 @@ mod tests {
             not_judged: vec![],
             figures: vec![],
             growth: None,
+            environment: None,
+            baseline: crate::outcome::Compared::default(),
             error: None,
             notes: vec![],
         }

@@ -1,10 +1,12 @@
 //! `leakgate check`: runs the declared scenarios, judges them, reports.
 
+mod against;
 mod confirm;
 mod jobs;
 mod live;
 mod one;
 mod partition;
+mod standing;
 
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -12,16 +14,19 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, anyhow};
 
+use self::against::Against;
 use self::live::{Display, Screen};
 use self::partition::Part;
+use self::standing::Register;
 use super::deliver;
-use crate::config::{self, Config, ConfigErrors, Paint, PythonChoice, Scenario};
+use crate::config::{self, Config, ConfigErrors, FailOn, Paint, PythonChoice, Scenario};
 use crate::exit::Exit;
 use crate::outcome::Outcome;
 use crate::report::Format;
 use crate::scenario::Failure;
 use crate::scenario::capture_dir;
 use crate::scenario::environment;
+use crate::scenario::packages;
 use crate::scenario::plan;
 use crate::scenario::python::{self, Python};
 use crate::scenario::signals::{ENDING, Interruption};
@@ -86,11 +91,18 @@ pub fn run(args: &Args, out: &mut dyn Write, messages: &mut dyn Write) -> anyhow
         Ok(results) => results,
         Err(error) => return interrupted(error),
     };
+    // An entry may be of a scenario that was not chosen.
+    let is_whole = args.names.is_empty() && partition.is_none();
+    let notes = if is_whole { check.register.stale(&results) } else { Vec::new() };
     let outcome = Outcome {
+        notes,
         config: args.config.display().to_string(),
         config_digest: config.digest.clone(),
         partition,
         python: check.python.as_ref().map_or_else(|| NO_PYTHON.to_owned(), Python::describe),
+        packages: check.against.packages.clone(),
+        fail_on: check.fail_on,
+        baseline: check.against.file(),
         scenarios: results,
         started_ms,
         elapsed: began.elapsed(),
@@ -99,6 +111,9 @@ pub fn run(args: &Args, out: &mut dyn Write, messages: &mut dyn Write) -> anyhow
     let root = std::env::current_dir().context("failed to find the current folder")?;
     let source = |file: &str| source_of(file, &root, &check.folder);
     deliver::write(&outcome, &check.results, &source, args.format, out)?;
+    if outcome.baseline.as_ref().is_some_and(|baseline| !baseline.problems.is_empty()) {
+        return Ok(Exit::BadInput);
+    }
     Ok(deliver::exit_of(outcome.verdict()))
 }
 
@@ -129,6 +144,12 @@ fn now_ms() -> u64 {
 struct Check {
     /// `None` where there is none and no scenario needs it.
     python: Option<Python>,
+    /// Which findings fail the gate.
+    fail_on: FailOn,
+    /// What results are compared with.
+    against: Against,
+    /// What is allowed or known.
+    register: Register,
     /// Where results go, as the user would type it.
     results: PathBuf,
     /// The configuration's folder.
@@ -154,8 +175,12 @@ impl Check {
         let jobs = args.jobs.or(config.jobs).map_or_else(jobs::automatic, |jobs| jobs as usize);
         // Before anything is run: its reports would have no place.
         capture_dir::prepare_results(&results)?;
+        let packages = python.as_ref().map(packages::installed).unwrap_or_default();
         Ok(Check {
+            against: Against::read(&config.path, packages)?,
             python,
+            fail_on: config.fail_on,
+            register: Register::of(config),
             folder: home,
             results,
             interruption: Interruption::listen(&ENDING).context("failed to listen to signals")?,

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use super::Check;
+use super::{Check, standing};
+use crate::baseline::{Environment, Section, allowed};
 use crate::config::{Budget, BudgetKey, Of, Repeats, Scenario, Work};
-use crate::gate::budgets::{Judgement, Limit, ScenarioFacts, judge};
+use crate::gate::budgets::{Judgement, Limit, MostIncrease, ScenarioFacts, judge};
 use crate::gate::measurement::Measurement;
 use crate::gate::processes::{self, figure_name};
-use crate::outcome::{ScenarioError, ScenarioResult, Verdict};
+use crate::outcome::{Compared, ScenarioError, ScenarioResult, Verdict};
 use crate::profile::{Capture, CheckpointKind, Profile, command_line, load};
 use crate::scenario::capture_dir::{self, Existing};
 use crate::scenario::memory_limit::MemoryLimit;
@@ -40,7 +41,11 @@ pub(super) fn run(scenario: &Scenario, capture: &str, check: &Check) -> Result<S
     }
     match measured(&run, &plan, &mut result.notes) {
         Ok(measurement) => {
-            let mut result = judged(result, scenario, &plan.cwd, &measurement);
+            let environment = Environment::here(measurement.profile.process.interpreter.as_deref());
+            let accepted = check.against.section(&scenario.name, &environment);
+            let mut result = judged(result, scenario, &plan.cwd, &measurement, accepted);
+            check.against.compare(&mut result, scenario, environment);
+            standing::settle(&mut result, &plan.cwd, check);
             let keys: Vec<BudgetKey> = of_each(scenario).collect();
             result.notes.extend(processes::note(&keys, run.root_pid, &measurement));
             if let (None, Some(error)) = (&result.error, untracked(scenario, &run)) {
@@ -72,6 +77,8 @@ fn empty(scenario: &Scenario) -> ScenarioResult {
         name: scenario.name.clone(),
         config_line: scenario.line,
         what: describe(scenario),
+        environment: None,
+        baseline: Compared::NoBaseline,
         verdict: Verdict::Error,
         elapsed: Duration::ZERO,
         findings: Vec::new(),
@@ -168,9 +175,10 @@ fn judged(
     scenario: &Scenario,
     cwd: &Path,
     measurement: &Measurement,
+    accepted: Option<&Section>,
 ) -> ScenarioResult {
     let facts = ScenarioFacts { name: &scenario.name, cwd, driver: None };
-    let judgement = judge(&facts, &limits(scenario), measurement);
+    let judgement = judge(&facts, &limits(scenario, accepted), measurement);
     result.verdict = judgement.verdict();
     let Judgement { findings, budgets, not_judged, figures, growth, notes, error } = judgement;
     result.findings = findings;
@@ -183,9 +191,15 @@ fn judged(
     result
 }
 
-/// The budgets as the gate takes them.
-fn limits(scenario: &Scenario) -> Vec<Limit> {
-    let limit =
-        |budget: &Budget| Limit { key: budget.key, max: budget.max, warn: budget.warn, of: budget.of };
+/// The budgets as the gate takes them, with what the baseline has.
+fn limits(scenario: &Scenario, accepted: Option<&Section>) -> Vec<Limit> {
+    let increase = |budget: &Budget| {
+        let baseline = accepted?.figures.get(&figure_name(budget.key, budget.of))?.value;
+        Some(MostIncrease { baseline, most: allowed(budget.increase?, baseline) })
+    };
+    let limit = |budget: &Budget| {
+        let increase = increase(budget);
+        Limit { key: budget.key, max: budget.max, warn: budget.warn, increase, of: budget.of }
+    };
     scenario.budgets.iter().map(limit).collect()
 }

@@ -1,10 +1,13 @@
 //! The document: structs of its own, which are written and read.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::config::FailOn;
 use crate::finding::{RateUnit, Severity, Unit};
 use crate::gate::verdict::Outcome as Growth;
-use crate::outcome::{BudgetState, Verdict};
+use crate::outcome::{BudgetState, Compared, Verdict};
 use crate::profile::{BillMoment, LineKind};
 
 /// The document.
@@ -22,6 +25,13 @@ pub(super) struct Report {
     pub(super) partition: Option<PartitionEntry>,
     /// The Python that the scenarios use.
     pub(super) python: String,
+    /// The packages that are installed for it, with their versions; the interpreter is one of them.
+    pub(super) packages: BTreeMap<String, String>,
+    /// Which findings fail the gate: `new`, `any` or `never`.
+    #[serde(with = "FailOnWord")]
+    pub(super) fail_on: FailOn,
+    /// The file that results were compared with; `null` where there is none.
+    pub(super) baseline: Option<BaselineEntry>,
     /// Milliseconds since the Unix epoch at which the check began.
     pub(super) started_ms: u64,
     /// Wall time of everything.
@@ -33,8 +43,19 @@ pub(super) struct Report {
     pub(super) verdict: Verdict,
     /// How many scenarios had which verdict.
     pub(super) counts: Counts,
+    /// What is worth knowing about the check as a whole, such as allowances that match nothing any more.
+    pub(super) notes: Vec<String>,
     /// One entry a scenario, in the order of the configuration.
     pub(super) scenarios: Vec<Scenario>,
+}
+
+/// The file that results were compared with.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct BaselineEntry {
+    /// The file, as the user would type it.
+    pub(super) path: String,
+    /// What is wrong with it, each with its line.
+    pub(super) problems: Vec<String>,
 }
 
 /// A part of the scenarios, of those that `check --partition` makes.
@@ -74,6 +95,11 @@ pub(super) struct Scenario {
     pub(super) config_line: u32,
     /// What was run, for people.
     pub(super) what: String,
+    /// Where it was measured, `cpython-3.11-x86_64-glibc`; `null` where it was not.
+    pub(super) environment: Option<String>,
+    /// `no-baseline`, `missing`, `other-environment`, `unreadable` or `compared`.
+    #[serde(with = "ComparedWord")]
+    pub(super) baseline: Compared,
     /// `pass`, `undecided`, `unstable`, `fail` or `error`.
     #[serde(with = "VerdictWord")]
     pub(super) verdict: Verdict,
@@ -134,6 +160,25 @@ pub(super) struct RateEntry {
     pub(super) unit: RateUnit,
 }
 
+/// How bad the baseline says a finding may be; both are `null` where nothing is measured of it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct AcceptedEntry {
+    /// What an iteration may add.
+    pub(super) rate: Option<RateEntry>,
+    /// What may be measured.
+    pub(super) figure: Option<AmountEntry>,
+}
+
+/// A figure of the baseline.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct AmountEntry {
+    /// `bytes`, `bytes-per-iteration` or `count`.
+    #[serde(with = "UnitWord")]
+    pub(super) unit: Unit,
+    /// The figure.
+    pub(super) value: i64,
+}
+
 /// Why a scenario has no verdict.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct ErrorEntry {
@@ -157,6 +202,8 @@ pub(super) struct FindingEntry {
     pub(super) fingerprint: Fingerprint,
     /// Whether it is new.
     pub(super) standing: StandingEntry,
+    /// How bad the baseline says it may be; `null` where it does not have it.
+    pub(super) accepted: Option<AcceptedEntry>,
     /// What an iteration adds; `null` unless it is about growth.
     pub(super) rate: Option<RateEntry>,
     /// The line to look at first; `null` where none is known.
@@ -245,6 +292,8 @@ pub(super) struct FigureEntry {
     pub(super) measured: i64,
     /// The limit, inclusive; `null` where there is none.
     pub(super) limit: Option<i64>,
+    /// The figure in the baseline; `null` where that does not have it.
+    pub(super) baseline: Option<i64>,
 }
 
 /// A judged budget.
@@ -259,6 +308,8 @@ pub(super) struct BudgetEntry {
     pub(super) measured: i64,
     /// The limit, inclusive; `null` where there is none.
     pub(super) limit: Option<i64>,
+    /// The figure in the baseline; `null` where that does not have it.
+    pub(super) baseline: Option<i64>,
     /// The threshold of a warning, inclusive; `null` where there is none.
     pub(super) warn: Option<i64>,
     /// `kept`, `warned` or `broken`.
@@ -301,6 +352,24 @@ enum VerdictWord {
     Unstable,
     Fail,
     Error,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "FailOn", rename_all = "kebab-case")]
+enum FailOnWord {
+    New,
+    Any,
+    Never,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Compared", rename_all = "kebab-case")]
+enum ComparedWord {
+    NoBaseline,
+    Missing,
+    OtherEnvironment,
+    Unreadable,
+    Compared,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -9,13 +9,17 @@ use serde_json::error::Category;
 use thiserror::Error;
 
 use super::document::{
-    BillEntry, BillLineEntry, BudgetEntry, ErrorEntry, FigureEntry, FindingEntry, Fingerprint, GrowthEntry,
-    HolderEntry, PartitionEntry, PlaceEntry, RateEntry, Report, Scenario, StandingEntry, StandingWord,
+    AcceptedEntry, BaselineEntry, BillEntry, BillLineEntry, BudgetEntry, ErrorEntry, FigureEntry,
+    FindingEntry, Fingerprint, GrowthEntry, HolderEntry, PartitionEntry, PlaceEntry, RateEntry, Report,
+    Scenario, StandingEntry, StandingWord,
 };
 use super::{DETAIL, DETAILS, SCHEME, VERSION, sentences};
+use crate::baseline::{AcceptedFigure, Environment, Level, Package};
 use crate::config::is_scenario_name;
 use crate::finding::{Figure, Finding, Holder, Place, Rate, Standing};
-use crate::outcome::{GrowthReport, JudgedBudget, Outcome, Partition, ScenarioError, ScenarioResult};
+use crate::outcome::{
+    BaselineFile, GrowthReport, JudgedBudget, Outcome, Partition, ScenarioError, ScenarioResult,
+};
 use crate::profile::{Bill, BillLine};
 use crate::report::clean;
 use crate::units::Bytes;
@@ -127,7 +131,11 @@ fn outcome(report: Report) -> Result<Outcome, ReadError> {
         config_digest: digits(&report.config_digest, DIGEST, "config_digest")?,
         partition: report.partition.map(|entry| partition(&entry, scenarios.len())).transpose()?,
         python: sentence(&report.python),
+        packages: report.packages.iter().map(package).collect::<Result<_, _>>()?,
+        fail_on: report.fail_on,
+        baseline: report.baseline.as_ref().map(baseline),
         scenarios,
+        notes: sentences(&report.notes),
         started_ms: report.started_ms,
         elapsed: Duration::from_millis(report.elapsed_ms),
         results_dir: sentence(&report.results_dir),
@@ -140,6 +148,21 @@ fn outcome(report: Report) -> Result<Outcome, ReadError> {
         ));
     }
     Ok(outcome)
+}
+
+fn package((name, version): (&String, &String)) -> Result<Package, ReadError> {
+    let is_word = |text: &str| {
+        !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "._+!-".contains(c))
+    };
+    if !is_word(name) || !is_word(version) {
+        let shown = self::name(&format!("{name} {version}"));
+        return Err(ReadError::Wrong(format!("`{shown}` is no package with its version")));
+    }
+    Ok(Package { name: name.clone(), version: version.clone() })
+}
+
+fn baseline(entry: &BaselineEntry) -> BaselineFile {
+    BaselineFile { path: sentence(&entry.path), problems: sentences(&entry.problems) }
 }
 
 fn contradiction<T>(text: String) -> Result<T, ReadError> {
@@ -159,12 +182,15 @@ fn scenario(entry: Scenario) -> Result<ScenarioResult, ReadError> {
         let name = clean::line(&entry.name, clean::NAME);
         return Err(ReadError::Wrong(format!("`{name}` cannot be the name of a scenario")));
     }
+    let environment = entry.environment.as_deref().map(environment).transpose()?;
     let findings = entry.findings.into_iter().map(|finding| self::finding(finding, &entry.name));
     Ok(ScenarioResult {
         findings: findings.collect::<Result<_, _>>()?,
         name: entry.name,
         config_line: entry.config_line,
         what: sentence(&entry.what),
+        environment,
+        baseline: entry.baseline,
         verdict: entry.verdict,
         elapsed: Duration::from_millis(entry.elapsed_ms),
         budgets: entry.budgets.into_iter().map(budget).collect(),
@@ -174,6 +200,10 @@ fn scenario(entry: Scenario) -> Result<ScenarioResult, ReadError> {
         error: entry.error.as_ref().map(error),
         notes: sentences(&entry.notes),
     })
+}
+
+fn environment(text: &str) -> Result<Environment, ReadError> {
+    text.parse().map_err(|error| ReadError::Wrong(format!("`{}` {error}", name(text))))
 }
 
 fn error(entry: &ErrorEntry) -> ScenarioError {
@@ -187,12 +217,13 @@ fn growth(entry: GrowthEntry) -> GrowthReport {
 }
 
 fn budget(entry: BudgetEntry) -> JudgedBudget {
-    let BudgetEntry { name, unit, measured, limit, warn, state } = entry;
-    JudgedBudget { figure: figure(&FigureEntry { name, unit, measured, limit }), warn, state }
+    let BudgetEntry { name, unit, measured, limit, baseline, warn, state } = entry;
+    JudgedBudget { figure: figure(&FigureEntry { name, unit, measured, limit, baseline }), warn, state }
 }
 
 fn figure(entry: &FigureEntry) -> Figure {
-    Figure { name: name(&entry.name), measured: entry.measured, limit: entry.limit, unit: entry.unit }
+    let &FigureEntry { unit, measured, limit, baseline, .. } = entry;
+    Figure { name: name(&entry.name), measured, limit, baseline, unit }
 }
 
 fn finding(entry: FindingEntry, scenario: &str) -> Result<Finding, ReadError> {
@@ -210,7 +241,9 @@ fn finding(entry: FindingEntry, scenario: &str) -> Result<Finding, ReadError> {
         series_again: entry.series_again,
         bill: entry.bill.as_ref().map(bill),
         help: sentence(&entry.help),
+        containers: Vec::new(),
         standing: standing(&entry.standing)?,
+        accepted: entry.accepted.as_ref().map(accepted).transpose()?,
         rate: entry.rate.as_ref().map(rate).transpose()?,
         fingerprint: fingerprint(&entry.fingerprint)?,
     })
@@ -227,6 +260,17 @@ fn standing(entry: &StandingEntry) -> Result<Standing, ReadError> {
         (word, ..) => {
             let word = format!("{word:?}").to_lowercase();
             return Err(ReadError::Wrong(format!("a finding's `standing` does not go with `{word}`")));
+        }
+    })
+}
+
+fn accepted(entry: &AcceptedEntry) -> Result<Level, ReadError> {
+    Ok(match (&entry.rate, &entry.figure) {
+        (Some(rate), None) => Level::Rate(self::rate(rate)?),
+        (None, Some(figure)) => Level::Figure(AcceptedFigure { value: figure.value, unit: figure.unit }),
+        (None, None) => Level::Present,
+        (Some(_), Some(_)) => {
+            return contradiction("a finding is accepted by its rate and by its figure".to_owned());
         }
     })
 }
@@ -269,6 +313,7 @@ fn holder(entry: &HolderEntry) -> Holder {
         blocks: entry.blocks,
         stack: sentences(&entry.stack),
         more_frames: entry.more_frames,
+        frames: Vec::new(),
         place: entry.place.as_ref().map(place),
         domain: name(&entry.domain),
     }

@@ -3,7 +3,7 @@
 use super::escape::{code, code_cell, fenced, prose, sentence};
 use super::name;
 use crate::finding::{Finding, Holder, Place, Severity};
-use crate::outcome::ScenarioResult;
+use crate::outcome::{ScenarioResult, Verdict};
 use crate::report::sparkline::sparkline;
 use crate::report::{Options, bill, clean, excerpt, summary};
 
@@ -13,7 +13,7 @@ pub(super) fn lead(shown: &[&ScenarioResult]) -> String {
     if let Some(error) = &first.error {
         return format!("**{}: {}**\n\n", name(first), sentence(&error.title));
     }
-    match first.findings.first() {
+    match first.open().next() {
         Some(finding) => format!("{}\n{}\n\n", title(finding), where_and_rule(finding)),
         None => String::new(),
     }
@@ -28,11 +28,18 @@ pub(super) fn head(finding: &Finding) -> String {
 
 /// Why a scenario is listed, in one line.
 pub(super) fn reason(scenario: &ScenarioResult) -> String {
-    match (&scenario.error, scenario.findings.first()) {
+    match (&scenario.error, scenario.open().next()) {
         (Some(error), _) => format!("could not be measured: {}", sentence(&error.title)),
         (None, Some(finding)) => sentence(&finding.title),
+        (None, None) if scenario.verdict == Verdict::Pass => "passed".to_owned(),
         (None, None) => "failed".to_owned(),
     }
+}
+
+/// A finding that is lived with, as a line of a list: its sentence, and why.
+pub(super) fn covered(finding: &Finding) -> String {
+    let (how, why) = summary::covered(finding).unwrap_or_default();
+    format!("- {} · {how}: {}", title(finding), sentence(&why))
 }
 
 fn title(finding: &Finding) -> String {

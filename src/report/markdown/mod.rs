@@ -8,6 +8,7 @@ mod table;
 
 use self::escape::{code, fenced, sentence};
 use super::{Options, clean, summary};
+use crate::finding::Finding;
 use crate::outcome::{Outcome, ScenarioResult, Verdict};
 
 /// Most that GitHub takes in one comment; counted in bytes, which are never fewer than characters.
@@ -78,6 +79,9 @@ fn render_tier(outcome: &Outcome, options: &Options, tier: Tier) -> String {
             out.push_str(&bodies(outcome, &shown, options, tier));
         }
     }
+    if tier < Tier::Lines {
+        out.push_str(&aside(outcome, &summary::ordered(outcome)));
+    }
     if tier < Tier::WithoutDetails {
         out.push_str(&table::all_figures(outcome, &shown));
     }
@@ -138,12 +142,13 @@ fn bodies(outcome: &Outcome, shown: &[&ScenarioResult], options: &Options, tier:
             out.push_str(&error_details(&error.details, left));
             is_first = false;
         }
-        for found in &scenario.findings {
+        for found in scenario.open() {
             if !is_first {
                 out.push_str(&finding::head(found));
             }
             if left > 0 {
                 out.push_str(&finding::body(found, options));
+                out.push_str(&accept(outcome, scenario, found));
                 left -= 1;
             }
             is_first = false;
@@ -151,6 +156,33 @@ fn bodies(outcome: &Outcome, shown: &[&ScenarioResult], options: &Options, tier:
         if scenario.verdict != Verdict::Pass && left > 0 {
             out.push_str(&commands(outcome, scenario));
         }
+    }
+    out
+}
+
+/// The command that makes a finding pass for now.
+fn accept(outcome: &Outcome, scenario: &ScenarioResult, found: &Finding) -> String {
+    if !summary::acceptable(scenario).any(|finding| finding.fingerprint == found.fingerprint) {
+        return String::new();
+    }
+    let command = fenced(&[clean::line(&summary::allow_command(outcome, found), clean::SENTENCE)]);
+    format!("\n<details><summary>Accept it for now</summary>\n\n{command}\n</details>\n")
+}
+
+/// What is lived with, and what is worth knowing about the check as a whole.
+fn aside(outcome: &Outcome, shown: &[&ScenarioResult]) -> String {
+    let mut out = String::new();
+    let covered: Vec<&Finding> = shown.iter().flat_map(|scenario| scenario.covered()).collect();
+    if !covered.is_empty() {
+        let count = summary::counted(covered.len(), "finding");
+        let lines: Vec<String> = covered.into_iter().map(finding::covered).collect();
+        let lines = lines.join("\n");
+        out.push_str(&format!(
+            "\n<details><summary>Allowed or known, not failing: {count}</summary>\n\n{lines}\n\n</details>\n"
+        ));
+    }
+    for note in &outcome.notes {
+        out.push_str(&format!("\n**Note**: {}\n", sentence(note)));
     }
     out
 }

@@ -34,10 +34,12 @@ pub(super) fn render(outcome: &Outcome, options: &Options) -> String {
         if block {
             details(&mut page, scenario, options);
         } else {
+            covered(&mut page, scenario);
             notes(&mut page, scenario);
         }
     }
     page.blank();
+    notes_of_all(&mut page, outcome);
     footer(&mut page, outcome);
     page.finish()
 }
@@ -111,7 +113,7 @@ fn details(page: &mut Page, scenario: &ScenarioResult, options: &Options) {
             page.cut(MARGIN, Style::Plain, &line);
         }
     }
-    for (index, found) in scenario.findings.iter().take(FINDINGS).enumerate() {
+    for (index, found) in scenario.open().take(FINDINGS).enumerate() {
         finding_head(page, found);
         if index == 0 {
             found.place.iter().for_each(|place| excerpt_of(page, place, options));
@@ -120,7 +122,7 @@ fn details(page: &mut Page, scenario: &ScenarioResult, options: &Options) {
             evidence_in_short(page, found);
         }
     }
-    if let Some(more) = summary::more(scenario.findings.len().saturating_sub(FINDINGS) as u64) {
+    if let Some(more) = summary::more(scenario.open().count().saturating_sub(FINDINGS) as u64) {
         page.text(MARGIN, Style::Faint, &format!("{more}, in result.json"));
     }
     let kept = summary::kept(scenario);
@@ -130,7 +132,22 @@ fn details(page: &mut Page, scenario: &ScenarioResult, options: &Options) {
             if scenario.budgets.is_empty() { ("  also  ", Style::Faint) } else { ("  ok    ", Style::Good) };
         page.labelled(MARGIN, label, &kept.join("   "), Style::Plain);
     }
+    covered(page, scenario);
     notes(page, scenario);
+}
+
+/// What is lived with, a sentence each and why.
+fn covered(page: &mut Page, scenario: &ScenarioResult) {
+    for found in scenario.covered().take(FINDINGS) {
+        let Some((how, why)) = summary::covered(found) else { continue };
+        let title = clean::line(&found.title, clean::SENTENCE);
+        let label = if how == "known" { "  known " } else { "  allow " };
+        page.labelled(MARGIN, (label, Style::Faint), &title, Style::Plain);
+        page.text(MARGIN, Style::Faint, &why);
+    }
+    if let Some(more) = summary::more(scenario.covered().count().saturating_sub(FINDINGS) as u64) {
+        page.text(MARGIN, Style::Faint, &format!("{more}, in result.json"));
+    }
 }
 
 /// The sentence, the rule, and the place to look at.
@@ -255,6 +272,24 @@ fn notes(page: &mut Page, scenario: &ScenarioResult) {
     }
 }
 
+/// What is worth knowing about the check as a whole.
+fn notes_of_all(page: &mut Page, outcome: &Outcome) {
+    for note in outcome.notes.iter().take(NOTES) {
+        page.labelled(
+            MARGIN,
+            ("note    ", Style::Warning),
+            &clean::line(note, clean::SENTENCE),
+            Style::Plain,
+        );
+    }
+    if let Some(more) = summary::more(outcome.notes.len().saturating_sub(NOTES) as u64) {
+        page.text(MARGIN, Style::Faint, &format!("{more} notes, in result.json"));
+    }
+    if !outcome.notes.is_empty() {
+        page.blank();
+    }
+}
+
 /// Counts, where the reports are, and what to type next.
 fn footer(page: &mut Page, outcome: &Outcome) {
     let reports = clean::line(&outcome.results_dir, clean::FRAME);
@@ -278,5 +313,12 @@ fn footer(page: &mut Page, outcome: &Outcome) {
     if let Some(first) = failing.first() {
         page.whole(&format!("  again   {}", summary::check_command(outcome, &again)));
         page.whole(&format!("  look    {}", summary::view_command(outcome, &first.name)));
+    }
+    let new: Vec<&Finding> = failing.iter().flat_map(|scenario| summary::acceptable(scenario)).collect();
+    for finding in new.iter().take(TOGETHER) {
+        page.whole(&format!("  accept  {}", summary::allow_command(outcome, finding)));
+    }
+    if let Some(more) = summary::more(new.len().saturating_sub(TOGETHER) as u64) {
+        page.text(MARGIN + 2, Style::Faint, &format!("{more}, in report.md"));
     }
 }

@@ -80,14 +80,55 @@ pub(crate) fn reallocated(
     by: (Function, usize),
     real: impl FnOnce() -> usize,
 ) -> usize {
-    let taken = if old == 0 { None } else { event::take(old) };
-    let block = match thread::current() {
-        Some(thread) => inside(thread, real),
-        None => real(),
+    let Some(thread) = thread::current() else {
+        return reallocated_by_nobody(old, size, by, real);
     };
+    let taken = if old == 0 { None } else { event::take_on(thread, old) };
+    let block = inside(thread, real);
+    if !thread.is_valid() {
+        return reallocated_in_child(old, taken, (block, size), by);
+    }
     if let Some(taken) = taken {
-        let was_freed = size == 0 && matches!(by.0, Function::Realloc | Function::ReallocArray);
-        if block != 0 || was_freed {
+        if block != 0 || frees(size, by.0) {
+            event::gone_on(thread, old, taken);
+        } else {
+            shadow::restore(old, taken);
+        }
+    }
+    event::allocated_on(thread, block, size, by);
+    block
+}
+
+/// Whether a reallocation that gave nothing freed the block.
+#[inline(always)]
+fn frees(size: usize, function: Function) -> bool {
+    size == 0 && matches!(function, Function::Realloc | Function::ReallocArray)
+}
+
+#[cold]
+#[inline(never)]
+fn reallocated_by_nobody(
+    old: usize,
+    size: usize,
+    by: (Function, usize),
+    real: impl FnOnce() -> usize,
+) -> usize {
+    let taken = if old == 0 { None } else { shadow::take_at(old) };
+    let block = real();
+    reallocated_in_child(old, taken, (block, size), by)
+}
+
+/// A signal handler forked in the middle of the real call; also what happens without a record.
+#[cold]
+#[inline(never)]
+fn reallocated_in_child(
+    old: usize,
+    taken: Option<shadow::Block>,
+    (block, size): (usize, usize),
+    by: (Function, usize),
+) -> usize {
+    if let Some(taken) = taken {
+        if block != 0 || frees(size, by.0) {
             event::gone(old, taken);
         } else {
             shadow::restore(old, taken);

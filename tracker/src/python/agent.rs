@@ -6,9 +6,9 @@ use core::ptr::null_mut;
 use core::sync::atomic::{AtomicBool, Ordering};
 
 use super::api::{self, Object};
-use super::{domains, frames, names, references, text};
+use super::{containers, domains, frames, names, references, text};
 use crate::checkpoint::Moment;
-use crate::{bill, checkpoint, thread};
+use crate::{bill, checkpoint, containers as lengths, thread};
 
 static REHOOKED: AtomicBool = AtomicBool::new(false);
 static INSTALLED: AtomicBool = AtomicBool::new(false);
@@ -35,13 +35,19 @@ macro_rules! method {
     };
 }
 
-static METHODS: [Method; 4] = [
+static METHODS: [Method; 5] = [
     method!(c"call", call, VARARGS, c"call(function, args, kwargs): calls it with its allocations counted"),
     method!(
         c"checkpoint",
         freeze,
         VARARGS,
         c"checkpoint(kind, iteration, fds=-1, threads=-1, collected=0): freezes all sites"
+    ),
+    method!(
+        c"containers",
+        look,
+        NOARGS,
+        c"containers(): looks at all live containers; those that grew are watched from now on"
     ),
     method!(
         c"suppress",
@@ -225,6 +231,7 @@ unsafe fn freeze_with(arguments: Object) -> Option<Object> {
             collected: collected.max(0) as u64,
         };
         let frozen = checkpoint::take(&moment);
+        lengths::read_lengths();
         bill::after_checkpoint(moment.kind, moment.iteration);
         let result = api::PyTuple_New()?(3);
         for (index, figure) in [frozen.bytes, frozen.blocks, frozen.window_peak].into_iter().enumerate() {
@@ -232,6 +239,12 @@ unsafe fn freeze_with(arguments: Object) -> Option<Object> {
         }
         Some(result)
     }
+}
+
+unsafe extern "C" fn look(_: Object, _: Object) -> Object {
+    let count = uncounted(containers::look);
+    // SAFETY: with the GIL.
+    api::PyLong_FromLongLong().map_or(null_mut(), |number| unsafe { number(count as i64) })
 }
 
 /// The interpreter's end: garbage is collected, so that what is left is retained, and all sites are frozen.
@@ -242,6 +255,7 @@ unsafe extern "C" fn exit(_: Object, _: Object) -> Object {
     }
     uncounted(names::of_all_threads);
     checkpoint::take(&Moment::of(KIND_EXIT, 0));
+    lengths::read_lengths();
     bill::after_checkpoint(KIND_EXIT, 0);
     none()
 }

@@ -72,6 +72,9 @@ functions! {
     Py_IsInitialized: fn() -> c_int;
     PyDict_New: fn() -> Object;
     PyDict_Clear: fn(Object) -> ();
+    PyModule_GetDict: fn(Object) -> Object;
+    PyType_ClearCache: fn() -> u32;
+    PyUnstable_GC_VisitObjects: fn(extern "C" fn(Object, *mut c_void) -> c_int, *mut c_void) -> ();
     PyDict_SetItemString: fn(Object, *const c_char, Object) -> c_int;
     PyRun_String: fn(*const c_char, c_int, Object, Object) -> Object;
     PyEval_GetFrame: fn() -> Object;

@@ -2,10 +2,12 @@
 
 pub(crate) mod agent;
 mod api;
+mod containers;
 mod deallocation;
 mod dictionaries;
 mod domains;
 mod frames;
+mod heap;
 mod layout;
 mod lines;
 mod names;
@@ -129,6 +131,7 @@ pub(crate) fn arm() {
         PRESENT.store(false, Ordering::Relaxed);
         return note(NOTE_WRONG_WALK);
     }
+    agent::uncounted(heap::begin);
     deallocation::arm();
     references::arm();
     ARMED.store(true, Ordering::Release);

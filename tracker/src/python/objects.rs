@@ -4,19 +4,30 @@
 use core::ffi::{CStr, c_char};
 
 use super::frames::word;
+use super::heap::Traverse;
 
 /// In an object: its type.
 pub(super) const TYPE: usize = 8;
 /// In a type: its name.
 const TYPE_NAME: usize = 24;
+const TYPE_SIZE: usize = 32;
 /// In a type: its deallocator.
 pub(super) const TYPE_DEALLOC: usize = 48;
 const TYPE_FLAGS: usize = 168;
+const TYPE_TRAVERSE: usize = 184;
+const TYPE_BASE: usize = 256;
+const TYPE_NAMES: usize = 264;
 /// In a type: what gives the memory back.
 pub(super) const TYPE_FREE: usize = 320;
+/// In a type: what tells whether an object has a header of the collector, where not all have.
+const TYPE_IS_COLLECTED: usize = 328;
 const TYPE_DEL: usize = 376;
 const TYPE_FINALIZE: usize = 392;
 
+/// Strings.
+const IS_TEXT: usize = 1 << 28;
+/// Types made while the program runs.
+const IS_MADE: usize = 1 << 9;
 /// Objects with a header of the collector before them.
 const HAS_GC: usize = 1 << 14;
 /// Objects with two more words before that: their dictionary and their weak references (3.12 and later).
@@ -58,6 +69,58 @@ impl Type {
         // SAFETY: a C string that lives as long as the type. In other layouts a header or a pointer to one: it has a 0
         // byte, too.
         (!name.is_null()).then(|| unsafe { CStr::from_ptr(name) })
+    }
+
+    /// Its flags.
+    #[inline(always)]
+    pub(super) fn flags(self) -> usize {
+        self.field(TYPE_FLAGS)
+    }
+
+    /// Bytes of an object without its items.
+    pub(super) fn basic_size(self) -> usize {
+        self.field(TYPE_SIZE)
+    }
+
+    /// Whether the collector can track its objects.
+    pub(super) fn is_collected(self) -> bool {
+        self.flags() & HAS_GC != 0
+    }
+
+    /// Whether only some of its objects can be tracked.
+    pub(super) fn decides_itself(self) -> bool {
+        self.field(TYPE_IS_COLLECTED) != 0
+    }
+
+    /// Whether it was made while the program runs: its name does not tell its module.
+    pub(super) fn is_made(self) -> bool {
+        self.flags() & IS_MADE != 0
+    }
+
+    /// Whether its objects are strings.
+    pub(super) fn is_text(self) -> bool {
+        self.flags() & IS_TEXT != 0
+    }
+
+    /// The dictionary of its names; 0: there is none.
+    pub(super) fn names(self) -> usize {
+        self.field(TYPE_NAMES)
+    }
+
+    /// Whether its objects are built on those of another type.
+    pub(super) fn descends_from(self, other: usize) -> bool {
+        let mut at = self.0;
+        while at != other && at != 0 {
+            at = Type(at).field(TYPE_BASE);
+        }
+        at == other
+    }
+
+    /// What visits all that one of its objects refers to.
+    #[inline(always)]
+    pub(super) fn traverse(self) -> Option<Traverse> {
+        // SAFETY: the field has that type; 0 is `None`.
+        unsafe { core::mem::transmute::<usize, Option<Traverse>>(self.field(TYPE_TRAVERSE)) }
     }
 
     #[inline(always)]

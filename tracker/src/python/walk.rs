@@ -47,8 +47,10 @@ fn row<const ROW: usize>(thread: &Thread, seed: u64) -> u64 {
     while at != 0 && at != thread.floor {
         // SAFETY: a frame of this thread's chain, laid out as its version's row says.
         if unsafe { is_function(layout, at) } {
+            // An addition and a multiplication: each frame waits for them, and for nothing else. The multiplication
+            // comes last, since a table compares the upper bits only: what the outermost frame adds must reach those.
             // SAFETY: as above.
-            hash = (hash.rotate_left(25) ^ unsafe { place(layout, at) }).wrapping_mul(0x9fb2_1c65_1e98_df25);
+            hash = hash.wrapping_add(unsafe { place(layout, at) }).wrapping_mul(0x9fb2_1c65_1e98_df25);
             left -= 1;
             if left == 0 {
                 break;

@@ -1,0 +1,144 @@
+//! Compares results with the baseline: what was accepted, and what is new.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use crate::baseline::{self, Environment, Identity, Key, Level, Lock, Package, Section, accepts, words};
+use crate::commands::lock_file;
+use crate::config::Scenario;
+use crate::finding::{Finding, Severity, Standing};
+use crate::outcome::{BaselineFile, Compared, ScenarioResult};
+
+/// A baseline, as far as it can be read.
+pub(super) struct Against {
+    /// As the user would type it.
+    path: String,
+    /// `None` where there is no file.
+    lock: Option<Lock>,
+    problems: Vec<String>,
+    /// What is installed now.
+    pub(super) packages: Vec<Package>,
+}
+
+impl Against {
+    /// Reads the lock beside a configuration.
+    ///
+    /// # Errors
+    /// When it is there and cannot be read at all.
+    pub(super) fn read(config: &Path, packages: Vec<Package>) -> anyhow::Result<Against> {
+        let path = lock_file::beside(config);
+        let parsed = lock_file::text(&path)?.map(|text| baseline::parse(&text));
+        let (lock, problems) = match parsed {
+            Some(parsed) => (Some(parsed.lock), lock_file::problems(&path, &parsed.problems)),
+            None => (None, Vec::new()),
+        };
+        Ok(Against { path: path.display().to_string(), lock, problems, packages })
+    }
+
+    /// The file, where there is one.
+    pub(super) fn file(&self) -> Option<BaselineFile> {
+        let file = || BaselineFile { path: self.path.clone(), problems: self.problems.clone() };
+        self.lock.is_some().then(file)
+    }
+
+    /// What is accepted of a scenario here.
+    pub(super) fn section(&self, scenario: &str, environment: &Environment) -> Option<&Section> {
+        let key = Key { scenario: scenario.to_owned(), environment: environment.clone() };
+        self.lock.as_ref()?.sections.get(&key)
+    }
+
+    /// Tells what was accepted of each figure and finding; where there is nothing to compare with, that.
+    pub(super) fn compare(&self, result: &mut ScenarioResult, scenario: &Scenario, environment: Environment) {
+        let section = self.section(&scenario.name, &environment);
+        result.baseline = match (&self.lock, section) {
+            (None, _) => Compared::NoBaseline,
+            (Some(_), Some(_)) => Compared::Compared,
+            (Some(_), None) if !self.problems.is_empty() => Compared::Unreadable,
+            (Some(_), None) if self.others(&scenario.name).is_empty() => Compared::Missing,
+            (Some(_), None) => Compared::OtherEnvironment,
+        };
+        let has_increase = scenario.budgets.iter().any(|budget| budget.increase.is_some());
+        result.notes.extend(self.note(result, &environment, has_increase));
+        result.environment = Some(environment);
+        if let Some(section) = section {
+            self.add_figures(result, section);
+            self.add_standings(result, section);
+        }
+    }
+
+    /// The other environments in which the baseline has the scenario.
+    fn others(&self, scenario: &str) -> BTreeSet<String> {
+        let keys = self.lock.iter().flat_map(|lock| lock.sections.keys());
+        keys.filter(|key| key.scenario == scenario).map(|key| key.environment.to_string()).collect()
+    }
+
+    fn note(&self, result: &ScenarioResult, environment: &Environment, has_increase: bool) -> Option<String> {
+        let (path, name) = (&self.path, &result.name);
+        let only = "judged by its other budgets alone";
+        match result.baseline {
+            Compared::Compared => None,
+            Compared::OtherEnvironment => {
+                let others = self.others(name).into_iter().collect::<Vec<_>>().join(", ");
+                Some(format!(
+                    "not compared with the baseline: {path} has it on {others}, and this is {environment}; {only}. \
+                     `leakgate baseline update {name}` adds this environment"
+                ))
+            }
+            Compared::Unreadable => {
+                Some(format!("not compared with the baseline: {path} cannot be read; {only}"))
+            }
+            Compared::Missing | Compared::NoBaseline if has_increase => Some(format!(
+                "`increase` was not judged: {path} does not have this scenario yet; `leakgate baseline update {name}` \
+                 writes it"
+            )),
+            Compared::Missing | Compared::NoBaseline => None,
+        }
+    }
+
+    fn add_figures(&self, result: &mut ScenarioResult, section: &Section) {
+        let judged = result.budgets.iter_mut().map(|judged| &mut judged.figure);
+        let of_findings = result.findings.iter_mut().filter_map(|finding| finding.figure.as_mut());
+        for figure in judged.chain(&mut result.figures).chain(of_findings) {
+            let accepted = section.figures.get(&figure.name).filter(|accepted| accepted.unit == figure.unit);
+            figure.baseline = accepted.map(|accepted| accepted.value);
+        }
+    }
+
+    fn add_standings(&self, result: &mut ScenarioResult, section: &Section) {
+        let cause = self.likely_cause(result, section);
+        for finding in result.findings.iter_mut().filter(|finding| finding.severity == Severity::Error) {
+            let known = section.findings.get(&Identity::of(&finding.fingerprint));
+            finding.accepted = known.map(|known| known.level);
+            let now = Level::of(finding);
+            match finding.accepted {
+                Some(accepted) if accepts(accepted, now) => {
+                    finding.standing = Standing::Accepted;
+                    continue;
+                }
+                Some(accepted) => finding.evidence.push(format!(
+                    "worse than accepted: {} in {}, now {}",
+                    words::level(accepted),
+                    self.path,
+                    words::level(now)
+                )),
+                None => {}
+            }
+            finding.evidence.extend(cause.clone());
+        }
+        result.findings.sort_by_key(weight);
+    }
+
+    /// The packages that are not those of the baseline.
+    fn likely_cause(&self, result: &ScenarioResult, section: &Section) -> Option<String> {
+        let before = self.lock.as_ref()?.packages.get(section.packages.as_ref()?)?;
+        let is_of = baseline::are_of(&self.packages, result.environment.as_ref()?);
+        let changes = is_of.then(|| baseline::changed(before, &self.packages))?;
+        let said = words::packages(&changes)?;
+        Some(format!("a likely cause: packages changed since the baseline: {said}"))
+    }
+}
+
+/// What is new before what is accepted, errors before warnings.
+fn weight(finding: &Finding) -> (bool, bool) {
+    (finding.standing != Standing::New, finding.severity != Severity::Error)
+}

@@ -1,0 +1,15 @@
+//! The live objects of the interpreter and the references between them, natively: no code of the program runs, nothing of
+//! the interpreter changes, no event is raised that the program could hear.
+//!
+//! `enumerate` finds the objects that the collector tracks, `traverse` what they refer to and the collector does not
+//! track, `types` tells what an object is. What is done with them is the visitor's affair.
+
+mod enumerate;
+mod room;
+mod traverse;
+mod types;
+
+pub(super) use enumerate::{begin, is_known};
+pub(super) use room::Growing;
+pub(super) use traverse::{Traverse, Visitor, walk};
+pub(super) use types::{Builtins, Class, length_offset};
