@@ -70,8 +70,11 @@ pub(super) fn text_of(path: &Path) -> Option<String> {
 }
 
 /// What the program ends with.
-pub(super) fn exit_of(verdict: Verdict) -> Exit {
-    match verdict {
+pub(super) fn exit_of(outcome: &Outcome) -> Exit {
+    if outcome.baseline.as_ref().is_some_and(|baseline| !baseline.problems.is_empty()) {
+        return Exit::BadInput;
+    }
+    match outcome.verdict() {
         Verdict::Pass | Verdict::Undecided | Verdict::Unstable => Exit::Passed,
         Verdict::Fail => Exit::GateFailed,
         Verdict::Error => Exit::ScenarioError,

@@ -1,6 +1,6 @@
 //! `leakgate merge`: the results of several machines become one outcome, with the reports and the exit of `check`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::Write;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use anyhow::{Context, bail, ensure};
 use super::check::NO_PYTHON;
 use super::{deliver, results};
 use crate::exit::Exit;
-use crate::outcome::{Outcome, Partition};
+use crate::outcome::{BaselineFile, Outcome, Partition};
 use crate::report::Format;
 use crate::scenario::capture_dir::{self, RESULTS_FOLDER};
 
@@ -51,7 +51,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Exit> {
     let beside = Path::new(&outcome.config).parent().unwrap_or(Path::new("")).to_path_buf();
     let source = |file: &str| source_of(file, &beside, &workspace);
     deliver::write(&outcome, &folder, &source, args.format, out)?;
-    Ok(deliver::exit_of(outcome.verdict()))
+    Ok(deliver::exit_of(&outcome))
 }
 
 /// One outcome of all, in the order of the configuration, whatever the order of the files.
@@ -66,19 +66,28 @@ fn merged(mut shards: Vec<Shard>, folder: &Path) -> anyhow::Result<Outcome> {
         Duration::from_millis(shard.outcome.started_ms - started_ms).saturating_add(shard.outcome.elapsed)
     };
     let elapsed = shards.iter().map(end_of).max().unwrap_or_default();
-    // What belongs together has the same of all this.
+    let baseline = baseline(&shards);
+    let notes = distinct(shards.iter().flat_map(|shard| &shard.outcome.notes));
     let Some(Shard { outcome: first, .. }) = shards.first() else { bail!("there is nothing to merge") };
-    let first = Outcome { scenarios: Vec::new(), ..first.clone() };
+    let (config, config_digest, fail_on) = (first.config.clone(), first.config_digest.clone(), first.fail_on);
+    // As `python`: of the first that has any.
+    let packages = shards.iter().map(|shard| &shard.outcome.packages).find(|packages| !packages.is_empty());
+    let packages = packages.cloned().unwrap_or_default();
     let mut scenarios: Vec<_> = shards.into_iter().flat_map(|shard| shard.outcome.scenarios).collect();
     scenarios.sort_by_key(|scenario| scenario.config_line);
     Ok(Outcome {
+        config,
+        config_digest,
         partition: None,
         python,
+        packages,
+        fail_on,
+        baseline,
+        notes,
         scenarios,
         started_ms,
         elapsed,
         results_dir: format!("{}/", folder.display()),
-        ..first
     })
 }
 
@@ -150,6 +159,19 @@ fn complete(shards: &[Shard]) -> anyhow::Result<()> {
         partition.scenarios
     );
     Ok(())
+}
+
+/// The baseline's file, with what any of them found wrong with it.
+fn baseline(shards: &[Shard]) -> Option<BaselineFile> {
+    let files = || shards.iter().filter_map(|shard| shard.outcome.baseline.as_ref());
+    let path = files().next()?.path.clone();
+    Some(BaselineFile { path, problems: distinct(files().flat_map(|file| &file.problems)) })
+}
+
+/// Each text once, in the order in which they come first.
+fn distinct<'a>(texts: impl Iterator<Item = &'a String>) -> Vec<String> {
+    let mut seen = HashSet::new();
+    texts.filter(|text| seen.insert(*text)).cloned().collect()
 }
 
 /// The Python of all. Its place may differ from machine to machine, its version may not: figures of two versions do

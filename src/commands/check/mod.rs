@@ -111,10 +111,7 @@ pub fn run(args: &Args, out: &mut dyn Write, messages: &mut dyn Write) -> anyhow
     let root = std::env::current_dir().context("failed to find the current folder")?;
     let source = |file: &str| source_of(file, &root, &check.folder);
     deliver::write(&outcome, &check.results, &source, args.format, out)?;
-    if outcome.baseline.as_ref().is_some_and(|baseline| !baseline.problems.is_empty()) {
-        return Ok(Exit::BadInput);
-    }
-    Ok(deliver::exit_of(outcome.verdict()))
+    Ok(deliver::exit_of(&outcome))
 }
 
 /// A signal ended it; any other error is one.
