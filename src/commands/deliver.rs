@@ -71,7 +71,6 @@ pub(super) fn text_of(path: &Path) -> Option<String> {
 
 /// What the program ends with.
 pub(super) fn exit_of(outcome: &Outcome) -> Exit {
-    // What was judged without it may be wrong either way.
     if outcome.baseline.as_ref().is_some_and(|baseline| !baseline.problems.is_empty()) {
         return Exit::BadInput;
     }

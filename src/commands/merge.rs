@@ -1,6 +1,6 @@
 //! `leakgate merge`: the results of several machines become one outcome, with the reports and the exit of `check`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::Write;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use anyhow::{Context, bail, ensure};
 use super::check::NO_PYTHON;
 use super::{deliver, results};
 use crate::exit::Exit;
-use crate::outcome::{Outcome, Partition};
+use crate::outcome::{BaselineFile, Outcome, Partition};
 use crate::report::Format;
 use crate::scenario::capture_dir::{self, RESULTS_FOLDER};
 
@@ -56,8 +56,9 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Exit> {
 
 /// One outcome of all, in the order of the configuration, whatever the order of the files.
 fn merged(mut shards: Vec<Shard>, folder: &Path) -> anyhow::Result<Outcome> {
-    belong_together(&shards)?;
+    same_configuration(&shards)?;
     complete(&shards)?;
+    each_once(&shards)?;
     shards.sort_by_key(|shard| shard.outcome.partition.map(|partition| partition.index));
     let python = python(&shards)?;
     let started_ms = shards.iter().map(|shard| shard.outcome.started_ms).min().unwrap_or(0);
@@ -65,31 +66,32 @@ fn merged(mut shards: Vec<Shard>, folder: &Path) -> anyhow::Result<Outcome> {
         Duration::from_millis(shard.outcome.started_ms - started_ms).saturating_add(shard.outcome.elapsed)
     };
     let elapsed = shards.iter().map(end_of).max().unwrap_or_default();
-    // What belongs together has the same of all this.
+    let baseline = baseline(&shards);
+    let notes = distinct(shards.iter().flat_map(|shard| &shard.outcome.notes));
     let Some(Shard { outcome: first, .. }) = shards.first() else { bail!("there is nothing to merge") };
-    // Of several machines, whose packages differ, none is all of theirs.
-    let is_same = shards.iter().all(|shard| shard.outcome.packages == first.packages);
-    let packages = if is_same { first.packages.clone() } else { Vec::new() };
-    let problems = shards
-        .iter()
-        .find_map(|shard| shard.outcome.baseline.clone().filter(|baseline| !baseline.problems.is_empty()));
-    let baseline = problems.or_else(|| first.baseline.clone());
-    let first = Outcome { scenarios: Vec::new(), packages, baseline, ..first.clone() };
+    let (config, config_digest, fail_on) = (first.config.clone(), first.config_digest.clone(), first.fail_on);
+    // As `python`: of the first that has any.
+    let packages = shards.iter().map(|shard| &shard.outcome.packages).find(|packages| !packages.is_empty());
+    let packages = packages.cloned().unwrap_or_default();
     let mut scenarios: Vec<_> = shards.into_iter().flat_map(|shard| shard.outcome.scenarios).collect();
     scenarios.sort_by_key(|scenario| scenario.config_line);
     Ok(Outcome {
+        config,
+        config_digest,
         partition: None,
         python,
+        packages,
+        fail_on,
+        baseline,
+        notes,
         scenarios,
         started_ms,
         elapsed,
         results_dir: format!("{}/", folder.display()),
-        ..first
     })
 }
 
-/// Of one configuration, each scenario once.
-fn belong_together(shards: &[Shard]) -> anyhow::Result<()> {
+fn same_configuration(shards: &[Shard]) -> anyhow::Result<()> {
     for pair in shards.windows(2) {
         let [a, b] = pair else { continue };
         ensure!(
@@ -100,6 +102,10 @@ fn belong_together(shards: &[Shard]) -> anyhow::Result<()> {
             a.outcome.config
         );
     }
+    Ok(())
+}
+
+fn each_once(shards: &[Shard]) -> anyhow::Result<()> {
     let mut owners: HashMap<&str, &str> = HashMap::new();
     for shard in shards {
         for scenario in &shard.outcome.scenarios {
@@ -142,8 +148,9 @@ fn complete(shards: &[Shard]) -> anyhow::Result<()> {
         .map(|index| index.to_string())
         .collect();
     if !missing.is_empty() {
-        let word = if missing.len() == 1 { "part" } else { "parts" };
-        bail!("{word} {} of {} missing: what is in there has no verdict", missing.join(", "), partition.of);
+        let (word, are) = if missing.len() == 1 { ("part", "is") } else { ("parts", "are") };
+        let missing = missing.join(", ");
+        bail!("{word} {missing} of {} {are} missing: what is in there has no verdict", partition.of);
     }
     let found: usize = shards.iter().map(|shard| shard.outcome.scenarios.len()).sum();
     ensure!(
@@ -152,6 +159,19 @@ fn complete(shards: &[Shard]) -> anyhow::Result<()> {
         partition.scenarios
     );
     Ok(())
+}
+
+/// The baseline's file, with what any of them found wrong with it.
+fn baseline(shards: &[Shard]) -> Option<BaselineFile> {
+    let files = || shards.iter().filter_map(|shard| shard.outcome.baseline.as_ref());
+    let path = files().next()?.path.clone();
+    Some(BaselineFile { path, problems: distinct(files().flat_map(|file| &file.problems)) })
+}
+
+/// Each text once, in the order in which they come first.
+fn distinct<'a>(texts: impl Iterator<Item = &'a String>) -> Vec<String> {
+    let mut seen = HashSet::new();
+    texts.filter(|text| seen.insert(*text)).cloned().collect()
 }
 
 /// The Python of all. Its place may differ from machine to machine, its version may not: figures of two versions do

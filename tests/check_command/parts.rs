@@ -99,18 +99,39 @@ fn what_does_not_belong_together_is_exit_2() {
         assert!(!project.has(".leakgate"), "nothing is written");
         checked.whole()
     };
-    assert_snapshot!(refused(&["merge", "part-1", "part-3"]), @"");
-    assert_snapshot!(refused(&["merge", "part-2"]), @"");
-    assert_snapshot!(refused(&["merge", "part-1", "part-2", "part-1", "part-3"]), @"");
+    assert_snapshot!(refused(&["merge", "part-1", "part-3"]), @r"
+    leakgate: error: part 2 of 3 is missing: what is in there has no verdict
+    [exit 2]
+    ");
+    assert_snapshot!(refused(&["merge", "part-2"]), @r"
+    leakgate: error: parts 1, 3 of 3 are missing: what is in there has no verdict
+    [exit 2]
+    ");
+    assert_snapshot!(refused(&["merge", "part-1", "part-2", "part-1", "part-3"]), @r"
+    leakgate: error: part 1 of 3 is there twice: `part-1` and `part-1`
+    [exit 2]
+    ");
     project.write("empty.json", "");
-    assert_snapshot!(refused(&["merge", "part-1", "empty.json"]), @"");
-    assert_snapshot!(refused(&["merge", "part-1", "nothing"]), @"");
+    assert_snapshot!(refused(&["merge", "part-1", "empty.json"]), @r"
+    leakgate: error: failed to read `empty.json`: it is empty
+    [exit 2]
+    ");
+    assert_snapshot!(refused(&["merge", "part-1", "nothing"]), @r"
+    leakgate: error: failed to read `nothing`: No such file or directory (os error 2)
+    [exit 2]
+    ");
     project.run(&["check", "fine-1", "--output-dir", "named"]);
-    assert_snapshot!(refused(&["merge", "part-1", "named"]), @"");
+    assert_snapshot!(refused(&["merge", "part-1", "named"]), @r"
+    leakgate: error: `part-1` is a part and `named` is not: they do not belong together
+    [exit 2]
+    ");
     // One part is of another text of the configuration.
     project.write("leakgate.yaml", &format!("{}# changed\n", project.read("leakgate.yaml")));
     part(&project, 2, 3);
-    assert_snapshot!(refused(&["merge", "part-1", "part-2", "part-3"]), @"");
+    assert_snapshot!(refused(&["merge", "part-1", "part-2", "part-3"]), @r"
+    leakgate: error: `part-1` and `part-2` are of different configurations: all parts must be run with the same text of `leakgate.yaml`
+    [exit 2]
+    ");
 }
 
 #[test]
