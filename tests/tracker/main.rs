@@ -15,6 +15,7 @@ mod damage;
 mod embedded;
 mod endings;
 mod folders;
+mod follow;
 mod harness;
 mod limits;
 mod mappings;
