@@ -19,6 +19,7 @@ mod follow;
 mod harness;
 mod limits;
 mod mappings;
+mod marks;
 mod objects;
 mod peaks;
 mod preloads;
