@@ -80,7 +80,7 @@ pub(super) fn container(record: &ContainerRecord, type_name: &str) -> Container 
 }
 
 impl Container {
-    fn add_length(&mut self, record: &LengthRecord) {
+    pub(super) fn add_length(&mut self, record: &LengthRecord) {
         let at = record.checkpoint as usize - 1;
         self.lengths.pop_if(|(last, _)| *last == at);
         self.lengths.push((at, record.length));
@@ -186,7 +186,10 @@ fn amount(bytes: i64, blocks: i64) -> Amount {
 }
 
 fn allocator(number: u8) -> Option<Allocator> {
-    let function = Function::from_number(number)?;
+    Function::from_number(number).map(allocator_of)
+}
+
+pub(super) fn allocator_of(function: Function) -> Allocator {
     let domain = match function.domain() {
         leakgate_capture::Domain::Heap => Domain::Heap,
         leakgate_capture::Domain::PythonMemory => Domain::PythonMemory,
@@ -195,7 +198,7 @@ fn allocator(number: u8) -> Option<Allocator> {
         leakgate_capture::Domain::File => Domain::File,
         leakgate_capture::Domain::Reserved => Domain::Reserved,
     };
-    Some(Allocator { name: function.name(), domain })
+    Allocator { name: function.name(), domain }
 }
 
 fn site(id: usize, entry: &SiteEntry, moments: &Moments) -> Option<Site> {
@@ -257,11 +260,11 @@ impl Moments {
             for entry in &moment.entries {
                 now[entry.site as usize] = amount(entry.bytes, entry.blocks);
             }
-            let Some(kind) = kind(moment.head.kind) else { continue };
-            if kind == CheckpointKind::Exit {
+            let Some(checkpoint) = checkpoint(moment) else { continue };
+            if checkpoint.kind == CheckpointKind::Exit {
                 moments.exit = Some(now.clone());
             }
-            moments.checkpoints.push(checkpoint(kind, moment));
+            moments.checkpoints.push(checkpoint);
         }
         let counted = file.sites.iter().skip(1).filter(|entry| counts(entry));
         let last_window = counted.fold(0, |sum: i64, entry| sum.saturating_add(entry.peak_bytes));
@@ -295,11 +298,13 @@ fn kind(number: u32) -> Option<CheckpointKind> {
     })
 }
 
-/// Site indices of the model are site ids less 1: id 0 is not a site.
-fn checkpoint(kind: CheckpointKind, moment: &Moment) -> Checkpoint {
+/// What a checkpoint froze; `None` for the composition of a peak. Site indices of the model are site ids less 1: id 0 is not a site.
+pub(super) fn checkpoint(moment: &Moment) -> Option<Checkpoint> {
+    let kind = kind(moment.head.kind)?;
     let counted = |count: u32| (count != u32::MAX).then_some(count);
-    let change = |entry: &CheckpointEntry| (entry.site as u32 - 1, amount(entry.bytes, entry.blocks));
-    Checkpoint {
+    let change =
+        |entry: &CheckpointEntry| ((entry.site as u32).wrapping_sub(1), amount(entry.bytes, entry.blocks));
+    Some(Checkpoint {
         kind,
         iteration: moment.head.iteration,
         live: amount(moment.head.live_bytes, moment.head.live_blocks),
@@ -308,7 +313,7 @@ fn checkpoint(kind: CheckpointKind, moment: &Moment) -> Checkpoint {
         threads: counted(moment.head.threads),
         collected: moment.head.collected,
         changes: moment.entries.iter().map(change).collect(),
-    }
+    })
 }
 
 /// What each bit of the header's notes means.

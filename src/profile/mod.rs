@@ -4,6 +4,7 @@
 
 mod bill;
 mod decode;
+pub mod follow;
 pub mod load;
 pub mod model;
 mod name;

@@ -64,6 +64,30 @@ pub(crate) fn read_at(fd: &Fd, buffer: &mut [u8], offset: usize) -> usize {
     checked(raw(libc::SYS_pread64, arguments)).unwrap_or(0)
 }
 
+/// The entries of a folder, whose path ends in a 0 byte; itself and the one above it are left out.
+pub(crate) fn entries(path: &[u8]) -> Option<u32> {
+    const LENGTH: usize = 16;
+    const NAME: usize = 19;
+    let folder = open(path, libc::O_RDONLY | libc::O_DIRECTORY)?;
+    let mut buffer = [0u64; 512];
+    let mut count = 0;
+    loop {
+        let at = buffer.as_mut_ptr() as usize;
+        let arguments = [folder.0 as usize, at, size_of_val(&buffer), 0, 0, 0];
+        let filled = checked(raw(libc::SYS_getdents64, arguments))?;
+        if filled == 0 {
+            return Some(count);
+        }
+        // SAFETY: so many bytes of the buffer were written.
+        let mut rest = unsafe { core::slice::from_raw_parts(at as *const u8, filled) };
+        while let Some(length) = rest.get(LENGTH..LENGTH + 2) {
+            count += u32::from(rest.get(NAME) != Some(&b'.'));
+            let length = usize::from(u16::from_le_bytes([length[0], length[1]]));
+            rest = rest.get(length.max(NAME)..)?;
+        }
+    }
+}
+
 /// The length of a file.
 pub(crate) fn length(fd: &Fd) -> Option<usize> {
     checked(raw(libc::SYS_lseek, [fd.0 as usize, 0, libc::SEEK_END as usize, 0, 0, 0]))

@@ -7,12 +7,17 @@ use alloc::vec::Vec;
 use super::containers::{self, LENGTH, RECORD};
 use super::{Moment, ReadError, moments, u32_at, u64_at};
 use crate::{
-    CHUNK, ContainerRecord, HEADER_LEN, LAST_KIND, LengthRecord, MAGIC, MAX_CHUNKS, Section, VERSION,
+    CHUNK, ContainerRecord, Function, HEADER_LEN, LAST_KIND, LengthRecord, MAGIC, MAX_CHUNKS, MAX_SITES,
+    Section, SiteRecord, VERSION,
 };
+
+const SITE: usize = size_of::<SiteRecord>();
 
 /// What is new in a file.
 #[derive(Debug, Clone, Default)]
 pub struct News {
+    /// Stack id and function of each site, in the order of their ids; id 0, which is none, is left out.
+    pub sites: Vec<(u32, Function)>,
     /// Checkpoints, in order; compositions of peaks among them.
     pub moments: Vec<Moment>,
     /// Containers that are new or have changed.
@@ -35,6 +40,8 @@ pub struct Grown {
 /// How far a file has been read.
 #[derive(Debug, Clone, Default)]
 pub struct Follow {
+    /// Sites, id 0 included.
+    sites: usize,
     /// Bytes of the streams.
     checkpoints: u64,
     lengths: u64,
@@ -70,12 +77,27 @@ impl Follow {
         let extent = Extent::read(read_at)?;
         let mut next = self.clone();
         let news = News {
+            sites: next.read_sites(&extent, read_at)?,
             moments: next.read_moments(&extent, read_at)?,
             containers: next.read_containers(&extent, read_at)?,
             lengths: next.read_lengths(&extent, read_at)?,
         };
         *self = next;
         Ok(news)
+    }
+
+    fn read_sites<E: From<ReadError>>(
+        &mut self,
+        extent: &Extent,
+        read_at: &mut impl FnMut(u64, &mut [u8]) -> Result<(), E>,
+    ) -> Result<Vec<(u32, Function)>, E> {
+        let from = self.sites.max(1);
+        let range = (from as u64 * SITE as u64, extent.sites.max(from) as u64 * SITE as u64);
+        let bytes = extent.section(Section::Sites, range, read_at)?;
+        self.sites = extent.sites.max(from);
+        let site = |site: &[u8]| Some((u32_at(site, 52)?, Function::from_number(*site.get(58)?)?));
+        let sites: Option<_> = bytes.chunks_exact(SITE).map(site).collect();
+        sites.ok_or(ReadError::Corrupt("a site refers to a function that is not there").into())
     }
 
     fn read_moments<E: From<ReadError>>(
@@ -159,7 +181,7 @@ impl Extent {
         read_at(0, &mut header)?;
         let count = |offset| u32_at(&header, offset).unwrap_or(0);
         let chunks = count(80) as usize;
-        if chunks > MAX_CHUNKS || count(200) > containers::MOST {
+        if chunks > MAX_CHUNKS || count(84) > MAX_SITES || count(200) > containers::MOST {
             return Err(ReadError::Corrupt("more records than a file can have").into());
         }
         let mut directory = vec![0; chunks * 4];

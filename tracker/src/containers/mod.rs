@@ -157,9 +157,9 @@ impl Look {
         self.now.find(object).unwrap_or(0) as u16
     }
 
-    /// A container never exceeds a length.
+    /// A container that is watched never exceeds a length; -1: it has no bound after all.
     pub(crate) fn set_bound(&mut self, id: u16, bound: i64) {
-        watch::set_bound(id, bound);
+        self.state.watch.set_bound(id, bound);
     }
 
     /// All containers were met. `is_whole`: as far as they could be reached.

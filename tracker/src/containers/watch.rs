@@ -142,6 +142,13 @@ impl Watch {
         write_length(id, now, watched.length);
     }
 
+    pub(super) fn set_bound(&mut self, id: u16, bound: i64) {
+        if let Some(record) = record(id).filter(|_| usize::from(id) < self.count) {
+            // SAFETY: a mapped record; one aligned store.
+            unsafe { (&raw mut (*record).bound).write_volatile(bound) };
+        }
+    }
+
     /// Chooses those that the next checkpoints read: those that changed last.
     pub(super) fn follow(&mut self, ordinal: u32) {
         self.followed_count = 0;
@@ -211,14 +218,6 @@ impl Watched {
 fn record(id: u16) -> Option<*mut ContainerRecord> {
     let at = present(Section::Containers, usize::from(id) * size_of::<ContainerRecord>())?;
     Some(at.cast())
-}
-
-/// A container never exceeds a length.
-pub(super) fn set_bound(id: u16, bound: i64) {
-    if let Some(record) = record(id) {
-        // SAFETY: a mapped record; one aligned store.
-        unsafe { (&raw mut (*record).bound).write_volatile(bound) };
-    }
 }
 
 /// Runs what takes locks where no signal handler of this thread may meet them.

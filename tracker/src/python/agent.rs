@@ -6,8 +6,8 @@ use core::ptr::null_mut;
 use core::sync::atomic::{AtomicBool, Ordering};
 
 use super::api::{self, Object};
-use super::{containers, domains, frames, names, references, text};
-use crate::checkpoint::Moment;
+use super::{containers, domains, frames, names, program, references, text};
+use crate::checkpoint::{Frozen, Moment};
 use crate::{bill, checkpoint, containers as lengths, thread};
 
 static REHOOKED: AtomicBool = AtomicBool::new(false);
@@ -39,7 +39,7 @@ static METHODS: [Method; 5] = [
     method!(c"call", call, VARARGS, c"call(function, args, kwargs): calls it with its allocations counted"),
     method!(
         c"checkpoint",
-        freeze,
+        take,
         VARARGS,
         c"checkpoint(kind, iteration, fds=-1, threads=-1, collected=0): freezes all sites"
     ),
@@ -138,19 +138,8 @@ fn with_suppressed<T>(suppressed: u32, f: impl FnOnce() -> T) -> T {
 fn install() -> Option<()> {
     // SAFETY: with the GIL; the functions take and give what their documentation says.
     unsafe {
-        let module = api::PyImport_AddModule()?(c"_leakgate".as_ptr());
-        if module.is_null() {
-            return None;
-        }
-        for method in &METHODS {
-            let definition = core::ptr::from_ref(method).cast_mut().cast();
-            let function = api::PyCFunction_NewEx()?(definition, null_mut(), null_mut());
-            if function.is_null() {
-                return None;
-            }
-            api::PyObject_SetAttrString()?(module, method.name, function);
-            api::release(function);
-        }
+        let module = make_module(c"_leakgate", &METHODS)?;
+        program::install()?;
         let atexit = api::PyImport_ImportModule()?(c"atexit".as_ptr());
         if atexit.is_null() {
             return None;
@@ -164,6 +153,27 @@ fn install() -> Option<()> {
         api::release(atexit);
     }
     Some(())
+}
+
+/// Makes a builtin module of these functions; it is borrowed.
+pub(super) fn make_module(name: &CStr, methods: &'static [Method]) -> Option<Object> {
+    // SAFETY: with the GIL; the functions take and give what their documentation says.
+    unsafe {
+        let module = api::PyImport_AddModule()?(name.as_ptr());
+        if module.is_null() {
+            return None;
+        }
+        for method in methods {
+            let definition = core::ptr::from_ref(method).cast_mut().cast();
+            let function = api::PyCFunction_NewEx()?(definition, null_mut(), null_mut());
+            if function.is_null() {
+                return None;
+            }
+            api::PyObject_SetAttrString()?(module, method.name, function);
+            api::release(function);
+        }
+        Some(module)
+    }
 }
 
 unsafe extern "C" fn suppress(_: Object, _: Object) -> Object {
@@ -199,15 +209,23 @@ unsafe fn call_with(arguments: Object) -> Option<Object> {
     }
 }
 
-unsafe extern "C" fn freeze(_: Object, arguments: Object) -> Object {
+/// Freezes all sites, reads the lengths of containers that are watched, and takes the bill.
+pub(super) fn freeze(moment: &Moment) -> Frozen {
+    references::check();
+    let frozen = checkpoint::take(moment);
+    lengths::read_lengths();
+    bill::after_checkpoint(moment.kind, moment.iteration);
+    frozen
+}
+
+unsafe extern "C" fn take(_: Object, arguments: Object) -> Object {
     // SAFETY: with the GIL; `arguments` is the tuple of the call.
-    unsafe { freeze_with(arguments) }.unwrap_or(null_mut())
+    unsafe { take_with(arguments) }.unwrap_or(null_mut())
 }
 
 /// # Safety
 /// `arguments` must be a live tuple, with the GIL held.
-unsafe fn freeze_with(arguments: Object) -> Option<Object> {
-    references::check();
+unsafe fn take_with(arguments: Object) -> Option<Object> {
     names::of_all_threads();
     // SAFETY: see above; a missing or wrong item leaves an exception, which the caller passes on.
     unsafe {
@@ -230,9 +248,7 @@ unsafe fn freeze_with(arguments: Object) -> Option<Object> {
             threads: threads as u32,
             collected: collected.max(0) as u64,
         };
-        let frozen = checkpoint::take(&moment);
-        lengths::read_lengths();
-        bill::after_checkpoint(moment.kind, moment.iteration);
+        let frozen = freeze(&moment);
         let result = api::PyTuple_New()?(3);
         for (index, figure) in [frozen.bytes, frozen.blocks, frozen.window_peak].into_iter().enumerate() {
             api::PyTuple_SetItem()?(result, index as isize, api::PyLong_FromLongLong()?(figure));
@@ -254,14 +270,13 @@ unsafe extern "C" fn exit(_: Object, _: Object) -> Object {
         api::clear_error();
     }
     uncounted(names::of_all_threads);
-    checkpoint::take(&Moment::of(KIND_EXIT, 0));
-    lengths::read_lengths();
-    bill::after_checkpoint(KIND_EXIT, 0);
+    freeze(&Moment::of(KIND_EXIT, 0));
     none()
 }
 
-/// `gc.collect()` until nothing more is freed, at most three times, silent whatever the program set.
-fn collect() -> Option<()> {
+/// `gc.collect()` until nothing more is freed, at most three times, silent whatever the program set. How many objects it
+/// freed in all.
+pub(super) fn collect() -> Option<u64> {
     // SAFETY: with the GIL; the functions take and give what their documentation says.
     unsafe {
         let gc = uncounted(|| api::PyImport_ImportModule().map(|import| import(c"gc".as_ptr())))?;
@@ -270,6 +285,7 @@ fn collect() -> Option<()> {
         }
         let debug = uncounted(|| api::call_method(gc, c"get_debug"))?;
         set_debug(gc, api::PyLong_FromLongLong()?(0));
+        let mut all = 0;
         for _ in 0..3 {
             let freed = api::call_method(gc, c"collect")?;
             let count = api::PyLong_AsLong()?(freed);
@@ -277,11 +293,12 @@ fn collect() -> Option<()> {
             if count == 0 {
                 break;
             }
+            all += count.max(0) as u64;
         }
         set_debug(gc, debug);
         api::release(gc);
+        Some(all)
     }
-    Some(())
 }
 
 /// Sets the collector's debugging flags; takes over the reference to `flags`.

@@ -44,6 +44,9 @@ functions! {
     PyObject_Malloc: fn(usize) -> *mut c_void;
     PyMem_GetAllocator: fn(c_int, *mut Allocator) -> ();
     PyMem_SetAllocator: fn(c_int, *mut Allocator) -> ();
+    PyInterpreterState_Main: fn() -> *mut c_void;
+    PyInterpreterState_ThreadHead: fn(*mut c_void) -> *mut c_void;
+    PyThreadState_Next: fn(*mut c_void) -> *mut c_void;
     PyGILState_GetThisThreadState: fn() -> usize;
     _PyThreadState_UncheckedGet: fn() -> usize;
     PyThreadState_GetUnchecked: fn() -> usize;

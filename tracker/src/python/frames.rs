@@ -121,6 +121,54 @@ fn walk(floor: usize) -> Frames {
     Frames { at: top(), floor, layout: layout() }
 }
 
+/// The frames of the functions that a thread runs, innermost first. With the GIL, if it is not the calling thread.
+pub(super) fn of_state(state: usize) -> impl Iterator<Item = usize> {
+    let mut frames = Frames { at: top_of(layout(), state), floor: 0, layout: layout() };
+    core::iter::from_fn(move || {
+        let skipped = |frames: &Frames| frames.at != 0 && !frames.is_function(frames.at);
+        while skipped(&frames) {
+            // SAFETY: a frame of the thread's chain, laid out as its version's row says.
+            frames.at = unsafe { word(frames.at + frames.layout.frame_previous) };
+        }
+        let frame = frames.at;
+        frames.next()?;
+        Some(frame)
+    })
+}
+
+/// Where a running function has its variables.
+pub(super) enum Running {
+    /// Its frame is an object, which visits them.
+    Object,
+    /// So many words from an address on.
+    Variables { first: usize, count: usize },
+}
+
+/// Where the function of a frame has its variables.
+pub(super) fn running(frame: usize) -> Running {
+    let layout = layout();
+    if layout.minor <= LAST_WITH_OBJECTS {
+        return Running::Object;
+    }
+    // SAFETY: a running frame and its live code object, laid out as their version's row says.
+    let count = unsafe {
+        let code = word(frame + layout.frame_code) & !layout.code_tag;
+        ((code + layout.code_first_line + BEHIND_FIRST_LINE) as *const i32).read()
+    };
+    Running::Variables { first: frame + layout.frame_locals, count: usize::try_from(count).unwrap_or(0) }
+}
+
+const LAST_WITH_OBJECTS: u8 = 10;
+/// The number of variables, cells included, is the field behind the first line.
+const BEHIND_FIRST_LINE: usize = 4;
+
+/// The object that a variable refers to, if it has one. Both tags together mark a number that is no object.
+pub(super) fn untagged(value: usize) -> Option<usize> {
+    let tag = layout().code_tag;
+    let is_object = tag == 0 || value & tag != tag;
+    (is_object && value & !tag != 0).then_some(value & !tag)
+}
+
 /// Whether the calling thread runs no Python function.
 pub(super) fn is_idle() -> bool {
     walk(0).next().is_none()

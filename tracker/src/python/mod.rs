@@ -13,6 +13,7 @@ mod lines;
 mod names;
 mod objects;
 mod options;
+mod program;
 mod references;
 mod text;
 mod told;
@@ -214,4 +215,5 @@ pub(crate) fn frame(interner: &mut Interner, raw: &RawFrame) -> Option<u32> {
 /// In a forked child, whose other threads are gone.
 pub(crate) fn after_fork() {
     NAMED.release();
+    program::after_fork();
 }

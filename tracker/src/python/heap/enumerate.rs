@@ -11,6 +11,7 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 
 use super::super::api::{self, Object};
 use super::super::frames::{self, word};
+use super::super::objects::Type;
 
 /// Bytes of an object's header, which ends where the object begins.
 pub(super) const HEADER: usize = 16;
@@ -28,6 +29,9 @@ const HEADS: [usize; 4] = [0, GENERATION, 2 * GENERATION, FROZEN];
 /// The last version whose collector is known to be built like that.
 const LAST_KNOWN: u8 = 13;
 
+/// In an object with items: how many.
+const LENGTH: usize = 16;
+
 /// Address of the youngest generation, or one of the two below.
 static YOUNGEST: AtomicUsize = AtomicUsize::new(UNKNOWN);
 const UNKNOWN: usize = 0;
@@ -42,13 +46,24 @@ pub(in crate::python) fn begin() {
     if fresh.is_null() {
         return api::clear_error();
     }
-    let is_newer = frames::layout().minor > LAST_KNOWN;
-    let youngest = match api::PyUnstable_GC_VisitObjects() {
-        Some(_) if is_newer => TOLD,
-        _ => find(fresh as usize).unwrap_or(UNKNOWN),
-    };
+    let youngest = if is_laid_out(fresh as usize) { youngest(fresh as usize) } else { UNKNOWN };
     YOUNGEST.store(youngest, Ordering::Relaxed);
     api::release(fresh);
+}
+
+/// Whether objects and types have their fields where they are looked for: a build for debugging may have more of them.
+fn is_laid_out(fresh: usize) -> bool {
+    // SAFETY: a live tuple, which is not shorter in any build.
+    let (of, length) = unsafe { (Type::of(fresh), word(fresh + LENGTH)) };
+    of.0 == api::data(c"PyTuple_Type") && length == 1 && of.name() == Some(c"tuple")
+}
+
+fn youngest(fresh: usize) -> usize {
+    let is_newer = frames::layout().minor > LAST_KNOWN;
+    match api::PyUnstable_GC_VisitObjects() {
+        Some(_) if is_newer => TOLD,
+        _ => find(fresh).unwrap_or(UNKNOWN),
+    }
 }
 
 fn find(fresh: usize) -> Option<usize> {

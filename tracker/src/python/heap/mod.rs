@@ -2,10 +2,11 @@
 //! the interpreter changes, no event is raised that the program could hear.
 //!
 //! `enumerate` finds the objects that the collector tracks, `traverse` what they refer to and the collector does not
-//! track, `types` tells what an object is. What is done with them is the visitor's affair.
+//! track, `running` what the variables of running functions do, `types` tells what an object is. What is done with them is the visitor's affair.
 
 mod enumerate;
 mod room;
+mod running;
 mod traverse;
 mod types;
 

@@ -8,6 +8,7 @@ use super::super::frames::word;
 use super::super::objects::Type;
 use super::enumerate::{each_tracked, is_tracked};
 use super::room::Growing;
+use super::running::{Local, each_local};
 use super::types::{Builtins, Class, Types};
 
 /// Is told what the walk meets.
@@ -18,7 +19,7 @@ pub(in crate::python) trait Visitor {
     /// Whether an object that the collector does not track was not met before.
     fn is_first(&mut self, object: usize, class: Class) -> bool;
 
-    /// An object refers to another.
+    /// An object refers to another; 0: a variable of a running function does.
     #[inline(always)]
     fn reference(&mut self, _from: usize, _to: usize) {}
 }
@@ -52,9 +53,14 @@ pub(in crate::python) fn walk<V: Visitor>(builtins: &Builtins, visitor: &mut V) 
         let class = unsafe { walk.types.of(object) };
         walk.visitor.object(object, class);
         walk.traverse(object);
-        while let Some(waiting) = walk.waiting.pop() {
-            walk.traverse(waiting);
+        walk.traverse_waiting();
+    });
+    each_local(&mut |local| {
+        match local {
+            Local::Object(object) => walk.meet(object),
+            Local::Frame(frame) => walk.traverse(frame),
         }
+        walk.traverse_waiting();
     });
     walk.is_whole
 }
@@ -72,6 +78,12 @@ impl<V: Visitor> Walk<'_, V> {
         unsafe { traverse(object, visit::<V>, core::ptr::from_mut(self).cast()) };
         self.depth -= 1;
         self.from = before;
+    }
+
+    fn traverse_waiting(&mut self) {
+        while let Some(waiting) = self.waiting.pop() {
+            self.traverse(waiting);
+        }
     }
 
     #[inline(always)]
