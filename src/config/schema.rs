@@ -596,7 +596,7 @@ pub const KEYS: &[Key] = &[
          `1 entry/iteration`, `2 blocks/10 iterations`, also `descriptors` and `threads`; for a budget `16 MiB` or `3`.",
         "64 B/iteration",
     ),
-    allowance("reason", Kind::Text, "required", "Why it is allowed.", "SHOP-412, fixed in the next SDK"),
+    allowance("reason", Kind::Text, "required", "Why it is allowed.", "\"SHOP-412, fixed in the next SDK\""),
     allowance(
         "expires",
         Kind::Date,

@@ -13,7 +13,10 @@ use crate::pattern::{Pattern, PatternError};
 use crate::profile::Frame;
 
 /// The files that the program carries: name and text.
-pub const FILES: &[(&str, &str)] = &[("ijson.toml", include_str!("../../rules/known/ijson.toml"))];
+pub const FILES: &[(&str, &str)] = &[
+    ("ijson.toml", include_str!("../../rules/known/ijson.toml")),
+    ("marshmallow.toml", include_str!("../../rules/known/marshmallow.toml")),
+];
 
 /// A file as it is typed.
 #[derive(Debug, Clone, Deserialize)]
