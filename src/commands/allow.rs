@@ -79,7 +79,8 @@ fn ceiling(text: &str) -> Result<Ceiling, String> {
 pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Exit> {
     let config =
         config::load(&args.config).map_err(|errors| anyhow!("the configuration is not valid:\n{errors}"))?;
-    let result = args.from.clone().unwrap_or_else(|| args.config.with_file_name(".leakgate").join("result.json"));
+    let result =
+        args.from.clone().unwrap_or_else(|| args.config.with_file_name(".leakgate").join("result.json"));
     let found = last::find(&result, &args.fingerprint, args.scenario.as_deref())?;
     refuse_twice(&config, &found)?;
     let entry = entry(args, &found);

@@ -77,6 +77,7 @@ fn a_leak_of_a_thousand_bytes_a_call_is_told_with_its_line_and_its_exact_size() 
     1 failed in [time] · reports in .leakgate/
       again   leakgate check work
       look    leakgate view tree work
+      accept  leakgate allow c4decbd9d96a --reason "…"
     [exit 1]
     "#);
 }
@@ -186,6 +187,7 @@ fn a_descriptor_that_is_left_open_by_each_call_is_counted() {
     1 failed in [time] · reports in .leakgate/
       again   leakgate check work
       look    leakgate view tree work
+      accept  leakgate allow 40ce86f46f77 --reason "…"
     [exit 1]
     "#);
     assert_eq!(one("call: \"app:opens\", iterations: 3", "fds: 3").check().code, Some(0));

@@ -84,10 +84,11 @@ impl Checked {
         Checked { code: output.status.code(), out: text(&output.stdout), errors: text(&output.stderr) }
     }
 
-    /// Everything, for a snapshot.
+    /// Everything, for a snapshot; without the lines of progress, which are in the order of finishing.
     pub(crate) fn whole(&self) -> String {
         let code = self.code.map_or("by a signal".to_owned(), |code| format!("exit {code}"));
-        format!("{}{}[{code}]", self.out, self.errors)
+        let errors = Regex::new(r"(?m)^\[\d+/\d+\] .*\n").unwrap().replace_all(&self.errors, "");
+        format!("{}{errors}[{code}]", self.out)
     }
 }
 
