@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
 #[path = "check_command/project.rs"]
+#[allow(dead_code, reason = "shared with other tests, which use the rest of it")]
 mod project;
 
 use project::{Checked, Project};

@@ -44,8 +44,8 @@ impl Random {
 
     fn section(&mut self, digests: &[String]) -> Section {
         let names: Vec<_> = figure_names().collect();
-        let mut section = Section::default();
-        section.packages = (self.below(3) > 0).then(|| self.pick(digests).clone());
+        let packages = (self.below(3) > 0).then(|| self.pick(digests).clone());
+        let mut section = Section { packages, ..Section::default() };
         for _ in 0..self.below(6) {
             let (name, unit) = self.pick(&names).clone();
             section.figures.insert(name, AcceptedFigure { value: self.number(), unit });

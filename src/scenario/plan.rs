@@ -27,6 +27,7 @@ pub struct Plan {
 }
 
 /// The two kinds of work.
+#[allow(clippy::large_enum_variant, reason = "a scenario has one")]
 #[derive(Debug, Clone)]
 pub enum Work {
     /// A command.

@@ -1,5 +1,7 @@
 //! `result.json` read back: what was written comes back, and what is no whole result is refused with the reason.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+
 use leakgate::finding::{Rate, RateUnit, Standing};
 use leakgate::gate::verdict::Outcome as Growth;
 use leakgate::outcome::{GrowthReport, Outcome, Partition, Verdict};

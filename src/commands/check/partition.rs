@@ -43,7 +43,7 @@ impl FromStr for Part {
 
 impl Part {
     /// Those of `chosen` that are in this part, in their order, and what the report says of it.
-    pub(super) fn take<'a>(self, chosen: Vec<&'a Scenario>) -> (Vec<&'a Scenario>, Partition) {
+    pub(super) fn take(self, chosen: Vec<&Scenario>) -> (Vec<&Scenario>, Partition) {
         let partition = Partition { index: self.index, of: self.of, scenarios: chosen.len() };
         (chosen.into_iter().filter(|scenario| self.has(&scenario.name)).collect(), partition)
     }
