@@ -10,7 +10,7 @@ from fractions import Fraction
 # Units of a rate, as expected.toml and as result.json call them.
 UNITS = {"bytes": "bytes", "blocks": "blocks", "entries": "entries", "fds": "descriptors", "threads": "threads"}
 # The rule that says "leak by the protocol".
-RULE = "growth"
+RULES = ("growth", "growth-fds", "growth-threads")
 # A rate that was measured over some windows may be off by this part: a table that was just made larger, a tooth of a saw.
 SLACK = Fraction(1, 20)
 MARK = "# kept"
@@ -41,7 +41,7 @@ def found_of(scenario):
     found = Found(scenario["verdict"])
     found.error = (scenario.get("error") or {}).get("title", "")
     for finding in scenario["findings"]:
-        if finding["rule"] != RULE or finding["severity"] != "error":
+        if finding["rule"] not in RULES or finding["severity"] != "error":
             continue
         found.leaks = True
         rate = finding.get("rate")
