@@ -9,7 +9,8 @@ pub enum Exit {
     Passed,
     /// 1: the gate failed: a budget was broken or a leak was found.
     GateFailed,
-    /// 2: the configuration or the command line is wrong; nothing was run.
+    /// 2: the configuration or the command line is wrong, and nothing was run; or the baseline is damaged, and scenarios were
+    /// judged without its damaged parts.
     BadInput,
     /// 3: a scenario could not be run or measured (crashed, timed out, raised, tracker silent).
     ScenarioError,

@@ -7,7 +7,7 @@ mod read;
 
 use leakgate::outcome::{Outcome, ScenarioError, Verdict};
 use leakgate::report::{Color, Format, Options, render};
-use outcomes::{HOSTILE, canonical, hostile, passing, sample, source};
+use outcomes::{HOSTILE, canonical, compared, hostile, passing, sample, source};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -54,6 +54,13 @@ fn the_canonical_outcome_as_json() {
 fn a_passing_outcome_in_every_format() {
     for format in Format::ALL {
         snapshot(&format!("passing.{}", format.name()), &scrubbed(format, &passing()));
+    }
+}
+
+#[test]
+fn an_outcome_that_was_compared_with_a_baseline_in_every_format() {
+    for format in Format::ALL {
+        snapshot(&format!("compared.{}", format.name()), &scrubbed(format, &compared()));
     }
 }
 

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use leakgate::baseline::{Level, Package};
 use leakgate::config::FailOn;
-use leakgate::finding::{Figure, Finding, Holder, Place, Severity, Standing, Unit};
+use leakgate::finding::{Figure, Finding, Holder, Place, Rate, RateUnit, Severity, Standing, Unit};
 use leakgate::outcome::{
-    BudgetState, Compared, JudgedBudget, Outcome, ScenarioError, ScenarioResult, Verdict,
+    BaselineFile, BudgetState, Compared, JudgedBudget, Outcome, ScenarioError, ScenarioResult, Verdict,
 };
 use leakgate::profile::{Bill, BillLine, BillMoment, LineKind};
 use leakgate::units::Bytes;
@@ -169,6 +170,40 @@ fn quote() -> ScenarioResult {
         ..finding("quote", "budget-growth", "every iteration keeps 7.9 KiB more, over its budget of 64 B")
     }];
     quote
+}
+
+/// Compared with a baseline that has the leak at a lower rate, accepts another one, and is damaged.
+pub(crate) fn compared() -> Outcome {
+    let mut quote = quote();
+    quote.baseline = Compared::Compared;
+    quote.environment = Some("cpython-3.11-x86_64-glibc".parse().expect("an environment"));
+    quote.budgets[1].figure.baseline = Some(64);
+    quote.figures[1].baseline = Some(22_593_000);
+    let rate = |total| Rate { total, iterations: 20, unit: RateUnit::Bytes };
+    quote.findings[0].accepted = Some(Level::Rate(rate(1_280)));
+    quote.findings.push(Finding {
+        standing: Standing::Accepted,
+        accepted: Some(Level::Rate(rate(2_000))),
+        rate: Some(rate(2_000)),
+        place: Some(place("shop/log.py", 7, "write")),
+        ..finding("quote", "growth", "memory grows by 100 B after every iteration")
+    });
+    let mut imports = imports();
+    imports.baseline = Compared::Compared;
+    imports.budgets[0].figure.baseline = Some(64_172_851);
+    let mut fresh = scenario("fresh", "call shop.carts:add", Verdict::Fail);
+    fresh.baseline = Compared::Compared;
+    fresh.findings = vec![finding("fresh", "growth", "memory grows by 8 B after every iteration")];
+    let mut old = scenario("old", "call shop.carts:old", Verdict::Pass);
+    old.baseline = Compared::Compared;
+    old.findings = vec![Finding { scenario: "old".into(), ..quote.findings[1].clone() }];
+    let mut all = outcome(vec![imports, old, quote, fresh]);
+    all.packages = vec![Package { name: "cpython".into(), version: "3.11.7".into() }];
+    all.baseline = Some(BaselineFile {
+        path: "leakgate.lock".into(),
+        problems: vec!["leakgate.lock:12: a mark of a merge conflict".into()],
+    });
+    all
 }
 
 /// A peak and file descriptors, both broken.

@@ -8,7 +8,7 @@ use leakgate::outcome::{GrowthReport, Outcome, Partition, Verdict};
 use leakgate::profile::{BillMoment, LineKind};
 use leakgate::report::{Format, ReadError, read_json};
 
-use super::outcomes::{canonical, hostile, outcome, passing, sample};
+use super::outcomes::{canonical, compared, hostile, outcome, passing, sample};
 use super::shown;
 
 /// Every word that the format knows, in one outcome.
@@ -65,7 +65,7 @@ fn refused(bytes: &[u8]) -> String {
 
 #[test]
 fn what_was_written_comes_back_exactly() {
-    for mut outcome in [canonical(), passing(), sample(), every_word(), outcome(vec![])] {
+    for mut outcome in [canonical(), compared(), passing(), sample(), every_word(), outcome(vec![])] {
         for error in outcome.scenarios.iter_mut().filter_map(|scenario| scenario.error.as_mut()) {
             // The end of a traceback's last line is not written.
             error.details.truncate(error.details.trim_end().len());
