@@ -30,7 +30,6 @@ const DEEPEST: u32 = 8;
 const SHORT: usize = 8;
 
 const TUPLE_LENGTH: usize = 16;
-const TUPLE_ITEMS: usize = 24;
 
 struct Walk<'a, V> {
     visitor: &'a mut V,
@@ -119,11 +118,12 @@ impl<V: Visitor> Walk<'_, V> {
 
     /// Whether a tuple is short and refers to nothing of interest.
     fn is_harmless(&self, tuple: usize) -> bool {
-        // SAFETY: a live tuple: its length, and behind it its items, which may be missing while it is being made.
+        let items = tuple + self.types.tuple_header();
+        // SAFETY: a live tuple: its length, and its items, which may be missing while it is being made.
         unsafe {
             let length = word(tuple + TUPLE_LENGTH);
             length <= SHORT
-                && (0..length).all(|index| match word(tuple + TUPLE_ITEMS + index * 8) {
+                && (0..length).all(|index| match word(items + index * 8) {
                     0 => true,
                     item => self.types.of(item).is_leaf(),
                 })

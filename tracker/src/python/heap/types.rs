@@ -81,6 +81,8 @@ pub(in crate::python) fn length_offset(kind: ContainerKind) -> usize {
 pub(in crate::python) struct Builtins {
     dictionary: usize,
     tuple: usize,
+    /// Bytes of a tuple before its items: since 3.14 one more field stands there.
+    tuple_header: usize,
     /// By kind, those that no flag tells.
     kinds: [(usize, ContainerKind); 5],
     cache: usize,
@@ -90,9 +92,11 @@ impl Builtins {
     /// With the GIL.
     pub(in crate::python) fn find() -> Builtins {
         use ContainerKind::{Array, ByteArray, Deque, OrderedDictionary, Set};
+        let tuple = api::data(c"PyTuple_Type");
         Builtins {
+            tuple_header: if tuple == 0 { 0 } else { Type(tuple).basic_size() },
+            tuple,
             dictionary: api::data(c"PyDict_Type"),
-            tuple: api::data(c"PyTuple_Type"),
             kinds: [
                 (api::data(c"PySet_Type"), Set),
                 (api::data(c"PyByteArray_Type"), ByteArray),
@@ -183,6 +187,11 @@ impl<'a> Types<'a> {
     /// `None`: no memory could be had.
     pub(super) fn new(builtins: &'a Builtins) -> Option<Self> {
         Some(Types { builtins, places: sys::map(PLACES * 8)?.cast() })
+    }
+
+    /// Bytes of a tuple before its items.
+    pub(super) fn tuple_header(&self) -> usize {
+        self.builtins.tuple_header
     }
 
     /// The class of an object.
