@@ -5,6 +5,7 @@ use super::model::{Accepted, AcceptedFigure, Identity, Level, Section, unit_of};
 use super::words;
 use crate::finding::{Figure, Finding, Rate, Severity, Standing};
 use crate::gate::budgets::INCREASE;
+use crate::gate::leak;
 use crate::gate::verdict::Outcome as Growth;
 use crate::outcome::{ScenarioResult, Verdict};
 
@@ -41,7 +42,7 @@ pub fn section_of(
         findings: result.findings.iter().filter(|finding| is_accepted(finding)).map(accepted).collect(),
     };
     if result.growth.as_ref().is_some_and(|growth| growth.outcome == Growth::Undecided) {
-        let is_growth = |accepted: &Accepted| accepted.rule.starts_with("growth");
+        let is_growth = |accepted: &Accepted| leak::figure_of(&accepted.rule).is_some();
         let kept = before.into_iter().flat_map(|before| &before.findings);
         section.findings.extend(
             kept.filter(|(_, accepted)| is_growth(accepted))

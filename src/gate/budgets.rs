@@ -141,13 +141,8 @@ fn add_growth(judgement: &mut Judgement, growing: leak::Growing) {
     judgement.growth = growing.report;
     judgement.notes = growing.notes;
     for mut found in growing.findings {
-        let key = match found.rule.as_str() {
-            leak::RULE => BudgetKey::Growth,
-            "growth-fds" => BudgetKey::Fds,
-            _ => BudgetKey::Threads,
-        };
-        let rule = format!("budget-{}", key.name());
-        let broken = judgement.findings.iter().position(|finding| finding.rule == rule);
+        let budget = leak::figure_of(&found.rule).map(|key| format!("budget-{}", key.name()));
+        let broken = judgement.findings.iter().position(|finding| Some(&finding.rule) == budget.as_ref());
         if let (Some(index), Severity::Error) = (broken, found.severity) {
             let budget = judgement.findings.remove(index);
             found.figure = budget.figure;

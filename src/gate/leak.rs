@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::HashSet;
 
+use crate::config::BudgetKey;
 use crate::finding::{Figure, Finding, Rate, RateUnit, Severity, Unit};
 use crate::gate::budgets::finding;
 use crate::gate::growth::growth;
@@ -17,8 +18,16 @@ use crate::units::{Bytes, grouped};
 
 /// Rule of growing memory.
 pub const RULE: &str = "growth";
+/// All rules of the verdict, each with the figure whose budget asks the same.
+const RULES: [(&str, BudgetKey); 3] =
+    [(RULE, BudgetKey::Growth), ("growth-fds", BudgetKey::Fds), ("growth-threads", BudgetKey::Threads)];
 /// Containers that are named.
 const NAMED: usize = 3;
+
+/// The figure that a rule of the verdict is about; `None` for any other rule.
+pub fn figure_of(rule: &str) -> Option<BudgetKey> {
+    RULES.into_iter().find(|(name, _)| *name == rule).map(|(_, key)| key)
+}
 
 /// What the verdict on growth comes to.
 #[derive(Debug, Clone, Default)]
@@ -113,7 +122,7 @@ impl Told<'_> {
             rate: Some(rate),
             evidence,
             series: growth.map(|growth| growth.series).unwrap_or_default(),
-            help: wording::help(crate::config::BudgetKey::Growth).to_owned(),
+            help: wording::help(BudgetKey::Growth).to_owned(),
             containers: containers.iter().map(|(container, _)| self.making_of(container)).collect(),
             ..finding(self.scenario, RULE.to_owned(), held)
         }
@@ -242,10 +251,8 @@ impl Told<'_> {
         let last = at(self.measurement.iterations.last()?.checkpoint)?;
         let iterations = self.measurement.iterations.len() as u64;
         let rate = Rate { total: i64::from(last) - i64::from(first), iterations, unit };
-        let (key, name) = match unit {
-            RateUnit::Threads => (crate::config::BudgetKey::Threads, "growth-threads"),
-            _ => (crate::config::BudgetKey::Fds, "growth-fds"),
-        };
+        let [_, fds, threads] = RULES;
+        let (name, key) = if unit == RateUnit::Threads { threads } else { fds };
         Some(Finding {
             title: format!("{} {}", more(rate.total, iterations, noun), when(rate)),
             evidence: vec![

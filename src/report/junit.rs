@@ -9,6 +9,7 @@ use junit_report::{
 
 use super::{bill, clean, sparkline::sparkline, summary};
 use crate::finding::{Finding, Severity, Standing};
+use crate::gate::leak;
 use crate::outcome::{Outcome, ScenarioResult, Verdict};
 use crate::units::grouped;
 
@@ -102,10 +103,7 @@ fn is_about(finding: &Finding, figure: &str) -> bool {
     {
         return true;
     }
-    match finding.rule.strip_prefix("growth-") {
-        Some(of) => of == figure,
-        None => finding.rule == "growth" && figure == "growth",
-    }
+    leak::figure_of(&finding.rule).is_some_and(|key| key.name() == figure)
 }
 
 fn case(outcome: &Outcome, name: &str, finding: Option<&Finding>, verdict: Verdict) -> TestCase {

@@ -3,6 +3,7 @@
 use super::{Check, one};
 use crate::config::{FailOn, Scenario};
 use crate::finding::{Finding, Severity};
+use crate::gate::leak;
 use crate::outcome::{ScenarioResult, Verdict};
 use crate::scenario::{Failure, capture_dir};
 
@@ -71,7 +72,7 @@ fn doubt(finding: &mut Finding, again: Option<&Finding>, second: &ScenarioResult
         (Some(error), _) => format!("could not be measured: {}", error.title),
         (None, Some(again)) => format!("only warned: {}", again.title),
         (None, None) => match second.figures.iter().find(|figure| figure.name == "growth") {
-            Some(growth) if finding.rule.starts_with("growth") => {
+            Some(growth) if leak::figure_of(&finding.rule).is_some() => {
                 format!("showed no leak: {} B an iteration", growth.measured)
             }
             _ => "was within all limits".to_owned(),
@@ -97,7 +98,7 @@ fn strictly(mut result: ScenarioResult, fail_on: FailOn) -> ScenarioResult {
     }
     let is_unstable = result.verdict == Verdict::Unstable;
     let is_uncertain = |finding: &&mut Finding| {
-        (is_unstable || finding.rule.starts_with("growth")) && !finding.standing.is_covered()
+        (is_unstable || leak::figure_of(&finding.rule).is_some()) && !finding.standing.is_covered()
     };
     for finding in result.findings.iter_mut().filter(is_uncertain) {
         finding.severity = Severity::Error;

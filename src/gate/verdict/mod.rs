@@ -116,13 +116,17 @@ fn leaks(series: &Series, filling: &[usize]) -> Vec<Leak> {
 }
 
 fn bytes(series: &Series) -> Direction {
-    series.bytes.direction(series.iterations() as i64 * NOISE_BYTES.0 / NOISE_BYTES.1)
+    series.bytes.direction(noise(series))
+}
+
+/// Growth in bytes over all judged iterations that is none.
+fn noise(series: &Series) -> i64 {
+    series.iterations() as i64 * NOISE_BYTES.0 / NOISE_BYTES.1
 }
 
 /// Sites that rise, where the process as a whole may: where its figures are flat, what they gain is what others lose.
 fn unexplained_sites(series: &Series, filling: &[usize]) -> Vec<usize> {
-    let noise = series.iterations() as i64 * NOISE_BYTES.0 / NOISE_BYTES.1;
-    let is_flat = series.bytes.growth() <= noise && series.blocks.growth() <= 0;
+    let is_flat = series.bytes.growth() <= noise(series) && series.blocks.growth() <= 0;
     let is_still = series.bytes.0.is_sorted() && series.blocks.0.is_sorted();
     if is_flat && is_still {
         return Vec::new();
