@@ -301,6 +301,27 @@ fn functions_that_treat_the_process_badly_do_not_confuse_the_driver() {
 }
 
 #[test]
+fn containers_are_looked_at_ever_more_rarely_with_the_heap_set_aside() {
+    for python in pythons() {
+        let repeats = Repeats::Fixed { warmup: 0, iterations: 17 };
+        let run = run(&python, &Call { repeats, ..call("nothing") });
+        run.succeeded(&format!("3.{}", python.minor));
+        let (mut iteration, mut looks) = (0, Vec::new());
+        for call in &run.calls {
+            if let Some(number) = call.strip_prefix("checkpoint 1 ") {
+                iteration = number.parse().unwrap();
+            }
+            if let Some(frozen) = call.strip_prefix("containers, ") {
+                // After the eighth, everything is collected, and so was thawed.
+                assert_eq!(frozen == "0 frozen", iteration == 8, "3.{}: {frozen}", python.minor);
+                looks.push(iteration);
+            }
+        }
+        assert_eq!(looks, [8, 10, 12, 14, 16], "3.{}", python.minor);
+    }
+}
+
+#[test]
 fn json_arguments_arrive_unchanged_and_fresh_for_every_call() {
     let arguments = [
         ("positional", json!([1, "é\u{2028}😀\\\"\n"])),
@@ -340,7 +361,7 @@ fn what_the_function_raises_is_reported_with_its_phase_and_without_the_drivers_f
         assert_eq!((error.phase.as_str(), error.iteration, error.class.as_str()), ("call", 1, "ValueError"));
         assert_eq!(error.message, "no\nsuch \x1b model 😀 \u{fffd}");
         assert!(
-            error.traceback.contains("in fails") && !error.traceback.contains("leakgate_driver"),
+            error.traceback.contains("in fails") && !error.traceback.contains("<leakgate driver>"),
             "3.{minor}"
         );
         let late = run(&python, &call("fails_late")).report().error.clone().unwrap();

@@ -53,7 +53,7 @@ class Driver:
     def __init__(self, tracker, spec):
         self.call = tracker.call
         self.checkpoint = tracker.checkpoint
-        self.containers = getattr(tracker, "containers", None)
+        self.containers = tracker.containers
         self.spec = spec
         self.pid = _getpid()
         self.parent = _getppid()
@@ -138,16 +138,11 @@ class Driver:
         self.done = self.iteration
         if is_due_for_look(self.iteration):
             is_thorough = True
-            self.look()
+            # The lengths of all containers, those that are frozen too.
+            self.containers()
         if is_thorough and self.may_freeze and not is_last:
             # Else every collection would go through all that the program holds.
             _freeze()
-
-    def look(self):
-        """The lengths of all containers."""
-        if self.containers is not None:
-            self.thaw()
-            self.containers()
 
     def thaw(self):
         if self.may_freeze:
@@ -231,7 +226,8 @@ class Driver:
             now = count_threads()
             if now != count:
                 count, since = now, _monotonic()
-        self.threads = max(count, self.threads) if count < 0 else count
+        if count >= 0:
+            self.threads = count
 
     def flush(self):
         """Standard output and logging keep text until they are flushed."""
