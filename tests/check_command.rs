@@ -15,6 +15,8 @@ mod budgets;
 mod commands;
 #[path = "check_command/errors.rs"]
 mod errors;
+#[path = "check_command/growth.rs"]
+mod growth;
 #[path = "check_command/many.rs"]
 mod many;
 #[path = "check_command/options.rs"]

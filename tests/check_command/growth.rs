@@ -1,0 +1,104 @@
+//! The verdict on growth, through the program: what leaks, what does not, what is not certain.
+
+use crate::project::Project;
+
+fn checked(app: &str, scenario: &str) -> (Option<i32>, serde_json::Value) {
+    let project = Project::new(&format!("scenarios:\n  work: {{ {scenario} }}\n"), app);
+    let code = project.check().code;
+    (code, project.scenario("work"))
+}
+
+fn title(scenario: &serde_json::Value) -> &str {
+    scenario["findings"][0]["title"].as_str().unwrap_or_default()
+}
+
+#[test]
+fn one_entry_every_tenth_call_is_a_leak_with_its_rate_and_without_any_budget() {
+    let app = "\
+KEPT = []
+def work(count=[0]):
+    count[0] += 1
+    if count[0] % 10 == 0: KEPT.append(None)
+";
+    let (code, scenario) = checked(app, "call: \"app:work\", warmup: 80, iterations: 80");
+    assert_eq!((code, scenario["verdict"].as_str()), (Some(1), Some("fail")), "{scenario:#}");
+    let said = "a list made at app.py:1 in <module> keeps 1 more entry every 10 iterations";
+    assert!(title(&scenario).starts_with(said), "{scenario:#}");
+    let growth = &scenario["growth"];
+    assert_eq!((growth["warmup"].as_u64(), growth["iterations"].as_u64()), (Some(80), Some(80)));
+}
+
+#[test]
+fn what_fills_and_stops_and_what_comes_and_goes_is_no_leak() {
+    let app = "\
+import collections
+RECENT, ROWS = collections.deque(maxlen=30), []
+def work():
+    RECENT.append(bytes(1000))
+    ROWS.append(bytes(1000))
+    if len(ROWS) == 7: ROWS.clear()
+";
+    let (code, scenario) = checked(app, "call: \"app:work\", max_iterations: 400");
+    assert_eq!((code, scenario["verdict"].as_str()), (Some(0), Some("pass")), "{scenario:#}");
+    assert_eq!(scenario["growth"]["verdict"], "no-leak");
+}
+
+/// Leaks in the first process only.
+const ONCE: &str = "\
+import os
+KEPT = []
+def work():
+    if not os.path.exists('done'): KEPT.append(bytes(1000))
+def end(): open('done', 'w').close()
+";
+
+#[test]
+fn what_a_second_process_does_not_show_is_unstable_and_fails_where_it_is_strict() {
+    let once = "call: \"app:work\", teardown: \"app:end\", iterations: 40";
+    let (code, scenario) = checked(ONCE, once);
+    assert_eq!((code, scenario["verdict"].as_str()), (Some(0), Some("unstable")), "{scenario:#}");
+    let finding = &scenario["findings"][0];
+    assert_eq!(finding["severity"], "warning");
+    assert_eq!(finding["series_again"].as_array().map(Vec::len), Some(8), "{finding:#}");
+    let (code, scenario) = checked(ONCE, &format!("{once}, strict: true"));
+    assert_eq!((code, scenario["verdict"].as_str()), (Some(1), Some("fail")), "{scenario:#}");
+    let (code, scenario) = checked(ONCE, &format!("{once}, confirm: false"));
+    assert_eq!((code, scenario["verdict"].as_str()), (Some(1), Some("fail")), "{scenario:#}");
+}
+
+#[test]
+fn what_between_empties_is_not_kept() {
+    let app = "\
+KEPT = []
+def work(): KEPT.append(bytes(1000))
+def rest(): KEPT.clear()
+";
+    let (code, scenario) = checked(app, "call: \"app:work\", iterations: 20, between: \"app:rest\"");
+    assert_eq!(code, Some(0), "{scenario:#}");
+    let (code, scenario) = checked(app, "call: \"app:work\", iterations: 20");
+    assert_eq!(code, Some(1), "{scenario:#}");
+}
+
+#[test]
+fn a_method_of_a_test_class_gets_a_new_object_with_what_comes_before_and_after_it() {
+    let app = "\
+import unittest
+LOG = open('log.txt', 'w', buffering=1)
+class TestPlain:
+    def setup_method(self): self.said = 'before'
+    def test(self): LOG.write(self.said + ' test\\n')
+    def teardown_method(self, method): LOG.write('after ' + method.__name__ + '\\n')
+class TestCase(unittest.TestCase):
+    def setUp(self): self.said = 'set up'
+    def test(self): LOG.write(self.said + ' test\\n')
+    def tearDown(self): LOG.write('torn down\\n')
+";
+    let log = |method: &str| {
+        let config = format!("scenarios:\n  work: {{ call: \"app:{method}\", warmup: 1, iterations: 1 }}\n");
+        let project = Project::new(&config, app);
+        assert_eq!(project.check().code, Some(0), "{method}");
+        project.read("log.txt")
+    };
+    assert_eq!(log("TestPlain.test"), "before test\nafter test\n".repeat(2));
+    assert_eq!(log("TestCase.test"), "set up test\ntorn down\n".repeat(2));
+}
