@@ -12,7 +12,7 @@ import time
 
 _exit, _getpid, _getppid, _listdir, _replace = os._exit, os.getpid, os.getppid, os.listdir, os.replace
 _open, _read, _write, _close = os.open, os.read, os.write, os.close
-_collect, _freeze, _unfreeze = gc.collect, gc.freeze, gc.unfreeze
+_collect, _freeze, _unfreeze, _count_frozen = gc.collect, gc.freeze, gc.unfreeze, gc.get_freeze_count
 _monotonic, _sleep = time.monotonic, time.sleep
 _clear_caches = getattr(sys, "_clear_internal_caches", None) or getattr(sys, "_clear_type_cache", None)
 
@@ -62,8 +62,9 @@ class Driver:
         self.phase = "import"
         self.iteration = self.done = 0
         self.threads = count_threads()
-        # Else what the program froze itself would be thawed.
-        self.may_freeze = gc.get_freeze_count() == 0
+        # CPython 3.12 sets its own immortal objects aside, again at every collection.
+        self.always_frozen = self.frozen = _count_frozen()
+        self.may_freeze = True
 
     def run(self):
         """Does all the work; raises Failed."""
@@ -140,13 +141,24 @@ class Driver:
             is_thorough = True
             # The lengths of all containers, those that are frozen too.
             self.containers()
-        if is_thorough and self.may_freeze and not is_last:
-            # Else every collection would go through all that the program holds.
+        if is_thorough and not is_last:
+            self.set_aside()
+
+    def set_aside(self):
+        """Freezes the heap: else every collection would go through all that the program holds."""
+        if self.has_frozen_alone():
             _freeze()
+            self.frozen = _count_frozen()
 
     def thaw(self):
-        if self.may_freeze:
+        if self.has_frozen_alone():
             _unfreeze()
+            self.frozen = self.always_frozen
+
+    def has_frozen_alone(self):
+        """What the program freezes itself stays as it is, and all else with it."""
+        self.may_freeze = self.may_freeze and _count_frozen() <= self.frozen
+        return self.may_freeze
 
     def resolve(self, target):
         """The function that `[module, dotted name]` means; of a test class, one that runs the test on a new object."""
