@@ -1,6 +1,6 @@
 //! The judgement: measured figures against budgets. Decides, and only decides: opens no file, prints nothing.
 //!
-//! `budgets` judges each figure, with `growth` for the one that is a rate, `leak` and `verdict` for whether memory leaks, and `processes` for those of several; `holders` says whose memory it is, by the
+//! `budgets` judges each figure, with `growth` for the one that is a rate, `leak` and `verdict` for whether memory leaks, `steps` for growth that came once, and `processes` for those of several; `holders` says whose memory it is, by the
 //! places that `place` tells apart; `fingerprint` gives a finding its identity; `wording` has what people read. `allow` and `known` say which findings are lived with, by the `sites` that their
 //! memory came through.
 
@@ -15,5 +15,6 @@ pub mod measurement;
 pub mod place;
 pub mod processes;
 pub mod sites;
+pub mod steps;
 pub mod verdict;
 pub mod wording;
