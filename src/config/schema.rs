@@ -150,6 +150,8 @@ pub enum Kind {
     Ceiling,
     /// Any text that is not empty.
     Text,
+    /// The mapping of rules.
+    Rules,
     /// A day.
     Date,
 }
@@ -189,6 +191,7 @@ impl Kind {
             Kind::Fingerprint => "4 to 12 hexadecimal digits",
             Kind::Ceiling => "an amount per iteration, a size or a count",
             Kind::Text => "a text",
+            Kind::Rules => "a mapping from rules to levels",
             Kind::Date => "a day",
         }
     }
@@ -263,6 +266,16 @@ pub const KEYS: &[Key] = &[
         default: "none",
         meaning: "Findings that are known and do not fail the gate, each with a reason.",
         example: "[{ rule: growth, scenario: api, reason: fixed in the next release }]",
+    },
+    Key {
+        sections: TOP,
+        name: "rules",
+        kind: Kind::Rules,
+        scope: Scope::Any,
+        default: "all carried rules, each as it says itself",
+        meaning: "How much a rule weighs, `error`, `warn` or `off` (`leakgate rules list` shows them), and under `include` \
+                  files of rules of the project's own.",
+        example: "{ include: [ci/leak-rules/*.toml], reference-cycle: warn }",
     },
     Key {
         sections: SCENARIO,
@@ -635,13 +648,10 @@ const fn budget(key: BudgetKey, meaning: &'static str, example: &'static str) ->
 }
 
 /// Keys that later versions have.
-const LATER_KEYS: &[(Section, &[&str])] = &[
-    (Section::Top, &["rules"]),
-    (
-        Section::Scenario,
-        &["serve", "pytest", "drive", "ready", "measure", "checkpoints", "suspect", "repeat_for", "tests"],
-    ),
-];
+const LATER_KEYS: &[(Section, &[&str])] = &[(
+    Section::Scenario,
+    &["serve", "pytest", "drive", "ready", "measure", "checkpoints", "suspect", "repeat_for", "tests"],
+)];
 
 #[cfg(test)]
 mod tests {
