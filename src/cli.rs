@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::{Parser, Subcommand};
 use signal_hook::consts::SIGXFSZ;
 
-use crate::commands::{allow, baseline, call, check, diff, merge, run, view};
+use crate::commands::{allow, baseline, call, check, diff, merge, rules, run, view};
 use crate::exit::Exit;
 use crate::scenario::executable::ExecutableError;
 use crate::scenario::signals;
@@ -33,6 +33,7 @@ enum Command {
     Baseline(baseline::Args),
     Diff(diff::Args),
     Allow(allow::Args),
+    Rules(rules::Args),
 }
 
 /// Runs the program; the only caller is `main`.
@@ -67,6 +68,7 @@ impl Command {
             Command::Baseline(args) => baseline::run(args, out, messages),
             Command::Diff(args) => diff::run(args, out),
             Command::Allow(args) => allow::run(args, out),
+            Command::Rules(args) => rules::run(args, out),
         }
     }
 
@@ -89,7 +91,8 @@ impl Command {
             | Command::View(_)
             | Command::Baseline(_)
             | Command::Diff(_)
-            | Command::Allow(_) => Exit::BadInput,
+            | Command::Allow(_)
+            | Command::Rules(_) => Exit::BadInput,
         }
     }
 }

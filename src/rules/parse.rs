@@ -208,6 +208,11 @@ fn check_fields(message: &str) -> Result<(), RuleError> {
 }
 
 impl Rule {
+    /// What it is about, by names: `the type matches list`.
+    pub fn tests_in_words(&self) -> Vec<String> {
+        self.any_of.iter().map(Test::in_words).collect()
+    }
+
     /// How much it asks for.
     pub(super) fn asks_for(&self) -> (bool, bool) {
         (!self.any_of.is_empty(), !self.held_by.is_empty())
@@ -242,6 +247,14 @@ impl Rule {
 }
 
 impl Test {
+    fn in_words(&self) -> String {
+        let words = |what: &str, pattern: &Option<Pattern>| {
+            pattern.as_ref().map(|pattern| format!("{what} matches `{}`", pattern.typed()))
+        };
+        let both = [words("the type", &self.type_name), words("the owner's name", &self.owner)];
+        both.into_iter().flatten().collect::<Vec<_>>().join(" and ")
+    }
+
     fn fits(&self, evidence: &Evidence) -> bool {
         let owner = self.owner.as_ref().is_none_or(|owner| owner.matches(&evidence.owner));
         let of_type = |pattern: &Pattern| evidence.types.iter().any(|name| pattern.matches(name));
