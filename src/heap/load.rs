@@ -163,7 +163,6 @@ fn texts(texts: &mut [(u32, Vec<u8>, bool)]) -> Texts {
 fn add_root(snapshot: &mut Snapshot, root: &HeapRoot) {
     let (node, kind) = match *root {
         HeapRoot::Modules(node) => (node, RootKind::Modules),
-        HeapRoot::Builtins(node) => (node, RootKind::Builtins),
         HeapRoot::StaticType(node) => (node, RootKind::StaticType),
         HeapRoot::Thread { thread, node } => (node, RootKind::Thread(thread)),
         HeapRoot::Context { thread, node } => (node, RootKind::Context(thread)),

@@ -121,8 +121,6 @@ pub struct Root {
 pub enum RootKind {
     /// The dictionary of imported modules.
     Modules,
-    /// The builtin functions.
-    Builtins,
     /// A class of the interpreter or an extension that is not on the heap.
     StaticType,
     /// A local variable of a running function: its number in `Snapshot::frames`, and the string that names it.

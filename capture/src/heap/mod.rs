@@ -296,8 +296,6 @@ pub const NAME_ARGUMENT: u64 = 4;
 
 /// The dictionary of all modules: its id.
 pub const ROOT_MODULES: u64 = 1;
-/// The module of builtin functions: its id.
-pub const ROOT_BUILTINS: u64 = 2;
 /// A type that is not an object of the heap: its id.
 pub const ROOT_STATIC_TYPE: u64 = 3;
 /// A running function, which the locals that follow are of: number of the thread, id of the string of its name and of

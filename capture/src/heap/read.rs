@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use super::{
     FLAG_BLOCK, FLAG_LENGTH, FLAG_OWNED, HEAD_LEN, HEAP_MAGIC, HEAP_VERSION, HeapHead, Label, NAME_ARGUMENT,
-    NAME_TYPE, NodeKind, ROOT_BUILTINS, ROOT_CONTEXT, ROOT_FRAME, ROOT_LOCAL, ROOT_MAYBE, ROOT_MODULES,
+    NAME_TYPE, NodeKind, ROOT_CONTEXT, ROOT_FRAME, ROOT_LOCAL, ROOT_MAYBE, ROOT_MODULES,
     ROOT_OWN, ROOT_STATIC_TYPE, ROOT_THREAD, TEXT_CUT, unfold,
 };
 use crate::read::ReadError;
@@ -53,7 +53,6 @@ pub struct HeapFile {
 #[allow(missing_docs, reason = "the constants of the same names tell")]
 pub enum HeapRoot {
     Modules(u32),
-    Builtins(u32),
     StaticType(u32),
     Frame { thread: u32, function: u32, file: u32, line: u32, is_own: bool },
     Local { node: u32, name: Option<u32> },
@@ -277,7 +276,6 @@ fn read_roots(stream: &mut Stream, file: &mut HeapFile) -> Result<(), ReadError>
     while !stream.0.is_empty() {
         let root = match stream.number()? {
             ROOT_MODULES => HeapRoot::Modules(stream.object(nodes)?),
-            ROOT_BUILTINS => HeapRoot::Builtins(stream.object(nodes)?),
             ROOT_STATIC_TYPE => HeapRoot::StaticType(stream.object(nodes)?),
             ROOT_FRAME => HeapRoot::Frame {
                 thread: stream.small()?,
