@@ -17,6 +17,7 @@ pub mod distributions;
 pub mod exit;
 pub mod finding;
 pub mod gate;
+pub mod heap;
 pub mod outcome;
 pub mod pattern;
 pub mod profile;
