@@ -3,6 +3,7 @@
 mod bills;
 mod containers;
 mod news;
+mod now;
 mod sites;
 
 use alloc::borrow::Cow;
@@ -18,6 +19,7 @@ use crate::{
 
 pub use bills::{Bill, Running, running};
 pub use news::{Follow, Grown, News};
+pub use now::{Now, now};
 pub use sites::SiteEntry;
 use sites::site;
 

@@ -74,9 +74,12 @@ pub struct Header {
     pub lengths: u64,
     /// 200: containers in use, id 0 included; 0 or 1: none.
     pub containers: u32,
-    /// 204: unused.
-    pub unused: u32,
+    /// 204: written from outside: each time that it changes, the process is asked to collect its garbage.
+    pub asked: u32,
 }
+
+/// Where [`Header::asked`] stands in a file.
+pub const OFFSET_ASKED: u64 = 204;
 
 pub(crate) const OFFSET_LIVE: usize = 32;
 pub(crate) const OFFSET_PEAK: usize = 40;

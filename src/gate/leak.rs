@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use crate::config::BudgetKey;
 use crate::finding::{Figure, Finding, Rate, RateUnit, Severity, Unit};
 use crate::gate::budgets::finding;
-use crate::gate::growth::growth;
+use crate::gate::growth::{growth, sureness};
 use crate::gate::holders::{self, By, Held, Moment, held, held_by};
 use crate::gate::measurement::Measurement;
 use crate::gate::place::ScenarioFacts;
@@ -42,6 +42,9 @@ pub(super) struct Growing {
 
 /// Judges the growth of a function that was called again and again.
 pub(super) fn judge(scenario: &ScenarioFacts, measurement: &Measurement) -> Growing {
+    if let Some(few) = too_few(scenario, measurement) {
+        return few;
+    }
     let Some(start) = measurement.start else { return Growing::default() };
     let profile = &measurement.profile;
     let sites: Vec<_> = profile.sites.iter().map(|site| (site.stack, site.allocator)).collect();
@@ -67,6 +70,29 @@ pub(super) fn judge(scenario: &ScenarioFacts, measurement: &Measurement) -> Grow
         },
         notes: told.filling(),
     }
+}
+
+/// A command that was to be judged by its iterations and had too few of them: that is told, and never passed over.
+fn too_few(scenario: &ScenarioFacts, measurement: &Measurement) -> Option<Growing> {
+    let needs = measurement.needs.filter(|needs| needs.seen < needs.iterations)?;
+    let judged = measurement.iterations.len() as u64;
+    let report = GrowthReport {
+        outcome: Outcome::Undecided,
+        warmup: u64::from(needs.seen) - judged,
+        iterations: judged,
+        floors: Vec::new(),
+    };
+    let plural = if needs.seen == 1 { "" } else { "s" };
+    let finding = Finding {
+        severity: Severity::Warning,
+        title: format!(
+            "undecided whether memory leaks: {} iteration{plural} of `checkpoints: {}`, at least {} are needed",
+            needs.seen, needs.each, needs.iterations
+        ),
+        help: wording::too_few(needs.each).to_owned(),
+        ..finding(scenario, RULE.to_owned(), Held::default())
+    };
+    Some(Growing { report: Some(report), findings: vec![finding], notes: Vec::new() })
 }
 
 /// A verdict and what it is about.
@@ -256,7 +282,11 @@ impl Told<'_> {
         Some(Finding {
             title: format!("{} {}", more(rate.total, iterations, noun), when(rate)),
             evidence: vec![
-                format!("{first} at the start, {last} after {} iterations, exact", grouped(iterations)),
+                format!(
+                    "{first} at the start, {last} after {} iterations, {}",
+                    grouped(iterations),
+                    sureness(self.measurement)
+                ),
                 format!("{WINDOWS} windows, never back"),
             ],
             rate: Some(rate),
@@ -270,7 +300,9 @@ impl Told<'_> {
         let growth = growth(self.measurement);
         let mut evidence: Vec<String> = growth
             .iter()
-            .map(|growth| format!("{:+} B in {}, exact", growth.total, growth.iterations_in_words()))
+            .map(|growth| {
+                format!("{:+} B in {}, {}", growth.total, growth.iterations_in_words(), growth.sureness)
+            })
             .collect();
         evidence.push(
             "it grew in some windows and not in others: more iterations would be needed to tell a leak from growth that \
@@ -282,9 +314,15 @@ impl Told<'_> {
             title: format!("undecided after {} iterations whether memory leaks", grouped(iterations)),
             evidence,
             series: growth.map(|growth| growth.series).unwrap_or_default(),
-            help: "raise `time` or `max_iterations`, or make an iteration do less; `strict: true` makes this a failure"
-                .to_owned(),
+            help: wording::undecided(self.kind()).to_owned(),
             ..finding(self.scenario, RULE.to_owned(), held(self.scenario, self.measurement, Moment::Growth, By::Bytes))
+        }
+    }
+
+    fn kind(&self) -> wording::Undecided {
+        match self.measurement.needs {
+            Some(_) => wording::Undecided::Command,
+            None => wording::Undecided::Call,
         }
     }
 

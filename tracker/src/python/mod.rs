@@ -2,6 +2,7 @@
 
 pub(crate) mod agent;
 mod api;
+mod asked;
 mod containers;
 mod deallocation;
 mod dictionaries;
@@ -35,6 +36,7 @@ use crate::table::mix;
 use crate::thread::Thread;
 use crate::{modules, start};
 
+pub(crate) use asked::allow as may_be_asked;
 pub(crate) use frames::RawFrame;
 use options::Allocators;
 
@@ -135,6 +137,7 @@ pub(crate) fn arm() {
     agent::uncounted(heap::begin);
     deallocation::arm();
     references::arm();
+    asked::arm();
     ARMED.store(true, Ordering::Release);
     walk::arm();
 }
@@ -216,4 +219,5 @@ pub(crate) fn frame(interner: &mut Interner, raw: &RawFrame) -> Option<u32> {
 pub(crate) fn after_fork() {
     NAMED.release();
     program::after_fork();
+    asked::after_fork();
 }
