@@ -12,6 +12,7 @@ use super::driver::{Driver, DriverResult};
 use super::environment;
 use super::executable::{self, ExecutableError};
 use super::failure;
+use super::guard::Guard;
 use super::intervals::{Intervals, Series};
 use super::launch::{Launch, Running};
 use super::memory_limit::MemoryLimit;
@@ -103,21 +104,27 @@ pub struct ScenarioRun {
 }
 
 /// Runs `plan` and records it into `capture`, an empty folder with an absolute path. `interruption` is of
-/// `signals::ENDING`. A run that ended badly is an `Ok` with a `failure`.
+/// `signals::ENDING`; the `guard` cleans up if this program is killed meanwhile. A run that ended badly is an `Ok` with a
+/// `failure`.
 pub fn run_scenario(
     plan: &Plan,
     capture: &Path,
     interruption: &Interruption,
+    guard: Option<&Guard>,
 ) -> Result<ScenarioRun, Failure> {
     let record = |error| Failure::Record { folder: capture.to_path_buf(), error };
     let mut unpacked = Unpacked::new(capture, settings_of(plan))?;
     let driver = driver_of(plan, unpacked.folder()).map_err(record)?;
     let mut launch = launch_of(plan, driver.as_ref(), &unpacked)?;
     let no_temporary = own_temporary_folder(&mut launch, plan, &mut unpacked);
+    let guarded = guard.map(|guard| guard.begin(&unpacked));
     let mut recording = Recording::begin(&launch, plan.title(), plan.follow, capture).map_err(record)?;
     let running = launch
         .isolated(capture)
         .map_err(|error| Failure::Start { command: launch.program.display().to_string(), error })?;
+    if let Some(guarded) = &guarded {
+        guarded.started(&running.child);
+    }
     recording.started(&running);
     let limits = limits_of(plan, driver.as_ref());
     let memory = limits.memory;
@@ -133,6 +140,7 @@ pub fn run_scenario(
     notes.extend(watched.notes());
     notes.extend(lost_output.into_iter().chain(no_temporary));
     notes.extend(recording.finish(&watched, unpacked));
+    drop(guarded);
     if let End::Interrupted(number) = watched.end {
         return Err(Failure::Interrupted(number));
     }

@@ -142,6 +142,11 @@ impl Unpacked {
         self.folder.path()
     }
 
+    /// All folders that go with the run.
+    pub fn folders(&self) -> impl Iterator<Item = &Path> {
+        std::iter::once(self.folder.path()).chain(self.temporary.as_ref().map(TempDir::path))
+    }
+
     /// Makes a folder for the command's own temporary files, where such files go anyway: the private folder may be in
     /// memory.
     pub fn temporary_folder(&mut self) -> io::Result<PathBuf> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use super::{Check, standing};
+use super::{Check, hanging, standing};
 use crate::baseline::{Environment, Section, allowed};
 use crate::config::{Budget, BudgetKey, Checkpoints, Of, Repeats, Scenario, Work};
 use crate::gate::budgets::{Judgement, Limit, MostIncrease, ScenarioFacts, judge};
@@ -29,7 +29,7 @@ pub(super) fn run(scenario: &Scenario, capture: &str, check: &Check) -> Result<S
         Ok(prepared) => prepared,
         Err(error) => return Ok(failed(result, error)),
     };
-    let run = match run_scenario(&plan, &folder, &check.interruption) {
+    let run = match run_scenario(&plan, &folder, &check.interruption, check.guard.as_ref()) {
         Ok(run) => run,
         Err(Failure::Interrupted(number)) => return Err(Failure::Interrupted(number)),
         Err(failure) => return Ok(failed(result, without_details(failure.to_string()))),
@@ -37,7 +37,8 @@ pub(super) fn run(scenario: &Scenario, capture: &str, check: &Check) -> Result<S
     result.elapsed = run.elapsed;
     result.notes = run.notes.clone();
     if let Some(error) = &run.failure {
-        return Ok(failed(result, error.clone()));
+        let found = hanging::judged(result.clone(), scenario, (&run, &plan), check);
+        return Ok(found.unwrap_or_else(|| failed(result, error.clone())));
     }
     match measured(&run, &plan, &mut result.notes) {
         Ok(measurement) => {
@@ -119,7 +120,11 @@ fn prepare(scenario: &Scenario, capture: &str, check: &Check) -> Result<(Plan, P
     Ok((plan, folder.map_err(|error| without_details(error.to_string()))?))
 }
 
-fn measured(run: &ScenarioRun, plan: &Plan, notes: &mut Vec<String>) -> Result<Measurement, ScenarioError> {
+pub(super) fn measured(
+    run: &ScenarioRun,
+    plan: &Plan,
+    notes: &mut Vec<String>,
+) -> Result<Measurement, ScenarioError> {
     let capture = load::capture(&run.capture).map_err(|error| without_details(error.to_string()))?;
     notes.extend(capture.notes.iter().cloned());
     let main = judged_process(run, plan, &capture)

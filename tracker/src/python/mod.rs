@@ -25,7 +25,7 @@ use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use leakgate_capture::{
     FRAME_NOTE, FRAME_PYTHON, FrameRecord, NOTE_DEBUG_ALLOCATOR, NOTE_FREE_THREADED, NOTE_OTHER_LAYOUT,
-    NOTE_UNKNOWN_PYTHON, NOTE_WRONG_WALK,
+    NOTE_UNKNOWN_PYTHON, NOTE_WRONG_WALK, WAITED_UNKNOWN,
 };
 
 use crate::capture::note;
@@ -148,12 +148,13 @@ pub(crate) fn hash_stack(thread: &Thread, seed: u64) -> u64 {
     walk::hash(thread, seed)
 }
 
-/// Writes the name of the Python thread that the calling thread is about to start; its length, 0 if there is none.
-pub(crate) fn name_of_starting_thread(into: &mut [u8]) -> usize {
+/// Writes the name of the Python thread that the calling thread is about to start; its length, 0 if there is none, and
+/// one of the `WAITED_` values.
+pub(crate) fn name_of_starting_thread(into: &mut [u8]) -> (usize, u32) {
     if !ARMED.load(Ordering::Relaxed) {
-        return 0;
+        return (0, WAITED_UNKNOWN);
     }
-    agent::uncounted(|| names::of_starting_thread(into)).unwrap_or(0)
+    agent::uncounted(|| names::of_starting_thread(into)).unwrap_or((0, WAITED_UNKNOWN))
 }
 
 /// What tells the code at an address from others that were there before.
