@@ -10,6 +10,7 @@ use signal_hook::consts::SIGXFSZ;
 use crate::commands::{allow, baseline, call, check, diff, merge, rules, run, view};
 use crate::exit::Exit;
 use crate::scenario::executable::ExecutableError;
+use crate::scenario::guard;
 use crate::scenario::signals;
 
 /// A shell's exit code of a program whose reader went away (SIGPIPE): no pass, and nothing to tell anybody.
@@ -34,6 +35,9 @@ enum Command {
     Diff(diff::Args),
     Allow(allow::Args),
     Rules(rules::Args),
+    /// What cleans up when the program is killed
+    #[command(name = guard::COMMAND, hide = true)]
+    Guard,
 }
 
 /// Runs the program; the only caller is `main`.
@@ -69,6 +73,10 @@ impl Command {
             Command::Diff(args) => diff::run(args, out),
             Command::Allow(args) => allow::run(args, out),
             Command::Rules(args) => rules::run(args, out),
+            Command::Guard => {
+                guard::run(io::stdin().lock());
+                Ok(Exit::Passed)
+            }
         }
     }
 
@@ -92,7 +100,8 @@ impl Command {
             | Command::Baseline(_)
             | Command::Diff(_)
             | Command::Allow(_)
-            | Command::Rules(_) => Exit::BadInput,
+            | Command::Rules(_)
+            | Command::Guard => Exit::BadInput,
         }
     }
 }

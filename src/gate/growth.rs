@@ -1,5 +1,6 @@
 //! Growth: retained bytes added per iteration, once warm; an exact difference, never an estimate.
 
+use crate::config::Checkpoints;
 use crate::finding::Holder;
 use crate::gate::measurement::Measurement;
 use crate::gate::verdict::{WINDOWS, window};
@@ -18,7 +19,14 @@ pub struct Growth {
     pub series: Vec<u64>,
     /// Number of the first judged iteration, as the program counts it (warm-up included).
     first: u32,
+    /// How sure the figures are: `exact`, or how they were seen.
+    pub(super) sureness: &'static str,
 }
+
+/// Figures that the process froze itself.
+const EXACT: &str = "exact";
+/// Figures of a process that went on while it was looked at.
+const SEEN: &str = "the lowest that was seen of each";
 
 /// The growth of a measurement; `None` where there is no start or no judged iteration.
 pub fn growth(measurement: &Measurement) -> Option<Growth> {
@@ -32,7 +40,16 @@ pub fn growth(measurement: &Measurement) -> Option<Growth> {
         iterations: measurement.iterations.len() as u64,
         series: std::iter::once(start.live_bytes).chain(live).collect(),
         first,
+        sureness: sureness(measurement),
     })
+}
+
+/// How sure the figures of a measurement's iterations are.
+pub(super) fn sureness(measurement: &Measurement) -> &'static str {
+    match measurement.needs.map(|needs| needs.each) {
+        Some(Checkpoints::Time(_) | Checkpoints::Traffic(_)) => SEEN,
+        _ => EXACT,
+    }
 }
 
 fn difference(before: u64, after: u64) -> i64 {
@@ -101,7 +118,7 @@ impl Growth {
 
     /// What the growth comes to, in sentences: total, projection, and what one iteration leaves behind.
     pub fn evidence(&self, largest: Option<&Holder>) -> Vec<String> {
-        let mut sentences = vec![format!("{}, exact", self.in_words())];
+        let mut sentences = vec![format!("{}, {}", self.in_words(), self.sureness)];
         match self.lone_step() {
             Some(iteration) if iteration == self.last() => sentences.push(format!(
                 "all of it came in the last iteration, {iteration}: only more iterations can tell whether it goes on"
@@ -232,7 +249,8 @@ mod tests {
     fn small_rates_keep_their_hundredths() {
         let words: Vec<String> = [(1, 20), (1, 1_000), (1_025, 20), (20_480, 20), (161_280, 20)]
             .map(|(total, iterations)| {
-                Growth { total, blocks: 0, iterations, series: vec![], first: 1 }.rate_in_words()
+                Growth { total, blocks: 0, iterations, series: vec![], first: 1, sureness: EXACT }
+                    .rate_in_words()
             })
             .into();
         assert_eq!(words, ["0.05 B", "less than 0.01 B", "51.25 B", "1.0 KiB", "7.9 KiB"]);

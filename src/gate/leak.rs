@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use crate::config::BudgetKey;
 use crate::finding::{Figure, Finding, Rate, RateUnit, Severity, Unit};
 use crate::gate::budgets::finding;
-use crate::gate::growth::{Growth, growth};
+use crate::gate::growth::{Growth, growth, sureness};
 use crate::gate::holders::{self, By, Held, Moment, held, held_by};
 use crate::gate::measurement::Measurement;
 use crate::gate::place::ScenarioFacts;
@@ -43,6 +43,9 @@ pub(super) struct Growing {
 
 /// Judges the growth of a function that was called again and again.
 pub(super) fn judge(scenario: &ScenarioFacts, measurement: &Measurement) -> Growing {
+    if let Some(few) = too_few(scenario, measurement) {
+        return few;
+    }
     let Some(start) = measurement.start else { return Growing::default() };
     let profile = &measurement.profile;
     let sites: Vec<_> = profile.sites.iter().map(|site| (site.stack, site.allocator)).collect();
@@ -69,6 +72,30 @@ pub(super) fn judge(scenario: &ScenarioFacts, measurement: &Measurement) -> Grow
         },
         notes: told.filling().into_iter().chain(told.once()).collect(),
     }
+}
+
+/// A command that was to be judged by its iterations and had too few of them: that is told, and never passed over.
+fn too_few(scenario: &ScenarioFacts, measurement: &Measurement) -> Option<Growing> {
+    let needs = measurement.needs.filter(|needs| needs.seen < needs.iterations)?;
+    let judged = measurement.iterations.len() as u64;
+    let report = GrowthReport {
+        outcome: Outcome::Undecided,
+        warmup: u64::from(needs.seen) - judged,
+        iterations: judged,
+        floors: Vec::new(),
+        steps: Steps::default(),
+    };
+    let plural = if needs.seen == 1 { "" } else { "s" };
+    let finding = Finding {
+        severity: Severity::Warning,
+        title: format!(
+            "undecided whether memory leaks: {} iteration{plural} of `checkpoints: {}`, at least {} are needed",
+            needs.seen, needs.each, needs.iterations
+        ),
+        help: wording::too_few(needs.each).to_owned(),
+        ..finding(scenario, RULE.to_owned(), Held::default())
+    };
+    Some(Growing { report: Some(report), findings: vec![finding], notes: Vec::new() })
 }
 
 /// A verdict and what it is about.
@@ -272,7 +299,11 @@ impl Told<'_> {
         Some(Finding {
             title: format!("{} {}", more(rate.total, iterations, noun), when(rate)),
             evidence: vec![
-                format!("{first} at the start, {last} after {} iterations, exact", grouped(iterations)),
+                format!(
+                    "{first} at the start, {last} after {} iterations, {}",
+                    grouped(iterations),
+                    sureness(self.measurement)
+                ),
                 format!("{WINDOWS} windows, never back"),
             ],
             rate: Some(rate),
@@ -285,7 +316,7 @@ impl Told<'_> {
         let iterations = self.measurement.iterations.len() as u64;
         let growth = growth(self.measurement);
         let mut evidence: Vec<String> =
-            growth.iter().map(|growth| format!("{}, exact", growth.in_words())).collect();
+            growth.iter().map(|growth| format!("{}, {}", growth.in_words(), growth.sureness)).collect();
         evidence.push(
             "it grew in some windows and not in others: more iterations would be needed to tell a leak from growth that \
              stops"
@@ -296,9 +327,12 @@ impl Told<'_> {
             title: format!("undecided after {} iterations whether memory leaks", grouped(iterations)),
             evidence,
             series: growth.map(|growth| growth.series).unwrap_or_default(),
-            help: "raise `time` or `max_iterations`, or make an iteration do less; `strict: true` makes this a failure"
-                .to_owned(),
-            ..finding(self.scenario, RULE.to_owned(), held(self.scenario, self.measurement, Moment::Growth, By::Bytes))
+            help: wording::undecided(self.kind()).to_owned(),
+            ..finding(
+                self.scenario,
+                RULE.to_owned(),
+                held(self.scenario, self.measurement, Moment::Growth, By::Bytes),
+            )
         }
     }
 
@@ -317,6 +351,13 @@ impl Told<'_> {
         let told: Vec<String> = judged.map(ToString::to_string).collect();
         let is_all = self.verdict.outcome != Outcome::Leak && !told.is_empty();
         is_all.then(|| format!("one-time growth, which is no leak: {}", told.join("; ")))
+    }
+
+    fn kind(&self) -> wording::Undecided {
+        match self.measurement.needs {
+            Some(_) => wording::Undecided::Command,
+            None => wording::Undecided::Call,
+        }
     }
 
     fn filling(&self) -> Vec<String> {

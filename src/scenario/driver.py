@@ -63,6 +63,8 @@ class Driver:
         self.parent = _getppid()
         self.spare = _open("/dev/null", os.O_RDONLY)
         self.between = None
+        # Classes of unittest whose tests are called.
+        self.classes = []
         self.phase = "import"
         self.iteration = self.done = self.explained = 0
         self.threads = count_threads()
@@ -88,6 +90,9 @@ class Driver:
         if setup is not None:
             self.phase = "setup"
             self.invoke(setup, (), {})
+        self.phase = "setUpClass"
+        for each in self.classes:
+            self.call(each.setUpClass, (), {})
         self.phase = "call"
         self.freeze(START, 0, self.settle())
         self.repeat(function, arguments)
@@ -100,9 +105,19 @@ class Driver:
         self.freeze(LEFT, total, collected)
         if spec["explain"]:
             self.explain(function, arguments)
+        self.phase = "tearDownClass"
+        for each in reversed(self.classes):
+            self.leave_class(each)
         if teardown is not None:
             self.phase = "teardown"
             self.invoke(teardown, (), {})
+
+    def leave_class(self, each):
+        """As unittest does after the last test of a class."""
+        self.call(each.tearDownClass, (), {})
+        self.call(each.doClassCleanups, (), {})
+        for _, error, traceback in each.tearDown_exceptions:
+            raise error.with_traceback(traceback)
 
     def repeat(self, function, arguments):
         """All iterations: as many as were said, or until leakgate has seen enough."""
@@ -215,7 +230,8 @@ class Driver:
         """Runs the method on a new object each time, as the test runners do."""
         unittest = sys.modules.get("unittest")
         if unittest is not None and issubclass(owner, unittest.TestCase):
-            self.call(owner.setUpClass, (), {})
+            if owner not in self.classes:
+                self.classes.append(owner)
             return lambda: owner(name).debug()
 
         def test(*args, **kwargs):

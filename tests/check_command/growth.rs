@@ -133,6 +133,10 @@ class TestPlain:
     def test(self): LOG.write(self.said + ' test\\n')
     def teardown_method(self, method): LOG.write('after ' + method.__name__ + '\\n')
 class TestCase(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls): LOG.write('class set up\\n'); cls.addClassCleanup(LOG.write, 'class cleaned\\n')
+    @classmethod
+    def tearDownClass(cls): LOG.write('class torn down\\n')
     def setUp(self): self.said = 'set up'
     def test(self): LOG.write(self.said + ' test\\n')
     def tearDown(self): LOG.write('torn down\\n')
@@ -144,5 +148,33 @@ class TestCase(unittest.TestCase):
         project.read("log.txt")
     };
     assert_eq!(log("TestPlain.test"), "before test\nafter test\n".repeat(2));
-    assert_eq!(log("TestCase.test"), "set up test\ntorn down\n".repeat(2));
+    let tests = "set up test\ntorn down\n".repeat(2);
+    assert_eq!(log("TestCase.test"), format!("class set up\n{tests}class torn down\nclass cleaned\n"));
+}
+
+#[test]
+fn an_error_around_the_tests_of_a_class_is_told_as_what_it_is() {
+    let app = "\
+import unittest
+class Up(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls): raise RuntimeError('no database')
+    def test(self): pass
+class Down(unittest.TestCase):
+    @classmethod
+    def tearDownClass(cls): raise RuntimeError('no database')
+    def test(self): pass
+class Cleanup(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls): cls.addClassCleanup(lambda: [][0])
+    def test(self): pass
+";
+    let title = |class: &str| {
+        let (code, scenario) = checked(app, &format!("call: \"app:{class}.test\", iterations: 2"));
+        assert_eq!(code, Some(3), "{scenario:#}");
+        scenario["error"]["title"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(title("Up"), "the setUpClass function raised RuntimeError: no database");
+    assert_eq!(title("Down"), "the tearDownClass function raised RuntimeError: no database");
+    assert_eq!(title("Cleanup"), "the tearDownClass function raised IndexError: list index out of range");
 }
