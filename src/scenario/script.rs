@@ -13,9 +13,9 @@ use crate::profile::{Capture, CheckpointKind, Profile};
 const LEAST_INTERVALS: u32 = 8;
 
 /// How a program calls it whether it is tracked or not.
-const HOW_TO_CALL: &str = "call it after each piece of work:\n\
-     try:\n    from leakgate_memory import checkpoint\n\
-     except ImportError:  # not tracked\n    def checkpoint(): pass";
+const HOW_TO_CALL: &str = "the module is there in every tracked Python; `checkpoint()` is to be called after each piece of \
+     work:\n    try:\n        from leakgate_memory import checkpoint\n    except ImportError:  # not tracked\n        \
+     def checkpoint(): pass";
 
 /// Index of the process whose iterations are judged: of those that have most of them, the one with the highest peak.
 pub fn main(run: &ScenarioRun, capture: &Capture) -> Option<usize> {
