@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::{Parser, Subcommand};
 use signal_hook::consts::SIGXFSZ;
 
-use crate::commands::{allow, baseline, call, check, diff, merge, run, view};
+use crate::commands::{allow, baseline, call, check, diff, merge, rules, run, view};
 use crate::exit::Exit;
 use crate::scenario::executable::ExecutableError;
 use crate::scenario::guard;
@@ -34,6 +34,7 @@ enum Command {
     Baseline(baseline::Args),
     Diff(diff::Args),
     Allow(allow::Args),
+    Rules(rules::Args),
     /// What cleans up when the program is killed
     #[command(name = guard::COMMAND, hide = true)]
     Guard,
@@ -71,6 +72,7 @@ impl Command {
             Command::Baseline(args) => baseline::run(args, out, messages),
             Command::Diff(args) => diff::run(args, out),
             Command::Allow(args) => allow::run(args, out),
+            Command::Rules(args) => rules::run(args, out),
             Command::Guard => {
                 guard::run(io::stdin().lock());
                 Ok(Exit::Passed)
@@ -98,6 +100,7 @@ impl Command {
             | Command::Baseline(_)
             | Command::Diff(_)
             | Command::Allow(_)
+            | Command::Rules(_)
             | Command::Guard => Exit::BadInput,
         }
     }

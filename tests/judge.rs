@@ -255,6 +255,7 @@ fn growing() -> Measurement {
         iteration,
         checkpoint,
         live_bytes,
+        live_blocks: 100 + u64::from(iteration),
         ..Default::default()
     };
     Measurement {
@@ -276,7 +277,7 @@ fn growth_names_the_sites_that_grew_and_what_an_iteration_leaves() {
     assert_eq!(
         finding.evidence,
         [
-            "+16,012 B in 2 iterations, exact",
+            "+16,012 B and +2 blocks in 2 iterations, exact",
             "at this rate 7.6 MiB after 1,000 iterations, 763.5 MiB after 100,000",
             "one block of 8,056 B per iteration at app.py:7 in keep",
         ]

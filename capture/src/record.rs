@@ -131,6 +131,8 @@ pub const NOTE_STACKS: u32 = 8192;
 pub const NOTE_CONTAINERS: u32 = 1 << 14;
 /// Live containers could not be looked for in this build of CPython.
 pub const NOTE_NO_CONTAINERS: u32 = 1 << 15;
+/// A snapshot of the heap could not be taken or written.
+pub const NOTE_NO_HEAP: u32 = 1 << 16;
 
 /// A distinct allocating stack, function and thread, and what the owning thread counted of it: what it allocated minus what
 /// it freed.

@@ -93,6 +93,7 @@ fn plan_of(args: &Args, python: std::path::PathBuf, cwd: &Path) -> Plan {
             result: KeepResult::Keep,
             between: None,
             repeats: Repeats::Fixed { warmup: args.warmup, iterations: args.iterations },
+            explain: 0,
         }),
         cwd: cwd.to_path_buf(),
         env: Vec::new(),

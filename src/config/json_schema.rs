@@ -112,6 +112,11 @@ fn kind(kind: Kind) -> Value {
         Kind::Allow => json!({ "type": ["array", "null"], "items": { "$ref": "#/definitions/allowance" } }),
         Kind::Pattern => json!({ "type": ["string", "number", "boolean"] }),
         Kind::Text => json!({ "type": "string", "minLength": 1 }),
+        Kind::Rules => json!({
+            "type": ["object", "null"],
+            "properties": { "include": { "type": "array", "items": { "type": "string", "minLength": 1 } } },
+            "additionalProperties": { "enum": ["error", "warn", "off"] },
+        }),
         Kind::Fingerprint => json!({ "type": ["string", "number"], "pattern": "^[0-9A-Fa-f]{4,12}$" }),
         Kind::Ceiling => json!({ "type": ["string", "integer"], "pattern": CEILING, "minimum": 0 }),
         Kind::Date => json!({ "type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" }),

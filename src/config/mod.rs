@@ -1,7 +1,7 @@
 //! `leakgate.yaml`: what can be typed (`schema`), what is used (`model`), and how one becomes the other (`load`).
 //!
 //! `load` reads the file into a `tree` that knows its places; `validate` turns it into the `model` with the help of
-//! `fields` (mappings), `values`, `paths`, `work`, `arguments`, `checkpoints`, `budgets`, `allow` and `ceiling`, and collects every `problem`.
+//! `fields` (mappings), `values`, `paths`, `work`, `arguments`, `checkpoints`, `budgets`, `allow`, `ceiling` and `rules`, and collects every `problem`.
 
 mod allow;
 mod arguments;
@@ -15,6 +15,7 @@ mod load;
 mod model;
 mod paths;
 mod problem;
+mod rules;
 pub mod schema;
 mod tree;
 mod validate;
@@ -32,4 +33,5 @@ pub use model::{
     Work,
 };
 pub use problem::{ConfigErrors, Paint, Problem};
+pub use rules::Rules;
 pub use validate::is_scenario_name;

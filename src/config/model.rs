@@ -7,6 +7,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::allow::Allowance;
+use super::rules::Rules;
 use crate::finding::Unit;
 use crate::units::{Bytes, duration_text};
 
@@ -41,6 +42,8 @@ pub struct Config {
     pub fail_on: FailOn,
     /// What is allowed, in the order of the file.
     pub allow: Vec<Allowance>,
+    /// What it says of rules.
+    pub rules: Rules,
     /// How many scenarios run at the same time; `None`: as the machine has cores for.
     pub jobs: Option<u32>,
     /// The scenarios, in the order of the file; never empty.

@@ -154,6 +154,8 @@ pub enum Kind {
     Ceiling,
     /// Any text that is not empty.
     Text,
+    /// The mapping of rules.
+    Rules,
     /// A day.
     Date,
 }
@@ -194,6 +196,7 @@ impl Kind {
             Kind::Fingerprint => "4 to 12 hexadecimal digits",
             Kind::Ceiling => "an amount per iteration, a size or a count",
             Kind::Text => "a text",
+            Kind::Rules => "a mapping from rules to levels",
             Kind::Date => "a day",
         }
     }
@@ -268,6 +271,16 @@ pub const KEYS: &[Key] = &[
         default: "none",
         meaning: "Findings that are known and do not fail the gate, each with a reason.",
         example: "[{ rule: growth, scenario: api, reason: fixed in the next release }]",
+    },
+    Key {
+        sections: TOP,
+        name: "rules",
+        kind: Kind::Rules,
+        scope: Scope::Any,
+        default: "all carried rules, each as it says itself",
+        meaning: "How much a rule weighs, `error`, `warn` or `off` (`leakgate rules list` shows them), and under `include` \
+                  files of rules of the project's own.",
+        example: "{ include: [ci/leak-rules/*.toml], reference-cycle: warn }",
     },
     Key {
         sections: SCENARIO,
@@ -655,13 +668,10 @@ const fn budget(key: BudgetKey, meaning: &'static str, example: &'static str) ->
 }
 
 /// Keys that later versions have.
-const LATER_KEYS: &[(Section, &[&str])] = &[
-    (Section::Top, &["rules"]),
-    (
-        Section::Scenario,
-        &["serve", "pytest", "drive", "ready", "measure", "suspect", "repeat_for", "tests"],
-    ),
-];
+const LATER_KEYS: &[(Section, &[&str])] = &[(
+    Section::Scenario,
+    &["serve", "pytest", "drive", "ready", "measure", "suspect", "repeat_for", "tests"],
+)];
 
 #[cfg(test)]
 mod tests {

@@ -11,6 +11,7 @@ use super::fields::{self, Fields};
 use super::model::{Budget, Config, DEFAULT_TIMEOUT, FailOn, MemoryLimit, Of, PythonChoice, Scenario, Work};
 use super::paths;
 use super::problem::{Problems, quotable};
+use super::rules;
 use super::schema::{Scope, Section};
 use super::tree::{Entry, Node, Value};
 use super::values;
@@ -38,10 +39,11 @@ pub(super) fn config(problems: &mut Problems<'_>, root: &Node, path: &Path, dir:
         fields.get("defaults").and_then(|entry| Defaults::read(problems, entry)).unwrap_or_default();
     let fail_on = fields.get("fail_on").and_then(|entry| fail_on(problems, entry)).unwrap_or_default();
     let scenarios = scenarios(problems, &fields, &defaults, dir);
+    let rules = fields.get("rules").map(|entry| rules::read(problems, entry)).unwrap_or_default();
     let allow = fields.get("allow").map(|entry| allow::read(problems, entry)).unwrap_or_default();
     let (path, dir) = (path.to_owned(), dir.to_owned());
     let digest = stable_hash::digest(problems.source());
-    Some(Config { path, digest, dir, python: python?, fail_on, allow, jobs: defaults.jobs, scenarios })
+    Some(Config { path, digest, dir, python: python?, fail_on, allow, rules, jobs: defaults.jobs, scenarios })
 }
 
 fn fail_on(problems: &mut Problems<'_>, entry: &Entry) -> Option<FailOn> {

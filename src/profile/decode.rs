@@ -4,7 +4,7 @@ use leakgate_capture::read::{self, File, Moment, SiteEntry, ThreadEntry};
 use leakgate_capture::{
     BILL_AT_EXIT, BILL_PARTIAL, BillPart, CheckpointEntry, ContainerRecord, FRAME_NATIVE, FRAME_PYTHON,
     Function, KIND_PEAK, LengthRecord, NOTE_CHILD, NOTE_CONTAINERS, NOTE_DEBUG_ALLOCATOR, NOTE_DEEP,
-    NOTE_FORKED, NOTE_FREE_THREADED, NOTE_FULL, NOTE_NO_BILL, NOTE_NO_CONTAINERS, NOTE_NOT_RESERVED,
+    NOTE_FORKED, NOTE_FREE_THREADED, NOTE_FULL, NOTE_NO_BILL, NOTE_NO_CONTAINERS, NOTE_NO_HEAP, NOTE_NOT_RESERVED,
     NOTE_OTHER_LAYOUT, NOTE_STACKS, NOTE_STUCK, NOTE_THREADS, NOTE_TRACER, NOTE_UNKNOWN_PYTHON,
     NOTE_WRONG_WALK, PartKind, STATE_ENDED, WAITED_FOR, WAITED_NOT,
 };
@@ -378,6 +378,10 @@ const NOTES: &[(u32, &str)] = &[
     (
         NOTE_NO_CONTAINERS,
         "live containers cannot be looked for in this build of CPython: their lengths are not known",
+    ),
+    (
+        NOTE_NO_HEAP,
+        "a snapshot of the heap could not be taken or written: who holds the objects is not known",
     ),
     (NOTE_CHILD, "a forked child could not be given a capture of its own and was not recorded"),
 ];

@@ -68,6 +68,8 @@ pub struct Call {
     pub result: KeepResult,
     /// How often it is called.
     pub repeats: Repeats,
+    /// How many more calls explain what grows, by snapshots of the heap before and after them; 0: none.
+    pub explain: u32,
 }
 
 /// What becomes of a call's result.
@@ -135,6 +137,7 @@ impl Work {
                     result: if *keep_result { KeepResult::Keep } else { KeepResult::Drop },
                     between: between.clone(),
                     repeats: *repeats,
+                    explain: 0,
                 })
             }
         }

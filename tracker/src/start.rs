@@ -182,6 +182,21 @@ pub(crate) fn in_capture(name: &[u8], f: impl FnOnce(&[u8]) -> bool) -> bool {
     Path::of(&[FOLDER.get(), name]).is_some_and(|path| f(path.bytes()))
 }
 
+/// Runs `f` with the path of this process's heap snapshot of a number; `ending` ends with a 0 byte.
+pub(crate) fn heap_path(sequence: u32, number: u32, ending: &[u8], f: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+    let path = || {
+        let mut path = Path::of(&[FOLDER.get(), b"/heap-"])?;
+        path.add_number(sys::getpid())?;
+        for number in [sequence, number] {
+            path.add(b"-")?;
+            path.add_number(number)?;
+        }
+        path.add(ending)?;
+        Some(path)
+    };
+    path().is_some_and(|path| f(path.bytes()))
+}
+
 struct Path {
     bytes: [u8; 1024],
     length: usize,

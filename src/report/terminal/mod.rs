@@ -203,7 +203,7 @@ fn finding_head(page: &mut Page, scenario: &ScenarioResult, finding: &Finding) {
     };
     page.labelled(MARGIN, (word, style), &clean::line(&finding.title, clean::SENTENCE), Style::Strong);
     let standing = summary::standing(scenario, finding).map(|standing| format!("   {standing}"));
-    let rule = format!("{}{}", clean::line(&finding.rule, clean::NAME), standing.unwrap_or_default());
+    let rule = format!("{}{}", clean::line(finding.pattern(), clean::NAME), standing.unwrap_or_default());
     match &finding.place {
         Some(place) => page.text(MARGIN, Style::Plain, &format!("{}   {rule}", at(place))),
         None => page.text(MARGIN, Style::Faint, &rule),
@@ -239,13 +239,14 @@ fn evidence_in_full(page: &mut Page, finding: &Finding) {
     if !finding.series_again.is_empty() {
         inside(page, "again", &sparkline(&finding.series_again));
     }
+    owners(page, finding);
     holders(page, finding);
     bill_of(page, finding);
     let path = summary::path(finding);
     if !path.is_empty() {
         let more = finding.holders.first().and_then(|holder| summary::more(holder.more_frames));
         let more = more.map(|more| format!(" ({more} frames)")).unwrap_or_default();
-        inside(page, "path", &format!("{}{more}", path.join(" → ")));
+        inside(page, "stack", &format!("{}{more}", path.join(" → ")));
     }
     fix(page, finding);
 }
@@ -262,6 +263,16 @@ fn evidence_in_short(page: &mut Page, finding: &Finding) {
         (None, None) => {}
     }
     fix(page, finding);
+}
+
+/// The way to what grows, and who else keeps something.
+fn owners(page: &mut Page, finding: &Finding) {
+    let Some((first, others)) = finding.owners.split_first() else { return };
+    let steps: Vec<String> = first.path.iter().map(|step| clean::line(step, clean::FRAME)).collect();
+    inside(page, "path", &steps.join(" → "));
+    for owner in others {
+        inside(page, "also", &clean::line(&owner.sentence, clean::SENTENCE));
+    }
 }
 
 fn holders(page: &mut Page, finding: &Finding) {

@@ -6,7 +6,7 @@ use core::ptr::null_mut;
 use core::sync::atomic::{AtomicBool, Ordering};
 
 use super::api::{self, Object};
-use super::{containers, domains, frames, names, program, references, text};
+use super::{containers, domains, frames, heap, names, program, references, text};
 use crate::checkpoint::{Frozen, Moment};
 use crate::{bill, checkpoint, containers as lengths, thread};
 
@@ -35,7 +35,7 @@ macro_rules! method {
     };
 }
 
-static METHODS: [Method; 5] = [
+static METHODS: [Method; 6] = [
     method!(c"call", call, VARARGS, c"call(function, args, kwargs): calls it with its allocations counted"),
     method!(
         c"checkpoint",
@@ -48,6 +48,12 @@ static METHODS: [Method; 5] = [
         look,
         NOARGS,
         c"containers(): looks at all live containers; those that grew are watched from now on"
+    ),
+    method!(
+        c"snapshot",
+        snapshot,
+        NOARGS,
+        c"snapshot(): writes all live objects and their references into the capture; its number, or None"
     ),
     method!(
         c"suppress",
@@ -261,6 +267,15 @@ unsafe extern "C" fn look(_: Object, _: Object) -> Object {
     let count = uncounted(containers::look);
     // SAFETY: with the GIL.
     api::PyLong_FromLongLong().map_or(null_mut(), |number| unsafe { number(count as i64) })
+}
+
+unsafe extern "C" fn snapshot(_: Object, _: Object) -> Object {
+    let number = uncounted(heap::take_snapshot);
+    match (number, api::PyLong_FromLongLong()) {
+        // SAFETY: with the GIL.
+        (Some(number), Some(make)) => unsafe { make(number.into()) },
+        _ => none(),
+    }
 }
 
 /// The interpreter's end: garbage is collected, so that what is left is retained, and all sites are frozen.

@@ -221,4 +221,5 @@ pub(crate) fn after_fork() {
     NAMED.release();
     program::after_fork();
     asked::after_fork();
+    heap::after_fork();
 }
