@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use leakgate::config::{
-    Budget, BudgetKey, Checkpoints, Config, FailOn, Increase, MemoryLimit, Of, PythonChoice, Repeats, Scenario, Work, load,
+    Budget, BudgetKey, Checkpoints, Config, FailOn, Increase, MemoryLimit, Of, PythonChoice, Repeats,
+    Scenario, Work, load,
 };
 use serde_json::json;
 
@@ -57,12 +58,15 @@ fn a_text_is_split_as_a_shell_would() {
     let scenario = scenario(&everything(), "demo");
     let argv = ["python", "examples/live.py", "--name", "two words"].map(str::to_owned).into();
     let until = Some(Duration::from_secs(10));
-    assert_eq!(scenario.work, Work::Run {
-        argv,
-        until,
-        exit_codes: vec![0],
-        checkpoints: Some(Checkpoints::Time(Duration::from_secs(1))),
-    });
+    assert_eq!(
+        scenario.work,
+        Work::Run {
+            argv,
+            until,
+            exit_codes: vec![0],
+            checkpoints: Some(Checkpoints::Time(Duration::from_secs(1))),
+        }
+    );
     assert_eq!(scenario.timeout, Duration::from_secs(90));
     assert_eq!(scenario.memory_limit, MemoryLimit::Auto);
 }

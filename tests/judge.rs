@@ -470,7 +470,8 @@ fn threads_that_still_hold_memory_are_named() {
         let mut recorded = Recorded::new();
         let site = recorded.site(&keep(7), OBJECT, 2_048, 1);
         recorded.profile.sites[site as usize].thread = ThreadId(1);
-        recorded.profile.threads = vec![Thread::default(), Thread { name: "writer".into(), tid: 7, ..Thread::default() }];
+        recorded.profile.threads =
+            vec![Thread::default(), Thread { name: "writer".into(), tid: 7, ..Thread::default() }];
         recorded.profile
     };
     let judgement = judged(&[max(Key::Threads, 0)], &measurement);

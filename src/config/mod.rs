@@ -28,9 +28,9 @@ pub use edit::{Edited, NewAllowance, add_allowance};
 pub use json_schema::json_schema;
 pub use load::load;
 pub use model::{
-    Budget, BudgetKey, CallTarget, CallTargetError, Checkpoints, Config, DEFAULT_MOST_ITERATIONS, DEFAULT_TIME,
-    DEFAULT_TIMEOUT, DEFAULT_WARMUP, FailOn, Increase, MemoryLimit, Of, PythonChoice, Repeats, Scenario,
-    Work,
+    Budget, BudgetKey, CallTarget, CallTargetError, Checkpoints, Config, DEFAULT_MOST_ITERATIONS,
+    DEFAULT_TIME, DEFAULT_TIMEOUT, DEFAULT_WARMUP, FailOn, Increase, MemoryLimit, Of, PythonChoice, Repeats,
+    Scenario, Work,
 };
 pub use problem::{ConfigErrors, Paint, Problem};
 pub use rules::Rules;

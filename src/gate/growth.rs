@@ -249,9 +249,8 @@ mod tests {
     fn small_rates_keep_their_hundredths() {
         let words: Vec<String> = [(1, 20), (1, 1_000), (1_025, 20), (20_480, 20), (161_280, 20)]
             .map(|(total, iterations)| {
-                let growth =
-                    Growth { total, blocks: 0, iterations, series: vec![], first: 1, sureness: EXACT };
-                growth.rate_in_words()
+                Growth { total, blocks: 0, iterations, series: vec![], first: 1, sureness: EXACT }
+                    .rate_in_words()
             })
             .into();
         assert_eq!(words, ["0.05 B", "less than 0.01 B", "51.25 B", "1.0 KiB", "7.9 KiB"]);

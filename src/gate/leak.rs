@@ -328,14 +328,11 @@ impl Told<'_> {
             evidence,
             series: growth.map(|growth| growth.series).unwrap_or_default(),
             help: wording::undecided(self.kind()).to_owned(),
-            ..finding(self.scenario, RULE.to_owned(), held(self.scenario, self.measurement, Moment::Growth, By::Bytes))
-        }
-    }
-
-    fn kind(&self) -> wording::Undecided {
-        match self.measurement.needs {
-            Some(_) => wording::Undecided::Command,
-            None => wording::Undecided::Call,
+            ..finding(
+                self.scenario,
+                RULE.to_owned(),
+                held(self.scenario, self.measurement, Moment::Growth, By::Bytes),
+            )
         }
     }
 
@@ -354,6 +351,13 @@ impl Told<'_> {
         let told: Vec<String> = judged.map(ToString::to_string).collect();
         let is_all = self.verdict.outcome != Outcome::Leak && !told.is_empty();
         is_all.then(|| format!("one-time growth, which is no leak: {}", told.join("; ")))
+    }
+
+    fn kind(&self) -> wording::Undecided {
+        match self.measurement.needs {
+            Some(_) => wording::Undecided::Command,
+            None => wording::Undecided::Call,
+        }
     }
 
     fn filling(&self) -> Vec<String> {

@@ -40,7 +40,8 @@ pub fn judge(scenario: &ScenarioFacts, retained: &[i64]) -> Option<Finding> {
 /// What the runs had of each figure: `peak 2.3 MiB to 2.4 MiB, median 2.3 MiB`. A figure is that of each run, in their order.
 pub fn ranges(runs: &[Vec<Figure>]) -> String {
     let first = runs.first().map(Vec::as_slice).unwrap_or_default();
-    let told: Vec<String> = first.iter().filter_map(|figure| range(&of(runs, &figure.name), figure)).collect();
+    let told: Vec<String> =
+        first.iter().filter_map(|figure| range(&of(runs, &figure.name), figure)).collect();
     format!("{} processes: {}", runs.len(), told.join("; "))
 }
 
@@ -62,7 +63,11 @@ fn range(values: &[i64], figure: &Figure) -> Option<String> {
     let median = show(sorted[sorted.len() / 2]);
     let unit = if figure.unit == Unit::Count { "" } else { " B" };
     // What differs by less than is shown is told by its difference.
-    let spread = if show(least) == show(most) { format!(" ({}{unit} apart)", grouped(most.abs_diff(least))) } else { String::new() };
+    let spread = if show(least) == show(most) {
+        format!(" ({}{unit} apart)", grouped(most.abs_diff(least)))
+    } else {
+        String::new()
+    };
     Some(format!("{name} {} to {}{spread}, median {median}", show(least), show(most)))
 }
 
@@ -107,7 +112,9 @@ mod tests {
     #[test]
     fn figures_that_differ_are_a_range_with_their_median() {
         let runs: Vec<Vec<Figure>> = [(1 << 20, 10), (3 << 20, 10), (2 << 20, 10)]
-            .map(|(peak, blocks)| vec![figure("peak", peak, Unit::Bytes), figure("blocks", blocks, Unit::Count)])
+            .map(|(peak, blocks)| {
+                vec![figure("peak", peak, Unit::Bytes), figure("blocks", blocks, Unit::Count)]
+            })
             .into();
         let told = "3 processes: peak 1.0 MiB to 3.0 MiB, median 2.0 MiB; blocks 10 in each";
         assert_eq!(ranges(&runs), told);

@@ -22,7 +22,8 @@ pub fn judge(scenario: &ScenarioFacts, profile: &Profile) -> Option<Finding> {
     let threads: Vec<(usize, &Thread)> = profile.threads.iter().enumerate().filter(waits_for).collect();
     let (_, first) = threads.first()?;
     let started = first.started.map(|stack| holders::frames(scenario, profile, stack)).unwrap_or_default();
-    let held = Held { functions: started.iter().filter_map(|frame| function(frame)).collect(), ..Held::default() };
+    let held =
+        Held { functions: started.iter().filter_map(|frame| function(frame)).collect(), ..Held::default() };
     let mut evidence: Vec<String> = Vec::new();
     for sentence in threads.iter().take(TOLD).flat_map(|(id, thread)| told(scenario, profile, *id, thread)) {
         // Workers of a pool are alike.
@@ -43,13 +44,17 @@ pub fn judge(scenario: &ScenarioFacts, profile: &Profile) -> Option<Finding> {
 
 fn title(threads: &[(usize, &Thread)]) -> String {
     match threads {
-        [(_, one)] => format!("the program is at its end and waits for thread `{}`, which does not stop", one.name),
+        [(_, one)] => {
+            format!("the program is at its end and waits for thread `{}`, which does not stop", one.name)
+        }
         _ => {
             let names: Vec<String> =
                 threads.iter().take(TOLD).map(|(_, thread)| format!("`{}`", thread.name)).collect();
             let more = super::wording::more(threads.len().saturating_sub(TOLD));
             let (count, names) = (threads.len(), names.join(", "));
-            format!("the program is at its end and waits for {count} threads, which do not stop: {names}{more}")
+            format!(
+                "the program is at its end and waits for {count} threads, which do not stop: {names}{more}"
+            )
         }
     }
 }
@@ -57,7 +62,8 @@ fn title(threads: &[(usize, &Thread)]) -> String {
 /// Where it was started and what it runs.
 fn told(scenario: &ScenarioFacts, profile: &Profile, id: usize, thread: &Thread) -> Vec<String> {
     let name = &thread.name;
-    let started = started_at(scenario, profile, thread).map(|place| format!("`{name}` was started at {place}"));
+    let started =
+        started_at(scenario, profile, thread).map(|place| format!("`{name}` was started at {place}"));
     let newest = newest_stack(profile, id);
     let target = newest.iter().rev().find(|frame| !is_of_threading(frame)).map(|frame| scenario.words(frame));
     let target = target.map(|target| format!("`{name}` runs {target}"));
@@ -78,7 +84,8 @@ fn newest_stack(profile: &Profile, id: usize) -> Vec<&Frame> {
     let own = |site: &&Site| site.thread == ThreadId(id as u32);
     let stacks = profile.sites.iter().rev().filter(own).map(|site| profile.frames_of(site.stack).collect());
     let has_target = |frames: &Vec<&Frame>| {
-        frames.last().is_some_and(|frame| is_of_threading(frame)) && frames.iter().any(|frame| !is_of_threading(frame))
+        frames.last().is_some_and(|frame| is_of_threading(frame))
+            && frames.iter().any(|frame| !is_of_threading(frame))
     };
     stacks.into_iter().find(has_target).unwrap_or_default()
 }
@@ -89,7 +96,8 @@ fn is_at_end(profile: &Profile) -> bool {
     let of_main = profile.sites.iter().filter(|site| main == Some(site.thread.0 as usize));
     of_main.into_iter().any(|site| {
         let outermost = profile.frames_of(site.stack).last();
-        outermost.is_some_and(|frame| is_of_threading(frame) && function(frame).as_deref() == Some("_shutdown"))
+        outermost
+            .is_some_and(|frame| is_of_threading(frame) && function(frame).as_deref() == Some("_shutdown"))
     })
 }
 

@@ -4,9 +4,9 @@ use leakgate_capture::read::{self, File, Moment, SiteEntry, ThreadEntry};
 use leakgate_capture::{
     BILL_AT_EXIT, BILL_PARTIAL, BillPart, CheckpointEntry, ContainerRecord, FRAME_NATIVE, FRAME_PYTHON,
     Function, KIND_PEAK, LengthRecord, NOTE_CHILD, NOTE_CONTAINERS, NOTE_DEBUG_ALLOCATOR, NOTE_DEEP,
-    NOTE_FORKED, NOTE_FREE_THREADED, NOTE_FULL, NOTE_NO_BILL, NOTE_NO_CONTAINERS, NOTE_NO_HEAP, NOTE_NOT_RESERVED,
-    NOTE_OTHER_LAYOUT, NOTE_STACKS, NOTE_STUCK, NOTE_THREADS, NOTE_TRACER, NOTE_UNKNOWN_PYTHON,
-    NOTE_WRONG_WALK, PartKind, STATE_ENDED, WAITED_FOR, WAITED_NOT,
+    NOTE_FORKED, NOTE_FREE_THREADED, NOTE_FULL, NOTE_NO_BILL, NOTE_NO_CONTAINERS, NOTE_NO_HEAP,
+    NOTE_NOT_RESERVED, NOTE_OTHER_LAYOUT, NOTE_STACKS, NOTE_STUCK, NOTE_THREADS, NOTE_TRACER,
+    NOTE_UNKNOWN_PYTHON, NOTE_WRONG_WALK, PartKind, STATE_ENDED, WAITED_FOR, WAITED_NOT,
 };
 
 use super::bill::{self, Bill, BillMoment, Part, Survey};
@@ -28,12 +28,7 @@ pub(super) fn profile(file: &File) -> Profile {
         totals: totals(&sites),
         inherited: inherited(file, &moments),
         sites,
-        threads: file
-            .threads
-            .iter()
-            .enumerate()
-            .map(|(id, entry)| thread(file, id, entry))
-            .collect(),
+        threads: file.threads.iter().enumerate().map(|(id, entry)| thread(file, id, entry)).collect(),
         histogram: histogram(file),
         checkpoints: moments.checkpoints,
         containers: containers(file),

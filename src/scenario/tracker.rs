@@ -288,7 +288,8 @@ mod tests {
 
     #[test]
     fn the_settings_name_the_capture_folder_and_everything_is_deleted_on_drop() {
-        let unpacked = Unpacked::new(Path::new("/some/capture"), Settings::following(Follow::Children)).unwrap();
+        let unpacked =
+            Unpacked::new(Path::new("/some/capture"), Settings::following(Follow::Children)).unwrap();
         let folder = unpacked.folder().to_path_buf();
         assert_eq!(fs::read_to_string(folder.join("settings")).unwrap(), "capture=/some/capture\n");
         assert_eq!(fs::read(unpacked.library()).unwrap(), LIBRARY);

@@ -133,7 +133,11 @@ fn growing(
         let sites = Sites::of(first.main()?, last.main()?, At::End, &cwd);
         let most = sites.changes.iter().find(|change| change.bytes() > 0);
         finding.evidence.extend(most.map(|change| {
-            format!("most of it at {}: {} B more in the last run than in the first", change.place, change.bytes())
+            format!(
+                "most of it at {}: {} B more in the last run than in the first",
+                change.place,
+                change.bytes()
+            )
         }));
     }
     Some(finding)
@@ -148,6 +152,5 @@ fn add(all: &mut ScenarioResult, finding: Finding, (scenario, cwd): (&Scenario, 
     standing::settle(&mut alone, &cwd, check);
     all.findings.append(&mut alone.findings);
     all.findings.sort_by_key(Finding::rank);
-    all.verdict =
-        Verdict::of(all.error.as_ref(), &all.findings, all.growth.as_ref(), check.fail_on);
+    all.verdict = Verdict::of(all.error.as_ref(), &all.findings, all.growth.as_ref(), check.fail_on);
 }

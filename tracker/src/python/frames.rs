@@ -184,7 +184,12 @@ pub(super) fn globals(frame: usize) -> usize {
 /// and the object that stands for it, as far as it has them.
 pub(super) fn parts(frame: usize) -> impl Iterator<Item = usize> {
     let layout = layout();
-    let parts = [Some(layout.frame_code), layout.frame_function, Some(layout.frame_globals + 16), Some(layout.frame_globals + 24)];
+    let parts = [
+        Some(layout.frame_code),
+        layout.frame_function,
+        Some(layout.frame_globals + 16),
+        Some(layout.frame_globals + 24),
+    ];
     // Before 3.12 the code stands where the object would.
     parts.into_iter().flatten().filter_map(move |offset| {
         let at = if layout.minor == 11 && offset == layout.frame_globals + 24 { offset + 8 } else { offset };

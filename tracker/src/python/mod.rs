@@ -220,6 +220,6 @@ pub(crate) fn frame(interner: &mut Interner, raw: &RawFrame) -> Option<u32> {
 pub(crate) fn after_fork() {
     NAMED.release();
     program::after_fork();
-    asked::after_fork();
     heap::after_fork();
+    asked::after_fork();
 }
