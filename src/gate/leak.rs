@@ -8,7 +8,7 @@ use crate::finding::{Figure, Finding, Rate, RateUnit, Severity, Unit};
 use crate::gate::budgets::finding;
 use crate::gate::growth::{Growth, growth, sureness};
 use crate::gate::holders::{self, By, Held, Moment, held, held_by};
-use crate::gate::measurement::Measurement;
+use crate::gate::measurement::{Measurement, Needs};
 use crate::gate::place::ScenarioFacts;
 use crate::gate::steps::{Step, Steps, steps};
 use crate::gate::verdict::{self, Direction, Evidence, Floors, Leak, Outcome, Verdict, WINDOWS};
@@ -76,7 +76,8 @@ pub(super) fn judge(scenario: &ScenarioFacts, measurement: &Measurement) -> Grow
 
 /// A command that was to be judged by its iterations and had too few of them: that is told, and never passed over.
 fn too_few(scenario: &ScenarioFacts, measurement: &Measurement) -> Option<Growing> {
-    let needs = measurement.needs.filter(|needs| needs.seen < needs.iterations)?;
+    let is_enough = |needs: &Needs| needs.seen >= needs.iterations && needs.looks >= WINDOWS;
+    let needs = measurement.needs.filter(|needs| !is_enough(needs))?;
     let judged = measurement.iterations.len() as u64;
     let report = GrowthReport {
         outcome: Outcome::Undecided,
@@ -88,10 +89,19 @@ fn too_few(scenario: &ScenarioFacts, measurement: &Measurement) -> Option<Growin
     let plural = if needs.seen == 1 { "" } else { "s" };
     let finding = Finding {
         severity: Severity::Warning,
-        title: format!(
-            "undecided whether memory leaks: {} iteration{plural} of `checkpoints: {}`, at least {} are needed",
-            needs.seen, needs.each, needs.iterations
-        ),
+        title: if needs.seen < needs.iterations {
+            let Needs { seen, each, iterations, .. } = needs;
+            format!(
+                "undecided whether memory leaks: {seen} iteration{plural} of `checkpoints: {each}`, at least \
+                 {iterations} are needed"
+            )
+        } else {
+            format!(
+                "undecided whether memory leaks: the judged iterations went by in {} looks at the command, at least \
+                 {WINDOWS} are needed",
+                needs.looks
+            )
+        },
         help: wording::too_few(needs.each).to_owned(),
         ..finding(scenario, RULE.to_owned(), Held::default())
     };

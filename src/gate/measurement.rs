@@ -49,6 +49,8 @@ pub struct Needs {
     pub iterations: u32,
     /// How many there were.
     pub seen: u32,
+    /// How often the process was frozen or looked at in those that are judged.
+    pub looks: usize,
     /// What one of them is.
     pub each: Checkpoints,
 }

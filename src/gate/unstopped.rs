@@ -24,10 +24,12 @@ pub fn judge(scenario: &ScenarioFacts, profile: &Profile) -> Option<Finding> {
     let started = first.started.map(|stack| holders::frames(scenario, profile, stack)).unwrap_or_default();
     let held =
         Held { functions: started.iter().filter_map(|frame| function(frame)).collect(), ..Held::default() };
-    let mut evidence: Vec<String> =
-        threads.iter().take(TOLD).flat_map(|(id, thread)| told(scenario, profile, *id, thread)).collect();
-    if threads.len() > TOLD {
-        evidence.push(format!("+{} more threads", threads.len() - TOLD));
+    let mut evidence: Vec<String> = Vec::new();
+    for sentence in threads.iter().take(TOLD).flat_map(|(id, thread)| told(scenario, profile, *id, thread)) {
+        // Workers of a pool are alike.
+        if !evidence.contains(&sentence) {
+            evidence.push(sentence);
+        }
     }
     Some(Finding {
         title: title(&threads),

@@ -7,15 +7,15 @@ use crate::config::{Checkpoints, Repeats};
 use crate::gate::measurement::{IterationFigures, Measurement, Needs};
 use crate::gate::verdict::{self, WINDOWS};
 use crate::outcome::ScenarioError;
-use crate::profile::{Capture, CheckpointKind, Profile};
+use crate::profile::{Capture, Checkpoint, CheckpointKind, Profile};
 
 /// Fewer intervals say nothing, however often each was looked at: a program that starts grows.
 const LEAST_INTERVALS: u32 = 8;
 
 /// How a program calls it whether it is tracked or not.
-const HOW_TO_CALL: &str = "call it after each piece of work:\n\
-     try:\n    from leakgate_memory import checkpoint\n\
-     except ImportError:  # not tracked\n    def checkpoint(): pass";
+const HOW_TO_CALL: &str = "the module is there in every tracked Python; `checkpoint()` is to be called after each piece of \
+     work:\n    try:\n        from leakgate_memory import checkpoint\n    except ImportError:  # not tracked\n        \
+     def checkpoint(): pass";
 
 /// Index of the process whose iterations are judged: of those that have most of them, the one with the highest peak.
 pub fn main(run: &ScenarioRun, capture: &Capture) -> Option<usize> {
@@ -59,8 +59,9 @@ pub(super) fn add_iterations(measurement: &mut Measurement, checkpoints: Checkpo
     };
     let least = if checkpoints == Checkpoints::Program { 2 * WINDOWS as u32 } else { LEAST_INTERVALS };
     let total = u32::try_from(iterations.len()).unwrap_or(u32::MAX);
-    measurement.needs = Some(Needs { iterations: least, seen: total, each: checkpoints });
     let warmup = verdict::warmup(Repeats::default(), total) as usize;
+    let looks = looks(&measurement.profile, warmup as u32);
+    measurement.needs = Some(Needs { iterations: least, seen: total, looks, each: checkpoints });
     let Some(start) = warmup.checked_sub(1).and_then(|last| iterations.get(last)).copied() else { return };
     let judged = &iterations[warmup..];
     let Some(last) = judged.last() else { return };
@@ -75,6 +76,14 @@ pub(super) fn add_iterations(measurement: &mut Measurement, checkpoints: Checkpo
     measurement.blocks = difference(last.live_blocks, start.live_blocks);
     measurement.iterations = judged.to_vec();
     measurement.start = Some(start);
+}
+
+/// How many moments there are of iterations after the warm-up.
+fn looks(profile: &Profile, warmup: u32) -> usize {
+    let is_judged = |checkpoint: &&Checkpoint| {
+        checkpoint.kind == CheckpointKind::Iteration && checkpoint.iteration > warmup
+    };
+    profile.checkpoints.iter().filter(is_judged).count()
 }
 
 /// What the program marked itself.

@@ -5,7 +5,7 @@ mod page;
 use self::page::{Page, Style};
 use super::{Options, bill, clean, excerpt, sparkline::sparkline, summary};
 use crate::finding::{Finding, Holder, Place, Severity};
-use crate::gate::leak;
+use crate::gate::{leak, runs, unstopped};
 use crate::outcome::{Outcome, ScenarioResult, Verdict};
 
 /// Findings of a scenario that are shown; the first in full.
@@ -196,6 +196,8 @@ fn finding_head(page: &mut Page, scenario: &ScenarioResult, finding: &Finding) {
     let (word, style) = match (finding.severity, finding.rule.as_str()) {
         (Severity::Warning, _) => ("  warn  ", Style::Warning),
         (Severity::Error, "memory-limit") => ("  limit ", Style::Bad),
+        (Severity::Error, unstopped::RULE) => ("  hangs ", Style::Bad),
+        (Severity::Error, runs::RULE) => ("  leak  ", Style::Bad),
         (Severity::Error, rule) if leak::figure_of(rule).is_some() => ("  leak  ", Style::Bad),
         (Severity::Error, _) => ("  over  ", Style::Bad),
     };
@@ -369,11 +371,18 @@ fn footer(page: &mut Page, outcome: &Outcome) {
         page.whole(&format!("  again   {}", summary::check_command(outcome, &again)));
         page.whole(&format!("  look    {}", summary::view_command(outcome, &first.name)));
     }
-    let new: Vec<&Finding> = failing.iter().flat_map(|scenario| summary::acceptable(scenario)).collect();
-    for finding in new.iter().take(TOGETHER) {
-        page.whole(&format!("  accept  {}", summary::allow_command(outcome, finding)));
+    let new = failing.iter().flat_map(|scenario| summary::acceptable(scenario));
+    // Findings of one place may share a fingerprint: one entry covers them.
+    let mut accept: Vec<String> = Vec::new();
+    for command in new.map(|finding| summary::allow_command(outcome, finding)) {
+        if !accept.contains(&command) {
+            accept.push(command);
+        }
     }
-    if let Some(more) = summary::more(new.len().saturating_sub(TOGETHER) as u64) {
+    for command in accept.iter().take(TOGETHER) {
+        page.whole(&format!("  accept  {command}"));
+    }
+    if let Some(more) = summary::more(accept.len().saturating_sub(TOGETHER) as u64) {
         page.text(MARGIN + 2, Style::Faint, &format!("{more}, in report.md"));
     }
 }
