@@ -98,6 +98,8 @@ pub struct Owner {
     pub path: Vec<String>,
     /// The line that fills it, where one is known.
     pub place: Option<Place>,
+    /// How to mend it, by the rule that names it; may be empty.
+    pub help: String,
 }
 
 /// How a finding stands to what is known already.
