@@ -66,7 +66,8 @@ pub fn find(capture: &Path) -> Result<Vec<Found>, HeapError> {
 
 /// `heap-PID-N-NUMBER.lgh`.
 fn parse(name: &str) -> Option<(ProgramId, u32)> {
-    let mut numbers = name.strip_prefix("heap-")?.strip_suffix(".lgh")?.split('-').map(|part| part.parse().ok());
+    let mut numbers =
+        name.strip_prefix("heap-")?.strip_suffix(".lgh")?.split('-').map(|part| part.parse().ok());
     let mut next = || numbers.next().flatten();
     let process = ProgramId { pid: next()?, sequence: next()? };
     let number = next()?;
@@ -88,7 +89,8 @@ pub fn model(mut file: HeapFile) -> Snapshot {
     let taken = taken(&file);
     let (types, type_names, named_types) = types(&file);
     let texts = texts(&mut file.texts);
-    let mut names: Vec<_> = file.names.iter().map(|(node, kind, text)| (NodeId(*node), *kind, NodeId(*text))).collect();
+    let mut names: Vec<_> =
+        file.names.iter().map(|(node, kind, text)| (NodeId(*node), *kind, NodeId(*text))).collect();
     // Those of an object were written one after the other, and keep their order.
     names.sort_by_key(|(node, _, _)| *node);
     let mut snapshot = Snapshot {
@@ -104,7 +106,11 @@ pub fn model(mut file: HeapFile) -> Snapshot {
             references: file.references,
             flags: file.flags.iter().map(|flags| model_flags(*flags)).collect(),
         },
-        edges: Edges { starts: file.starts, to: file.to.into_iter().map(NodeId).collect(), labels: file.labels },
+        edges: Edges {
+            starts: file.starts,
+            to: file.to.into_iter().map(NodeId).collect(),
+            labels: file.labels,
+        },
         type_names,
         named_types,
         texts,

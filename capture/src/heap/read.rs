@@ -4,8 +4,8 @@ use alloc::vec::Vec;
 
 use super::{
     FLAG_BLOCK, FLAG_LENGTH, FLAG_OWNED, HEAD_LEN, HEAP_MAGIC, HEAP_VERSION, HeapHead, Label, NAME_ARGUMENT,
-    NAME_TYPE, NodeKind, ROOT_CONTEXT, ROOT_FRAME, ROOT_LOCAL, ROOT_MAYBE, ROOT_MODULES,
-    ROOT_OWN, ROOT_STATIC_TYPE, ROOT_THREAD, TEXT_CUT, unfold,
+    NAME_TYPE, NodeKind, ROOT_CONTEXT, ROOT_FRAME, ROOT_LOCAL, ROOT_MAYBE, ROOT_MODULES, ROOT_OWN,
+    ROOT_STATIC_TYPE, ROOT_THREAD, TEXT_CUT, unfold,
 };
 use crate::read::ReadError;
 
@@ -230,9 +230,10 @@ fn read_edges(stream: &mut Stream, file: &mut HeapFile, id: usize) -> Result<(),
         let to = (id as i64).wrapping_add(unfold(stream.number()?)) as u64;
         let is_there = |object: u32| u64::from(object) < file.head.nodes;
         let names_object = match label {
-            Label::Attribute(object) | Label::Key(object) | Label::KeyObject(object) | Label::Variable(object) => {
-                is_there(object)
-            }
+            Label::Attribute(object)
+            | Label::Key(object)
+            | Label::KeyObject(object)
+            | Label::Variable(object) => is_there(object),
             _ => true,
         };
         if to >= file.head.nodes || !names_object || file.to.len() as u64 >= file.head.edges {

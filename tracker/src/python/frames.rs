@@ -184,7 +184,12 @@ pub(super) fn globals(frame: usize) -> usize {
 /// and the object that stands for it, as far as it has them.
 pub(super) fn parts(frame: usize) -> impl Iterator<Item = usize> {
     let layout = layout();
-    let parts = [Some(layout.frame_code), layout.frame_function, Some(layout.frame_globals + 16), Some(layout.frame_globals + 24)];
+    let parts = [
+        Some(layout.frame_code),
+        layout.frame_function,
+        Some(layout.frame_globals + 16),
+        Some(layout.frame_globals + 24),
+    ];
     // Before 3.12 the code stands where the object would.
     parts.into_iter().flatten().filter_map(move |offset| {
         let at = if layout.minor == 11 && offset == layout.frame_globals + 24 { offset + 8 } else { offset };
@@ -215,7 +220,11 @@ pub(super) fn variable_of_object(frame: usize, place: usize) -> usize {
 
 /// Places for the values that a function works with.
 pub(super) fn stack_size(code: usize) -> usize {
-    let before = if layout().minor <= LAST_WITH_OBJECTS { OLD_STACK_BEFORE_FIRST_LINE } else { STACK_BEFORE_FIRST_LINE };
+    let before = if layout().minor <= LAST_WITH_OBJECTS {
+        OLD_STACK_BEFORE_FIRST_LINE
+    } else {
+        STACK_BEFORE_FIRST_LINE
+    };
     // SAFETY: a live code object, laid out as its version's row says.
     let size = unsafe { ((code + layout().code_first_line - before) as *const i32).read() };
     usize::try_from(size).unwrap_or(0)

@@ -34,7 +34,8 @@ impl Held<'_> {
         self.root(ROOT_MODULES, modules as usize);
         for module in [c"_leakgate", c"leakgate_memory"] {
             // SAFETY: with the GIL; borrowed.
-            let own = api::PyDict_GetItemString().map_or(null_mut(), |item| unsafe { item(modules, module.as_ptr()) });
+            let own = api::PyDict_GetItemString()
+                .map_or(null_mut(), |item| unsafe { item(modules, module.as_ptr()) });
             self.root(ROOT_OWN, own as usize);
         }
     }
@@ -55,7 +56,9 @@ impl Held<'_> {
     }
 
     fn root(&mut self, kind: u64, object: usize) {
-        if object >= LOWEST && let Some(id) = self.ids.of(object) {
+        if object >= LOWEST
+            && let Some(id) = self.ids.of(object)
+        {
             self.out.number(kind);
             self.out.number(id.into());
         }
@@ -64,7 +67,8 @@ impl Held<'_> {
     fn frame(&mut self, frame: usize, thread: u64) {
         let raw = frames::read(frame);
         let (name, file) = (frames::code_name(raw.code), frames::code_file(raw.code));
-        let (Some(function), Some(file_id)) = (names::wanted(self.ids, name), names::wanted(self.ids, file)) else {
+        let (Some(function), Some(file_id)) = (names::wanted(self.ids, name), names::wanted(self.ids, file))
+        else {
             return;
         };
         let is_own = is_own(file);
@@ -139,7 +143,9 @@ impl Held<'_> {
     }
 
     fn local(&mut self, object: usize, name: Option<u32>) {
-        if object >= LOWEST && let Some(id) = self.ids.of(object) {
+        if object >= LOWEST
+            && let Some(id) = self.ids.of(object)
+        {
             self.out.number(ROOT_LOCAL);
             self.out.number(id.into());
             self.out.number(name.map_or(0, |name| u64::from(name) + 1));
@@ -152,7 +158,9 @@ impl Held<'_> {
         for (kind, offset) in [(ROOT_THREAD, dictionary), (ROOT_CONTEXT, context)] {
             // SAFETY: a live thread state, laid out as its version's row says.
             let object = unsafe { word(state + offset) };
-            if object >= LOWEST && let Some(id) = self.ids.find(object) {
+            if object >= LOWEST
+                && let Some(id) = self.ids.find(object)
+            {
                 self.out.number(kind);
                 self.out.number(thread);
                 self.out.number(id.into());

@@ -136,4 +136,3 @@ fn begin(address: usize) -> usize {
     let (granule, region) = (address >> GRANULE, address >> (GRANULE + TOGETHER));
     (region.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 30).wrapping_add(granule & ((1 << TOGETHER) - 1))
 }
-

@@ -24,8 +24,8 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 use leakgate_capture::NOTE_NO_HEAP;
 use leakgate_capture::heap::{
-    FLAG_BLOCK, FLAG_IMMORTAL, FLAG_LENGTH, FLAG_OLD, FLAG_OWNED, FLAG_TRACKED, HEAD_LEN, HEAP_CUT, HEAP_MAGIC,
-    HEAP_VERSION, HeapHead, LONGEST_TEXT, NodeKind, ROOT_STATIC_TYPE, TEXT_CUT, fold,
+    FLAG_BLOCK, FLAG_IMMORTAL, FLAG_LENGTH, FLAG_OLD, FLAG_OWNED, FLAG_TRACKED, HEAD_LEN, HEAP_CUT,
+    HEAP_MAGIC, HEAP_VERSION, HeapHead, LONGEST_TEXT, NodeKind, ROOT_STATIC_TYPE, TEXT_CUT, fold,
 };
 
 use super::super::frames;
@@ -62,7 +62,9 @@ pub(in crate::python) fn take() -> Option<u32> {
 
 fn take_known() -> Option<u32> {
     let number = NUMBER.load(Ordering::Relaxed) + 1;
-    let name = |ending: &[u8], f: &mut dyn FnMut(&[u8]) -> bool| start::heap_path(journal::sequence(), number, ending, f);
+    let name = |ending: &[u8], f: &mut dyn FnMut(&[u8]) -> bool| {
+        start::heap_path(journal::sequence(), number, ending, f)
+    };
     let is_written = name(b".part\0", &mut |part| {
         let written = write(part, number).is_some();
         let is_moved = written && name(b".lgh\0", &mut |whole| sys::rename(part, whole));

@@ -1,8 +1,6 @@
 //! What names objects: modules, types, functions and what they are closed over.
 
-use leakgate_capture::heap::{
-    NAME_ARGUMENT, NAME_MODULE, NAME_OBJECT, NAME_TYPE, NAME_VARIABLE, NodeKind,
-};
+use leakgate_capture::heap::{NAME_ARGUMENT, NAME_MODULE, NAME_OBJECT, NAME_TYPE, NAME_VARIABLE, NodeKind};
 
 use super::super::super::frames::{self, word};
 use super::super::super::objects::{LOWEST, Type};
@@ -134,7 +132,9 @@ fn is_text(string: usize, wanted: &[u8]) -> bool {
     // SAFETY: a live string.
     is_text
         && unsafe { word(string + LENGTH) } == wanted.len()
-        && room.get_mut(..wanted.len()).is_some_and(|room| text::read(string, room) == wanted.len() && room == wanted)
+        && room
+            .get_mut(..wanted.len())
+            .is_some_and(|room| text::read(string, room) == wanted.len() && room == wanted)
 }
 
 /// Writes a type's name with its module; the number of bytes.

@@ -3,7 +3,7 @@
 use leakgate_capture::heap::NodeKind;
 
 use super::super::super::frames::{self, word};
-use super::super::super::objects::{LOWEST, LONGEST_HEADER, Type};
+use super::super::super::objects::{LONGEST_HEADER, LOWEST, Type};
 use super::shapes::{Attributes, Beside, How, Shape, beside};
 use crate::shadow::{self, Block};
 

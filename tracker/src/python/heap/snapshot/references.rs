@@ -12,9 +12,9 @@ use super::super::super::objects::{
 };
 use super::super::enumerate::is_tracked;
 use super::super::room::Growing;
-use super::shapes::{Attributes, Beside, Field, How, Shape, Shapes, beside};
 use super::ids::Ids;
 use super::out::{Numbers, Out};
+use super::shapes::{Attributes, Beside, Field, How, Shape, Shapes, beside};
 use super::{names, table};
 
 const LENGTH: usize = 16;
@@ -47,7 +47,14 @@ impl References {
     }
 
     /// Writes all references of an object. `is_tracked`: its type may be asked to visit them.
-    pub(super) fn write(&mut self, to: &mut Written, shapes: &Shapes, object: usize, shape: &Shape, is_tracked: bool) {
+    pub(super) fn write(
+        &mut self,
+        to: &mut Written,
+        shapes: &Shapes,
+        object: usize,
+        shape: &Shape,
+        is_tracked: bool,
+    ) {
         match shape.how {
             How::Leaf => {}
             How::List => self.list(to, object),

@@ -106,7 +106,8 @@ pub(super) struct Shapes<'a> {
 
 impl<'a> Shapes<'a> {
     pub(super) fn new(builtins: &'a Builtins) -> Option<Self> {
-        let exact = [(c"PyList_Type", How::List), (c"PyTuple_Type", How::Tuple), (c"PyDict_Type", How::Dictionary)];
+        let exact =
+            [(c"PyList_Type", How::List), (c"PyTuple_Type", How::Tuple), (c"PyDict_Type", How::Dictionary)];
         Some(Shapes {
             builtins,
             named: NAMED.map(|(name, kind)| (api::data(name), kind)),
@@ -281,8 +282,8 @@ fn object_field(description: usize) -> Option<usize> {
 /// The fields of the interpreter's own types that no description tells. Each is compared with what the type visits.
 fn usual(kind: NodeKind) -> &'static [(usize, Known)] {
     use Known::{
-        Annotations, Builtins, Cache, Callback, Closure, Code, Contents, Defaults, Dictionary, Documentation, Function,
-        Globals, Itself, KeywordDefaults, Module, Name, QualifiedName, Wrapped,
+        Annotations, Builtins, Cache, Callback, Closure, Code, Contents, Defaults, Dictionary, Documentation,
+        Function, Globals, Itself, KeywordDefaults, Module, Name, QualifiedName, Wrapped,
     };
     match kind {
         NodeKind::Module => &[(16, Dictionary)],
@@ -414,4 +415,3 @@ impl Shape {
         self.container == Some(container) && self.how == How::Visited
     }
 }
-

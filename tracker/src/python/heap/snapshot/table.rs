@@ -38,8 +38,9 @@ pub(super) unsafe fn of(dictionary: usize) -> Option<Table> {
     let (keys, values) = unsafe { (word(dictionary + TABLE), word(dictionary + VALUES)) };
     // SAFETY: values begin with four bytes, the third of which tells whether they are part of an instance: then they are
     // the instance's.
-    let are_embedded =
-        values != 0 && frames::layout().minor >= NEW_VALUES && unsafe { ((values + 2) as *const u8).read() } != 0;
+    let are_embedded = values != 0
+        && frames::layout().minor >= NEW_VALUES
+        && unsafe { ((values + 2) as *const u8).read() } != 0;
     if are_embedded {
         return None;
     }
