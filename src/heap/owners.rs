@@ -12,7 +12,7 @@
 use std::collections::HashMap;
 
 use super::compare::Changes;
-use super::model::{Known, Label, NodeId, NodeKind, Snapshot};
+use super::model::{Edge, Known, Label, NodeId, NodeKind, Snapshot};
 use super::path::{Detail, Path, own_name, shown};
 use super::reach::{Hold, Reach};
 
@@ -208,7 +208,6 @@ struct Group {
     types: HashMap<u32, Change>,
     sites: HashMap<u32, Change>,
     first: Option<NodeId>,
-    keys: Vec<String>,
 }
 
 #[derive(Default)]
@@ -246,12 +245,6 @@ impl Groups {
         group.sites.entry(snapshot.nodes.sites[node.index()]).or_default().add(bytes, 1);
         if is_entry {
             group.first.get_or_insert(node);
-            if group.keys.len() < MOST_LISTED
-                && let Some((_, edge)) = reach.parent(snapshot, node)
-                && let Label::Key(name) = edge.label
-            {
-                group.keys.push(shown(snapshot, NodeId(name)));
-            }
         }
     }
 }
@@ -284,7 +277,7 @@ impl Group {
             sites: listed(self.sites, |site| (site as usize).checked_sub(1)),
             filled_at: node.and_then(|node| after.filled_at(node)),
             made_at: node.and_then(|node| after.site(node)),
-            keys: self.keys,
+            keys: node.map_or_else(Vec::new, |node| keys(after, changes, node)),
             beyond: beyond(after, reach, changes, first),
         })
     }
@@ -302,6 +295,16 @@ pub fn entries_of(snapshot: &Snapshot, node: NodeId) -> Option<u64> {
     }
     let cache = snapshot.edges_of(node).find(|edge| edge.label == Label::Known(Known::Cache))?;
     snapshot.length(cache.to)
+}
+
+/// Those keys of new entries of a dictionary or cache that are strings, in its order.
+fn keys(after: &Snapshot, changes: &Changes, node: NodeId) -> Vec<String> {
+    let cache = after.edges_of(node).find(|edge| edge.label == Label::Known(Known::Cache));
+    let key = |edge: Edge| match edge.label {
+        Label::Key(name) if changes.is_new(edge.to) => Some(shown(after, NodeId(name))),
+        _ => None,
+    };
+    after.edges_of(cache.map_or(node, |cache| cache.to)).filter_map(key).take(MOST_LISTED).collect()
 }
 
 fn is_container(kind: NodeKind) -> bool {
