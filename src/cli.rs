@@ -7,9 +7,10 @@ use std::sync::Arc;
 use clap::{Parser, Subcommand};
 use signal_hook::consts::SIGXFSZ;
 
-use crate::commands::{allow, baseline, call, check, diff, merge, run, view};
+use crate::commands::{allow, baseline, call, check, diff, merge, rules, run, view};
 use crate::exit::Exit;
 use crate::scenario::executable::ExecutableError;
+use crate::scenario::guard;
 use crate::scenario::signals;
 
 /// A shell's exit code of a program whose reader went away (SIGPIPE): no pass, and nothing to tell anybody.
@@ -33,6 +34,10 @@ enum Command {
     Baseline(baseline::Args),
     Diff(diff::Args),
     Allow(allow::Args),
+    Rules(rules::Args),
+    /// What cleans up when the program is killed
+    #[command(name = guard::COMMAND, hide = true)]
+    Guard,
 }
 
 /// Runs the program; the only caller is `main`.
@@ -67,6 +72,11 @@ impl Command {
             Command::Baseline(args) => baseline::run(args, out, messages),
             Command::Diff(args) => diff::run(args, out),
             Command::Allow(args) => allow::run(args, out),
+            Command::Rules(args) => rules::run(args, out),
+            Command::Guard => {
+                guard::run(io::stdin().lock());
+                Ok(Exit::Passed)
+            }
         }
     }
 
@@ -89,7 +99,9 @@ impl Command {
             | Command::View(_)
             | Command::Baseline(_)
             | Command::Diff(_)
-            | Command::Allow(_) => Exit::BadInput,
+            | Command::Allow(_)
+            | Command::Rules(_)
+            | Command::Guard => Exit::BadInput,
         }
     }
 }

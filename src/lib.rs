@@ -22,6 +22,7 @@ pub mod outcome;
 pub mod pattern;
 pub mod profile;
 pub mod report;
+pub mod rules;
 pub mod scenario;
 pub mod stable_hash;
 pub mod units;

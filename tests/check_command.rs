@@ -17,6 +17,8 @@ mod commands;
 mod errors;
 #[path = "check_command/growth.rs"]
 mod growth;
+#[path = "check_command/guard.rs"]
+mod guard;
 #[path = "check_command/many.rs"]
 mod many;
 #[path = "check_command/options.rs"]
@@ -25,5 +27,7 @@ mod options;
 mod parts;
 #[path = "check_command/processes.rs"]
 mod processes;
+#[path = "check_command/scripts.rs"]
+mod scripts;
 #[path = "check_command/untracked.rs"]
 mod untracked;

@@ -10,6 +10,8 @@ mod lock_file;
 pub mod merge;
 mod progress;
 mod results;
+mod rule_set;
+pub mod rules;
 pub mod run;
 mod summary;
 pub mod view;

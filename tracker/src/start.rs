@@ -104,6 +104,9 @@ fn read_settings() -> Option<()> {
     let length = settings_beside(library, &mut text).or_else(|| settings_inside(library, &mut text))?;
     let mut lines = text[..length].split(|byte| *byte == b'\n');
     FOLDER.set(lines.clone().find_map(|line| line.strip_prefix(b"capture="))?)?;
+    if lines.clone().any(|line| line == b"asked") {
+        python::may_be_asked();
+    }
     match lines.find_map(|line| line.strip_prefix(b"first=")) {
         Some(first) => claim(first),
         None => follow::begin(library),

@@ -2,10 +2,12 @@
 
 mod against;
 mod confirm;
+mod hanging;
 mod jobs;
 mod live;
 mod one;
 mod partition;
+mod runs;
 mod standing;
 
 use std::io::{IsTerminal, Write};
@@ -26,6 +28,7 @@ use crate::report::Format;
 use crate::scenario::Failure;
 use crate::scenario::capture_dir;
 use crate::scenario::environment;
+use crate::scenario::guard::Guard;
 use crate::scenario::packages;
 use crate::scenario::plan;
 use crate::scenario::python::{self, Python};
@@ -174,6 +177,8 @@ struct Check {
     /// The configuration's folder.
     folder: PathBuf,
     interruption: Interruption,
+    /// Cleans up if this program is killed; `None` where it could not be started.
+    guard: Option<Guard>,
     /// How many scenarios run at the same time.
     jobs: usize,
 }
@@ -200,6 +205,7 @@ impl Check {
             results,
             interruption: Interruption::listen(&ENDING).context("failed to listen to signals")?,
             jobs: jobs.min(chosen.len()).max(1),
+            guard: Guard::start().ok(),
         })
     }
 }

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use super::{Check, standing};
+use super::{Check, hanging, standing};
 use crate::baseline::{Environment, Section, allowed};
-use crate::config::{Budget, BudgetKey, Of, Repeats, Scenario, Work};
+use crate::config::{Budget, BudgetKey, Checkpoints, Of, Repeats, Scenario, Work};
 use crate::gate::budgets::{Judgement, Limit, MostIncrease, ScenarioFacts, judge};
 use crate::gate::measurement::Measurement;
 use crate::gate::processes::{self, figure_name};
@@ -17,7 +17,7 @@ use crate::profile::{Capture, CheckpointKind, Profile, command_line, load};
 use crate::scenario::capture_dir::{self, Existing};
 use crate::scenario::memory_limit::MemoryLimit;
 use crate::scenario::watch::End;
-use crate::scenario::{Failure, Plan, ScenarioRun, measure_all, run_scenario, untracked};
+use crate::scenario::{Failure, Plan, ScenarioRun, measure_all, run_scenario, script, untracked};
 
 /// Runs and judges a scenario, recorded into the capture of that name.
 ///
@@ -29,7 +29,7 @@ pub(super) fn run(scenario: &Scenario, capture: &str, check: &Check) -> Result<S
         Ok(prepared) => prepared,
         Err(error) => return Ok(failed(result, error)),
     };
-    let run = match run_scenario(&plan, &folder, &check.interruption) {
+    let run = match run_scenario(&plan, &folder, &check.interruption, check.guard.as_ref()) {
         Ok(run) => run,
         Err(Failure::Interrupted(number)) => return Err(Failure::Interrupted(number)),
         Err(failure) => return Ok(failed(result, without_details(failure.to_string()))),
@@ -37,7 +37,8 @@ pub(super) fn run(scenario: &Scenario, capture: &str, check: &Check) -> Result<S
     result.elapsed = run.elapsed;
     result.notes = run.notes.clone();
     if let Some(error) = &run.failure {
-        return Ok(failed(result, error.clone()));
+        let found = hanging::judged(result.clone(), scenario, (&run, &plan), check);
+        return Ok(found.unwrap_or_else(|| failed(result, error.clone())));
     }
     match measured(&run, &plan, &mut result.notes) {
         Ok(measurement) => {
@@ -61,7 +62,14 @@ pub(super) fn run(scenario: &Scenario, capture: &str, check: &Check) -> Result<S
 /// What a scenario runs, for people, as it was typed: `call shop.quotes:quote, 20 iterations`.
 pub(super) fn describe(scenario: &Scenario) -> String {
     match &scenario.work {
-        Work::Run { argv, .. } => format!("run {}", command_line(argv)),
+        Work::Run { argv, checkpoints, .. } => {
+            let each = match checkpoints {
+                None => String::new(),
+                Some(Checkpoints::Processes(number)) => format!(", {number} processes"),
+                Some(checkpoints) => format!(", checkpoints {checkpoints}"),
+            };
+            format!("run {}{each}", command_line(argv))
+        }
         Work::Call { target, repeats: Repeats::Fixed { iterations: 1, .. }, .. } => {
             format!("call {target}, 1 iteration")
         }
@@ -112,12 +120,19 @@ fn prepare(scenario: &Scenario, capture: &str, check: &Check) -> Result<(Plan, P
     Ok((plan, folder.map_err(|error| without_details(error.to_string()))?))
 }
 
-fn measured(run: &ScenarioRun, plan: &Plan, notes: &mut Vec<String>) -> Result<Measurement, ScenarioError> {
+pub(super) fn measured(
+    run: &ScenarioRun,
+    plan: &Plan,
+    notes: &mut Vec<String>,
+) -> Result<Measurement, ScenarioError> {
     let capture = load::capture(&run.capture).map_err(|error| without_details(error.to_string()))?;
     notes.extend(capture.notes.iter().cloned());
     let main = judged_process(run, plan, &capture)
         .ok_or_else(|| without_details("the tracker recorded nothing of the process to judge".to_owned()))?;
     let profile = &capture.processes[main];
+    if let Some(error) = script::unmarked(run, profile) {
+        return Err(error);
+    }
     notes.extend(unusual_end(run, profile));
     notes.extend(profile.notes.iter().cloned());
     measure_all(run, capture, main).map_err(|error| without_details(error.to_string()))
@@ -150,6 +165,9 @@ fn unusual_end(run: &ScenarioRun, profile: &Profile) -> Option<String> {
 /// Index of the process that called the function; of a command's processes of the one with the highest peak, which
 /// stands for what is told about the end.
 fn judged_process(run: &ScenarioRun, plan: &Plan, capture: &Capture) -> Option<usize> {
+    if plan.checkpoints().is_some_and(Checkpoints::are_in_a_process) {
+        return script::main(run, capture);
+    }
     let is_run = matches!(plan.work, crate::scenario::plan::Work::Run(_));
     let wanted = if is_run { capture.main() } else { capture.last_of(run.root_pid) }?.process.id();
     capture.processes.iter().position(|profile| profile.process.id() == wanted)

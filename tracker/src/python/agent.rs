@@ -289,6 +289,29 @@ unsafe extern "C" fn exit(_: Object, _: Object) -> Object {
     none()
 }
 
+/// Whether the program's garbage collector is switched on.
+pub(super) fn collects_itself() -> bool {
+    let ask = || {
+        // SAFETY: with the GIL; the functions take and give what their documentation says.
+        unsafe {
+            let gc = api::PyImport_ImportModule()?(c"gc".as_ptr());
+            if gc.is_null() {
+                return None;
+            }
+            let answer = api::call_method(gc, c"isenabled");
+            api::release(gc);
+            let answer = answer?;
+            let is_on = api::PyLong_AsLong()?(answer) != 0;
+            api::release(answer);
+            Some(is_on)
+        }
+    };
+    uncounted(ask).unwrap_or_else(|| {
+        api::clear_error();
+        false
+    })
+}
+
 /// `gc.collect()` until nothing more is freed, at most three times, silent whatever the program set. How many objects it
 /// freed in all.
 pub(super) fn collect() -> Option<u64> {
