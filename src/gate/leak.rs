@@ -8,7 +8,7 @@ use crate::finding::{Figure, Finding, Rate, RateUnit, Severity, Unit};
 use crate::gate::budgets::finding;
 use crate::gate::growth::{Growth, growth, sureness};
 use crate::gate::holders::{self, By, Held, Moment, held, held_by};
-use crate::gate::measurement::{Measurement, Needs};
+use crate::gate::measurement::{Garbage, Measurement, Needs};
 use crate::gate::place::ScenarioFacts;
 use crate::gate::steps::{Step, Steps, steps};
 use crate::gate::verdict::{self, Direction, Evidence, Floors, Leak, Outcome, Verdict, WINDOWS};
@@ -97,8 +97,8 @@ fn too_few(scenario: &ScenarioFacts, measurement: &Measurement) -> Option<Growin
             )
         } else {
             format!(
-                "undecided whether memory leaks: the judged iterations went by in {} looks at the command, at least \
-                 {WINDOWS} are needed",
+                "undecided whether memory leaks: in the judged iterations the command could be looked at {} times, at \
+                 least {WINDOWS} are needed",
                 needs.looks
             )
         },
@@ -161,6 +161,7 @@ impl Told<'_> {
         }
         self.add_reasons(&mut evidence, &containers);
         evidence.extend(self.besides(&held));
+        evidence.extend(self.garbage());
         Finding {
             title: self.title(&containers, rate),
             place,
@@ -361,6 +362,12 @@ impl Told<'_> {
         let told: Vec<String> = judged.map(ToString::to_string).collect();
         let is_all = self.verdict.outcome != Outcome::Leak && !told.is_empty();
         is_all.then(|| format!("one-time growth, which is no leak: {}", told.join("; ")))
+    }
+
+    /// That nothing was done about garbage, where that is so.
+    fn garbage(&self) -> Option<String> {
+        let is_kept = self.measurement.needs.is_some_and(|needs| needs.garbage == Garbage::Kept);
+        is_kept.then(|| wording::GARBAGE_KEPT.to_owned())
     }
 
     fn kind(&self) -> wording::Undecided {

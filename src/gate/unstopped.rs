@@ -66,10 +66,11 @@ fn told(scenario: &ScenarioFacts, profile: &Profile, id: usize, thread: &Thread)
         started_at(scenario, profile, thread).map(|place| format!("`{name}` was started at {place}"));
     let newest = newest_stack(profile, id);
     let target = newest.iter().rev().find(|frame| !is_of_threading(frame)).map(|frame| scenario.words(frame));
-    let target = target.map(|target| format!("`{name}` runs {target}"));
     let now = newest.iter().copied().filter(|frame| scenario.origin(frame) < Origin::Frozen);
     let now = now.min_by_key(|frame| scenario.origin(frame)).map(|frame| scenario.words(frame));
+    let now = now.filter(|now| target.as_ref() != Some(now));
     let now = now.map(|now| format!("the newest line at which `{name}` allocated: {now}"));
+    let target = target.map(|target| format!("`{name}` runs {target}"));
     started.into_iter().chain(target).chain(now).collect()
 }
 
