@@ -87,7 +87,7 @@ pub fn snapshot(path: &Path) -> Result<Snapshot, HeapError> {
 /// Makes the model of a decoded file.
 pub fn model(mut file: HeapFile) -> Snapshot {
     let taken = taken(&file);
-    let (types, type_names) = types(&file);
+    let (types, type_names, named_types) = types(&file);
     let texts = texts(&mut file.texts);
     let mut names: Vec<_> =
         file.names.iter().map(|(node, kind, text)| (NodeId(*node), *kind, NodeId(*text))).collect();
@@ -112,6 +112,7 @@ pub fn model(mut file: HeapFile) -> Snapshot {
             labels: file.labels,
         },
         type_names,
+        named_types,
         texts,
         names: Names { entries: names },
         ..Snapshot::default()
@@ -141,18 +142,21 @@ fn model_flags(flags: u8) -> u8 {
 }
 
 /// The type of each object as a number, and the types' names. Classes of one name count as one.
-fn types(file: &HeapFile) -> (Vec<u32>, Vec<String>) {
+fn types(file: &HeapFile) -> (Vec<u32>, Vec<String>, Vec<(NodeId, u32)>) {
     let mut names = vec!["?".to_owned()];
     let mut by_name: HashMap<&[u8], u32> = HashMap::new();
     let mut numbers = vec![0; file.types.len()];
+    let mut named = Vec::with_capacity(file.type_names.len());
     for (node, name) in &file.type_names {
         let number = *by_name.entry(name).or_insert_with(|| {
             names.push(String::from_utf8_lossy(name).into_owned());
             names.len() as u32 - 1
         });
         numbers[*node as usize] = number;
+        named.push((NodeId(*node), number));
     }
-    (file.types.iter().map(|node| numbers[*node as usize]).collect(), names)
+    named.sort_unstable();
+    (file.types.iter().map(|node| numbers[*node as usize]).collect(), names, named)
 }
 
 fn texts(texts: &mut [(u32, Vec<u8>, bool)]) -> Texts {

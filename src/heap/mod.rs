@@ -2,7 +2,14 @@
 //!
 //! Pure functions over the model; only `load` opens files.
 
+pub mod compare;
 pub mod load;
 pub mod model;
+pub mod owners;
+pub mod path;
+pub mod reach;
 
+pub use compare::Changes;
 pub use model::{NodeId, Snapshot};
+pub use owners::{Owner, owners};
+pub use reach::Reach;

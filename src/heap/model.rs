@@ -36,6 +36,8 @@ pub struct Snapshot {
     pub type_names: Vec<String>,
     pub(super) texts: Texts,
     pub(super) names: Names,
+    /// The types, sorted, and the number of the name of each.
+    pub(super) named_types: Vec<(NodeId, u32)>,
 }
 
 /// When and where a snapshot was taken.
@@ -134,6 +136,8 @@ pub enum RootKind {
     Thread(u32),
     /// A thread's context variables.
     Context(u32),
+    /// It is leakgate's own.
+    Own,
     /// The object never dies.
     Immortal,
     /// The values that a running function is working with may hold it.
@@ -207,6 +211,12 @@ impl Snapshot {
     /// The name of an object's type, with its module.
     pub fn type_name(&self, node: NodeId) -> &str {
         &self.type_names[self.nodes.types[node.index()] as usize]
+    }
+
+    /// The name of a type.
+    pub fn named_type(&self, of: NodeId) -> Option<&str> {
+        let at = self.named_types.binary_search_by_key(&of, |(node, _)| *node).ok()?;
+        self.type_names.get(self.named_types[at].1 as usize).map(String::as_str)
     }
 
     /// What an object is.
