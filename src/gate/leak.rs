@@ -365,7 +365,7 @@ impl Told<'_> {
 }
 
 /// `1 more entry`, `3 more entries`, of what one iteration adds at a time; the noun may have a verb.
-fn more(total: i64, iterations: u64, noun: &str) -> String {
+pub(super) fn more(total: i64, iterations: u64, noun: &str) -> String {
     let each = total.unsigned_abs() / iterations;
     if each <= 1 {
         return format!("1 more {noun}");
@@ -377,7 +377,7 @@ fn more(total: i64, iterations: u64, noun: &str) -> String {
 }
 
 /// `after every iteration`, `every 10 iterations`.
-fn when(rate: Rate) -> String {
+pub(super) fn when(rate: Rate) -> String {
     let total = rate.total.unsigned_abs();
     match total {
         0 => "not evenly".to_owned(),
@@ -400,7 +400,7 @@ fn in_words(rate: Rate) -> String {
     format!("{} an iteration on average", bytes_each(rate))
 }
 
-fn bytes_each(rate: Rate) -> String {
+pub(super) fn bytes_each(rate: Rate) -> String {
     let hundredths = u128::from(rate.total.unsigned_abs()) * 100 / u128::from(rate.iterations);
     let whole = (hundredths / 100) as u64;
     if whole >= 1024 || hundredths.is_multiple_of(100) {

@@ -13,6 +13,7 @@ pub mod holders;
 pub mod known;
 pub mod leak;
 pub mod measurement;
+pub mod owners;
 pub mod place;
 pub mod processes;
 pub mod runs;

@@ -25,7 +25,8 @@ impl Changes {
             while old.next_if(|(at, _)| at < address).is_some() {}
             let Some((_, known)) = old.next_if(|(at, _)| at == address) else { continue };
             let (node, known) = (NodeId(*node), NodeId(*known));
-            let is_same_type = types[before.nodes.types[known.index()] as usize] == after.nodes.types[node.index()];
+            let is_same_type =
+                types[before.nodes.types[known.index()] as usize] == after.nodes.types[node.index()];
             // What nobody saw being allocated is not marked.
             let was_there = after.has(node, IS_OLD) || after.site(node).is_none();
             if is_same_type && was_there {

@@ -3,6 +3,8 @@
 //! Pure functions over the model; only `load` opens files.
 
 pub mod compare;
+pub mod cycles;
+pub mod lengths;
 pub mod load;
 pub mod model;
 pub mod owners;

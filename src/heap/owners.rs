@@ -80,8 +80,12 @@ pub fn owners(before: (&Snapshot, &Reach), after: (&Snapshot, &Reach), changes: 
     held.each(|node, key| groups.add(after, node, key, 1));
     let lost = Held::of(before, |node| changes.is_gone(node));
     lost.each(|node, key| groups.add(before, node, key, -1));
-    let mut owners: Vec<Owner> =
-        groups.0.into_values().filter(|group| group.held.bytes > 0 || group.held.objects > 0).filter_map(|group| group.owner(after, before.0, changes)).collect();
+    let mut owners: Vec<Owner> = groups
+        .0
+        .into_values()
+        .filter(|group| group.held.bytes > 0 || group.held.objects > 0)
+        .filter_map(|group| group.owner(after, before.0, changes))
+        .collect();
     owners.sort_by(|a, b| b.held.cmp(&a.held).then_with(|| a.shape.cmp(&b.shape)));
     owners
 }
@@ -143,13 +147,24 @@ impl<'a> Held<'a> {
         let mut keys: HashMap<(u32, u32), Key> = HashMap::new();
         for node in self.snapshot.ids().filter(|node| self.is_alone[node.index()]) {
             let owner = self.owner[node.index()];
-            let (named, top) = if owner == NOBODY { (None, self.top(node)) } else { (Some(self.meant(NodeId(owner - 1))), node) };
+            let (named, top) = if owner == NOBODY {
+                (None, self.top(node))
+            } else {
+                (Some(self.meant(NodeId(owner - 1))), node)
+            };
             let about = match named {
                 Some(named) => (named.0, 0),
-                None => (NOBODY, self.snapshot.nodes.types[top.index()] | u32::from(self.reach.hold(top) == Hold::Cycle) << 31),
+                None => (
+                    NOBODY,
+                    self.snapshot.nodes.types[top.index()]
+                        | u32::from(self.reach.hold(top) == Hold::Cycle) << 31,
+                ),
             };
             let key = keys.entry(about).or_insert_with(|| self.key(named, top));
-            let is_entry = self.reach.parent(self.snapshot, node).is_none_or(|(parent, _)| !self.is_alone[parent.index()]);
+            let is_entry = self
+                .reach
+                .parent(self.snapshot, node)
+                .is_none_or(|(parent, _)| !self.is_alone[parent.index()]);
             tell(node, (key, named, is_entry));
         }
     }
@@ -175,7 +190,11 @@ impl<'a> Held<'a> {
         let (snapshot, reach) = (self.snapshot, self.reach);
         let Some(named) = named else {
             let type_name = snapshot.type_name(top).to_owned();
-            return Key { hold: reach.hold(top), shape: Path::to(snapshot, reach, top).text(snapshot, Detail::Shape), type_name };
+            return Key {
+                hold: reach.hold(top),
+                shape: Path::to(snapshot, reach, top).text(snapshot, Detail::Shape),
+                type_name,
+            };
         };
         let shape = Path::to(snapshot, reach, named).text(snapshot, Detail::Shape);
         Key { hold: reach.hold(named), shape, type_name: snapshot.type_name(named).to_owned() }
@@ -244,7 +263,12 @@ impl Groups {
 }
 
 impl Group {
-    fn owner(self, (after, reach): (&Snapshot, &Reach), before: &Snapshot, changes: &Changes) -> Option<Owner> {
+    fn owner(
+        self,
+        (after, reach): (&Snapshot, &Reach),
+        before: &Snapshot,
+        changes: &Changes,
+    ) -> Option<Owner> {
         let most = self.nodes.iter().max_by_key(|(node, change)| (**change, std::cmp::Reverse(**node)));
         let node = most.map(|(node, _)| *node);
         let (first, hold) = (self.first?, self.hold?);
@@ -296,9 +320,16 @@ fn beyond(after: &Snapshot, reach: &Reach, changes: &Changes, entry: NodeId) -> 
     const LONGEST: usize = 4;
     let (mut text, mut at) = (after.type_name(entry).to_owned(), entry);
     for _ in 0..LONGEST {
-        let is_below = |to: &NodeId| changes.is_new(*to) && reach.parent(after, *to).is_some_and(|(parent, _)| parent == at);
+        let is_below = |to: &NodeId| {
+            changes.is_new(*to) && reach.parent(after, *to).is_some_and(|(parent, _)| parent == at)
+        };
         let below = after.edges_of(at).map(|edge| edge.to).filter(is_below);
-        let Some(next) = below.filter(|to| after.site(*to).is_some()).max_by_key(|to| (after.bytes(*to), std::cmp::Reverse(*to))) else { break };
+        let Some(next) = below
+            .filter(|to| after.site(*to).is_some())
+            .max_by_key(|to| (after.bytes(*to), std::cmp::Reverse(*to)))
+        else {
+            break;
+        };
         text.push_str(" → ");
         text.push_str(&own_name(after, next));
         at = next;
@@ -310,4 +341,3 @@ fn beyond(after: &Snapshot, reach: &Reach, changes: &Changes, entry: NodeId) -> 
 pub fn is_lost(owner: &Owner) -> bool {
     owner.node.is_none() && owner.hold == Hold::Native
 }
-

@@ -66,7 +66,9 @@ impl Path {
     fn begin(&self, writer: &mut Writer) -> (NodeId, &[(Label, NodeId)]) {
         let first = self.steps[0].1;
         let kind = self.root.as_ref().map(|root| root.kind);
-        if kind == Some(RootKind::Modules) && let Some((Label::Key(name), module)) = self.steps.get(1) {
+        if kind == Some(RootKind::Modules)
+            && let Some((Label::Key(name), module)) = self.steps.get(1)
+        {
             writer.text.push_str(&shown(writer.snapshot, NodeId(*name)));
             return (*module, &self.steps[2..]);
         }
@@ -143,7 +145,8 @@ impl Writer<'_> {
                 self.text.push_str(".__defaults__");
                 self.pending = Pending::Argument { of: from };
             }
-            (_, Label::Known(Known::Contents)) if self.snapshot.names_of(from, NAME_VARIABLE).next().is_some() => {}
+            (_, Label::Known(Known::Contents))
+                if self.snapshot.names_of(from, NAME_VARIABLE).next().is_some() => {}
             (_, Label::Known(known)) => {
                 self.text.push('.');
                 self.text.push_str(known.text());

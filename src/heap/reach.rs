@@ -197,7 +197,10 @@ fn found(snapshot: &Snapshot) -> Vec<u32> {
         found[to.index()] += 1;
     }
     for Root { node, kind } in &snapshot.roots {
-        let counts = matches!(kind, RootKind::Local { .. } | RootKind::Thread(_) | RootKind::Context(_) | RootKind::Modules);
+        let counts = matches!(
+            kind,
+            RootKind::Local { .. } | RootKind::Thread(_) | RootKind::Context(_) | RootKind::Modules
+        );
         found[node.index()] += u32::from(counts);
     }
     found

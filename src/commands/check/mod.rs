@@ -2,6 +2,7 @@
 
 mod against;
 mod confirm;
+mod explain;
 mod hanging;
 mod jobs;
 mod live;
@@ -20,11 +21,12 @@ use self::against::Against;
 use self::live::{Display, Screen};
 use self::partition::Part;
 use self::standing::Register;
-use super::deliver;
+use super::{deliver, rule_set};
 use crate::config::{self, Config, ConfigErrors, FailOn, Paint, PythonChoice, Scenario};
 use crate::exit::Exit;
 use crate::outcome::Outcome;
 use crate::report::Format;
+use crate::rules::RuleSet;
 use crate::scenario::Failure;
 use crate::scenario::capture_dir;
 use crate::scenario::environment;
@@ -172,6 +174,8 @@ struct Check {
     against: Against,
     /// What is allowed or known.
     register: Register,
+    /// The rules that name leaks.
+    rules: RuleSet,
     /// Where results go, as the user would type it.
     results: PathBuf,
     /// The configuration's folder.
@@ -201,6 +205,7 @@ impl Check {
             python,
             fail_on: config.fail_on,
             register: Register::of(config),
+            rules: rule_set::of(config)?,
             folder: home,
             results,
             interruption: Interruption::listen(&ENDING).context("failed to listen to signals")?,

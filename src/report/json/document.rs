@@ -263,6 +263,8 @@ pub(super) struct OwnerEntry {
     pub(super) path: Vec<String>,
     /// The line that fills it.
     pub(super) place: Option<PlaceEntry>,
+    /// How to mend it.
+    pub(super) help: String,
 }
 
 /// What was resident at one moment.

@@ -262,6 +262,7 @@ fn evidence_in_short(page: &mut Page, finding: &Finding) {
         (None, Some(holder)) => inside(page, "held", &holder_in_words(holder)),
         (None, None) => {}
     }
+    owners(page, finding);
     fix(page, finding);
 }
 
