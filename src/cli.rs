@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::{Parser, Subcommand};
 use signal_hook::consts::SIGXFSZ;
 
-use crate::commands::{allow, baseline, call, check, diff, merge, run, view};
+use crate::commands::{allow, baseline, call, check, comment, diff, merge, run, view};
 use crate::exit::Exit;
 use crate::scenario::executable::ExecutableError;
 use crate::scenario::signals;
@@ -27,6 +27,7 @@ struct Cli {
 enum Command {
     Check(check::Args),
     Merge(merge::Args),
+    Comment(comment::Args),
     Run(run::Args),
     Call(call::Args),
     View(view::ViewArgs),
@@ -61,6 +62,7 @@ impl Command {
         match self {
             Command::Check(args) => check::run(args, out, messages),
             Command::Merge(args) => merge::run(args, out),
+            Command::Comment(args) => comment::run(args, out),
             Command::Run(args) => run::run(args, messages),
             Command::Call(args) => call::run(args, out, messages),
             Command::View(args) => view::run(args, out),
@@ -85,6 +87,7 @@ impl Command {
             },
             Command::Check(_)
             | Command::Merge(_)
+            | Command::Comment(_)
             | Command::Call(_)
             | Command::View(_)
             | Command::Baseline(_)
