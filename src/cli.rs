@@ -4,10 +4,10 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use signal_hook::consts::SIGXFSZ;
 
-use crate::commands::{allow, baseline, call, check, comment, diff, merge, run, view};
+use crate::commands::{allow, baseline, call, check, comment, completions, diff, doctor, merge, run, view};
 use crate::exit::Exit;
 use crate::scenario::executable::ExecutableError;
 use crate::scenario::signals;
@@ -34,6 +34,9 @@ enum Command {
     Baseline(baseline::Args),
     Diff(diff::Args),
     Allow(allow::Args),
+    Doctor(doctor::Args),
+    Completions(completions::CompletionsArgs),
+    Man(completions::ManArgs),
 }
 
 /// Runs the program; the only caller is `main`.
@@ -69,6 +72,9 @@ impl Command {
             Command::Baseline(args) => baseline::run(args, out, messages),
             Command::Diff(args) => diff::run(args, out),
             Command::Allow(args) => allow::run(args, out),
+            Command::Doctor(args) => doctor::run(args, out),
+            Command::Completions(args) => completions::completions(args, Cli::command(), out),
+            Command::Man(args) => completions::man(args, Cli::command(), out),
         }
     }
 
@@ -92,7 +98,10 @@ impl Command {
             | Command::View(_)
             | Command::Baseline(_)
             | Command::Diff(_)
-            | Command::Allow(_) => Exit::BadInput,
+            | Command::Allow(_)
+            | Command::Doctor(_)
+            | Command::Completions(_)
+            | Command::Man(_) => Exit::BadInput,
         }
     }
 }

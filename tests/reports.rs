@@ -6,6 +6,8 @@ mod machine;
 mod outcomes;
 #[path = "reports/read.rs"]
 mod read;
+#[path = "reports/rendered.rs"]
+mod rendered;
 
 use leakgate::outcome::{Outcome, ScenarioError, Verdict};
 use leakgate::report::{Color, DEFAULT_COMMENT, Format, Options, render};
