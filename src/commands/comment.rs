@@ -118,7 +118,8 @@ fn name(text: &str) -> Result<String, String> {
 
 /// The result that a check or a merge left here, or one in an archive.
 fn load(path: Option<&Path>) -> anyhow::Result<Outcome> {
-    let path = path.unwrap_or(Path::new(RESULTS_FOLDER));
+    let here = Path::new(RESULTS_FOLDER).join(Format::Json.file_name().unwrap_or_default());
+    let path = path.unwrap_or(&here);
     if path.extension().is_none_or(|extension| extension != "zip") {
         return results::load(path);
     }
