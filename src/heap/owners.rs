@@ -77,9 +77,9 @@ pub struct Owner {
 pub fn owners(before: (&Snapshot, &Reach), after: (&Snapshot, &Reach), changes: &Changes) -> Vec<Owner> {
     let mut groups = Groups::default();
     let held = Held::of(after, |node| changes.is_new(node));
-    held.each(|node, key| groups.add(after, node, key, 1));
+    held.each(|node, key| groups.add(after.0, node, key, 1));
     let lost = Held::of(before, |node| changes.is_gone(node));
-    lost.each(|node, key| groups.add(before, node, key, -1));
+    lost.each(|node, key| groups.add(before.0, node, key, -1));
     let mut owners: Vec<Owner> = groups
         .0
         .into_values()
@@ -216,7 +216,7 @@ struct Groups(HashMap<Key, Group>);
 impl Groups {
     fn add(
         &mut self,
-        (snapshot, reach): (&Snapshot, &Reach),
+        snapshot: &Snapshot,
         node: NodeId,
         (key, named, is_entry): (&Key, Option<NodeId>, bool),
         sign: i64,
