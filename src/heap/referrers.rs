@@ -85,13 +85,20 @@ pub fn referrers(snapshot: &Snapshot, reach: &Reach, nodes: &[NodeId], extent: E
     for root in &reach.roots {
         roots.entry(root.node).or_insert(root.kind);
     }
-    let mut tree =
-        Growing { snapshot, backwards: &backwards, roots, seen: nodes.iter().copied().collect(), extent };
+    let mut tree = Growing {
+        snapshot,
+        reach,
+        backwards: &backwards,
+        roots,
+        seen: nodes.iter().copied().collect(),
+        extent,
+    };
     tree.grow(String::new(), nodes, nodes.len() as u64, 0)
 }
 
 struct Growing<'a> {
     snapshot: &'a Snapshot,
+    reach: &'a Reach,
     backwards: &'a Backwards,
     roots: std::collections::HashMap<NodeId, RootKind>,
     /// Each object stands once, where it is nearest.
@@ -144,7 +151,7 @@ impl Growing<'_> {
                 if self.seen.contains(&from) {
                     continue;
                 }
-                let key = (own_name(self.snapshot, from), label_text(self.snapshot, from, label));
+                let key = (own_name(self.snapshot, from), label_text(self.snapshot, self.reach, from, label));
                 let members = groups.entry(key).or_default();
                 members.references += 1;
                 if members.known.insert(from) {

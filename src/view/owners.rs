@@ -180,7 +180,7 @@ impl Row {
     fn print(&self, screen: &Screen, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "{}", screen.strong(&self.title()))?;
         let bytes = signed_bytes(self.bytes);
-        writeln!(out, "  {bytes} in {} objects: {}", signed(self.objects), self.beyond)?;
+        writeln!(out, "  {bytes} in {}: {}", objects(self.objects), self.beyond)?;
         let places = [("filled", &self.filled_at), ("made", &self.made_at)];
         for (word, place) in places.iter().filter_map(|(word, place)| Some((word, place.as_ref()?))) {
             writeln!(out, "  {word} at {}", words(place, screen))?;
@@ -198,7 +198,8 @@ impl Row {
         let mut title = format!("{} ({})", self.path, self.type_name);
         match self.length {
             Some(length) => title += &format!(": {} entries, {}", grouped(length), signed(self.entries)),
-            None => title += &format!(": {} entries", signed(self.entries)),
+            None if self.entries != 0 => title += &format!(": {} entries", signed(self.entries)),
+            None => {}
         }
         if self.count > 1 {
             title += &format!(", in {} of {}", grouped(self.count as u64), self.shape);
@@ -207,11 +208,18 @@ impl Row {
     }
 }
 
+/// `600 objects`, `1 object`.
+fn objects(count: i64) -> String {
+    let word = if count == 1 { "object" } else { "objects" };
+    let sign = if count < 0 { "-" } else { "" };
+    format!("{sign}{} {word}", grouped(count.unsigned_abs()))
+}
+
 impl Ring {
     fn print(&self, screen: &Screen, out: &mut dyn Write) -> io::Result<()> {
         let (count, bytes) = (grouped(self.count as u64), signed_bytes(self.bytes));
         writeln!(out, "{}", screen.strong(&format!("ring {}", self.path)))?;
-        writeln!(out, "  {count} of them, {bytes} in {} objects", signed(self.objects))?;
+        writeln!(out, "  {count} of them, {bytes} in {}", objects(self.objects))?;
         for place in self.allocated_at.iter().take(3) {
             writeln!(out, "  allocated at {}", words(place, screen))?;
         }

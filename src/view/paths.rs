@@ -88,7 +88,7 @@ fn graph(snapshot: &Snapshot, reach: &Reach, ways: &[Way]) -> Graph {
             let text = || format!("{}\n{}", clean(&own_name(snapshot, *node)), Bytes(snapshot.bytes(*node)));
             let place = *drawn.entry(*node).or_insert_with(|| graph.add(text(), look));
             if let Some(before) = before {
-                let name = from.map_or_else(String::new, |from| label_text(snapshot, from, *label));
+                let name = from.map_or_else(String::new, |from| label_text(snapshot, reach, from, *label));
                 graph.join(before, place, name);
             }
             (before, from) = (Some(place), Some(*node));
