@@ -4,10 +4,12 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use signal_hook::consts::SIGXFSZ;
 
-use crate::commands::{allow, baseline, call, check, diff, merge, rules, run, view};
+use crate::commands::{
+    allow, baseline, call, check, comment, completions, diff, doctor, merge, rules, run, view,
+};
 use crate::exit::Exit;
 use crate::scenario::executable::ExecutableError;
 use crate::scenario::guard;
@@ -28,6 +30,7 @@ struct Cli {
 enum Command {
     Check(check::Args),
     Merge(merge::Args),
+    Comment(comment::Args),
     Run(run::Args),
     Call(call::Args),
     View(view::ViewArgs),
@@ -38,6 +41,9 @@ enum Command {
     /// What cleans up when the program is killed
     #[command(name = guard::COMMAND, hide = true)]
     Guard,
+    Doctor(doctor::Args),
+    Completions(completions::CompletionsArgs),
+    Man(completions::ManArgs),
 }
 
 /// Runs the program; the only caller is `main`.
@@ -66,6 +72,7 @@ impl Command {
         match self {
             Command::Check(args) => check::run(args, out, messages),
             Command::Merge(args) => merge::run(args, out),
+            Command::Comment(args) => comment::run(args, out),
             Command::Run(args) => run::run(args, messages),
             Command::Call(args) => call::run(args, out, messages),
             Command::View(args) => view::run(args, out),
@@ -77,6 +84,9 @@ impl Command {
                 guard::run(io::stdin().lock());
                 Ok(Exit::Passed)
             }
+            Command::Doctor(args) => doctor::run(args, out),
+            Command::Completions(args) => completions::completions(args, Cli::command(), out),
+            Command::Man(args) => completions::man(args, Cli::command(), out),
         }
     }
 
@@ -95,13 +105,17 @@ impl Command {
             },
             Command::Check(_)
             | Command::Merge(_)
+            | Command::Comment(_)
             | Command::Call(_)
             | Command::View(_)
             | Command::Baseline(_)
             | Command::Diff(_)
             | Command::Allow(_)
             | Command::Rules(_)
-            | Command::Guard => Exit::BadInput,
+            | Command::Guard
+            | Command::Doctor(_)
+            | Command::Completions(_)
+            | Command::Man(_) => Exit::BadInput,
         }
     }
 }

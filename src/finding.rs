@@ -60,9 +60,10 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// The name of the leak: the pattern that it was found to be, else the rule.
+    /// The name of the leak: the pattern that it was found to be, else the rule; of a budget the rule.
     pub fn pattern(&self) -> &str {
-        self.owners.iter().find_map(|owner| owner.pattern.as_deref()).unwrap_or(&self.rule)
+        let pattern = self.owners.first().and_then(|owner| owner.pattern.as_deref());
+        pattern.filter(|_| !self.rule.starts_with("budget-")).unwrap_or(&self.rule)
     }
 
     /// The place of a finding in a report: what is new first, what is lived with last, errors before warnings.
@@ -98,6 +99,8 @@ pub struct Owner {
     pub path: Vec<String>,
     /// The line that fills it, where one is known.
     pub place: Option<Place>,
+    /// How to mend it, by the rule that names it; may be empty.
+    pub help: String,
 }
 
 /// How a finding stands to what is known already.

@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 pub mod baseline;
+pub mod ci;
 pub mod cli;
 pub mod commands;
 pub mod config;
@@ -16,6 +17,7 @@ pub mod difference;
 pub mod distributions;
 pub mod exit;
 pub mod finding;
+pub mod forge;
 pub mod gate;
 pub mod heap;
 pub mod outcome;

@@ -11,6 +11,8 @@ mod allow;
 mod bill;
 #[path = "check_command/budgets.rs"]
 mod budgets;
+#[path = "check_command/ci.rs"]
+mod ci;
 #[path = "check_command/commands.rs"]
 mod commands;
 #[path = "check_command/errors.rs"]

@@ -1,18 +1,26 @@
 //! The reports: each format whole, on one canonical outcome; hostile text; and the documentation's samples.
 
+#[path = "reports/machine.rs"]
+mod machine;
 #[path = "reports/outcomes.rs"]
 mod outcomes;
 #[path = "reports/read.rs"]
 mod read;
+#[path = "reports/rendered.rs"]
+mod rendered;
 
 use leakgate::outcome::{Outcome, ScenarioError, Verdict};
-use leakgate::report::{Color, Format, Options, render};
+use leakgate::report::{Color, DEFAULT_COMMENT, Format, Options, render};
 use outcomes::{HOSTILE, canonical, compared, hostile, passing, sample, source};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 fn shown(format: Format, outcome: &Outcome) -> String {
-    render(format, outcome, &Options { width: 110, color: Color::Plain, source: &source })
+    render(
+        format,
+        outcome,
+        &Options { width: 110, color: Color::Plain, source: &source, comment: DEFAULT_COMMENT },
+    )
 }
 
 /// The report with leakgate's own version taken out.
@@ -20,6 +28,7 @@ fn scrubbed(format: Format, outcome: &Outcome) -> String {
     shown(format, outcome)
         .replace(&format!("leakgate {VERSION} "), "leakgate VERSION ")
         .replace(&format!("\"leakgate\": \"{VERSION}\""), "\"leakgate\": \"VERSION\"")
+        .replace(&format!("\"semanticVersion\": \"{VERSION}\""), "\"semanticVersion\": \"VERSION\"")
 }
 
 fn snapshot(name: &str, report: &str) {
@@ -66,7 +75,7 @@ fn an_outcome_that_was_compared_with_a_baseline_in_every_format() {
 
 #[test]
 fn colours_change_nothing_but_colours() {
-    let options = Options { width: 110, color: Color::Ansi, source: &source };
+    let options = Options { width: 110, color: Color::Ansi, source: &source, comment: DEFAULT_COMMENT };
     let coloured = render(Format::Terminal, &canonical(), &options);
     assert!(coloured.contains("\u{1b}[1;31mFAIL"));
     let sequences = regex::Regex::new("\u{1b}\\[[0-9;]*m").unwrap();
@@ -77,7 +86,7 @@ fn colours_change_nothing_but_colours() {
 
 #[test]
 fn a_narrow_terminal_is_never_written_past_its_edge() {
-    let options = Options { width: 70, color: Color::Plain, source: &source };
+    let options = Options { width: 70, color: Color::Plain, source: &source, comment: DEFAULT_COMMENT };
     let report = render(Format::Terminal, &canonical(), &options);
     let too_long: Vec<&str> =
         report.lines().filter(|line| line.chars().count() > 70 && !line.starts_with("  again")).collect();
@@ -345,5 +354,11 @@ fn documented(format: Format) -> String {
     let report = scrubbed(format, &sample()).replace("leakgate VERSION", "leakgate 0.1");
     let report = report.replace("\"VERSION\"", "\"0.1\"");
     let report = if format == Format::Junit { report.replace("><", ">\n<") } else { report };
-    format!("````{}\n{report}````\n", if format == Format::Junit { "xml" } else { format.name() })
+    let language = match format {
+        Format::Junit => "xml",
+        Format::Sarif | Format::Gitlab => "json",
+        Format::Github | Format::Prometheus => "text",
+        format => format.name(),
+    };
+    format!("````{language}\n{report}````\n")
 }

@@ -106,6 +106,7 @@ fn call(place: &Place, source: &str, function: &str) -> (Plan, Call) {
         result: KeepResult::Drop,
         between: None,
         repeats: Repeats::Fixed { warmup: 3, iterations: 10 },
+        explain: 0,
     };
     (place.plan(&[]), call)
 }

@@ -6,28 +6,44 @@ use std::path::Path;
 
 use anyhow::Context;
 
+use super::surroundings::Surroundings;
 use crate::exit::Exit;
 use crate::outcome::{Outcome, Verdict};
-use crate::report::{Color, Format, Options, render};
+use crate::report::{Color, DEFAULT_COMMENT, Format, Options, Sources, render};
 
 const PLAIN_WIDTH: usize = 100;
 /// Larger source files are not excerpted.
 const MAX_SOURCE: u64 = 4 << 20;
 
-/// Writes the reports into the folder `results` and prints one of them. `source` gives the text of a source file that a
-/// finding names.
-pub(super) fn write(
-    outcome: &Outcome,
-    results: &Path,
-    source: &dyn Fn(&str) -> Option<String>,
-    printed: Format,
-    out: &mut dyn Write,
-) -> anyhow::Result<()> {
-    let options = Options { width: width(), color: color(), source };
-    let written = write_files(outcome, results, &options);
-    // Also where a file could not be written: the verdict is seen all the same.
-    out.write_all(render(printed, outcome, &options).as_bytes())?;
-    written
+/// What a check or a merge delivers, beside its outcome.
+#[derive(Clone, Copy)]
+pub(super) struct Delivery<'a> {
+    /// The results folder.
+    pub(super) results: &'a Path,
+    /// The files that findings name.
+    pub(super) source: &'a dyn Sources,
+    /// What is printed.
+    pub(super) printed: Format,
+    /// Where it runs, with `--ci`.
+    pub(super) surroundings: Option<&'a Surroundings>,
+}
+
+impl Delivery<'_> {
+    /// Writes the reports into the results folder and prints one of them; tells the CI system.
+    pub(super) fn write(&self, outcome: &Outcome, out: &mut dyn Write) -> anyhow::Result<()> {
+        let color = if self.surroundings.is_some() { Color::Plain } else { color() };
+        let options = Options { width: width(), color, source: self.source, comment: DEFAULT_COMMENT };
+        let written = write_files(outcome, self.results, &options);
+        // Also where a file could not be written: the verdict is seen all the same.
+        let text = render(self.printed, outcome, &options);
+        match self.surroundings {
+            None => out.write_all(text.as_bytes())?,
+            Some(surroundings) => {
+                surroundings.tell(outcome, &options, self.results, (self.printed, &text), out)?
+            }
+        }
+        written
+    }
 }
 
 fn write_files(outcome: &Outcome, results: &Path, options: &Options) -> anyhow::Result<()> {

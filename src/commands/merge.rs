@@ -2,13 +2,15 @@
 
 use std::collections::{HashMap, HashSet};
 use std::io::Write;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 
 use super::check::NO_PYTHON;
-use super::{deliver, results};
+use super::deliver::{self, Delivery};
+use super::results;
+use super::surroundings::{self, CiArgs};
 use crate::exit::Exit;
 use crate::outcome::{BaselineFile, Outcome, Partition};
 use crate::report::Format;
@@ -26,6 +28,8 @@ pub struct Args {
     /// What to print; all reports are written to the output folder in any case
     #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = deliver::format)]
     format: Format,
+    #[command(flatten)]
+    ci: CiArgs,
 }
 
 /// A result with the name of its file.
@@ -39,6 +43,8 @@ struct Shard {
 /// # Errors
 /// When a file is no whole result, when the files do not belong together, or a part is missing.
 pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Exit> {
+    let surroundings = args.ci.surroundings()?;
+    let surroundings = surroundings.as_ref();
     let load = |path: &PathBuf| {
         results::load(path).map(|outcome| Shard { file: path.display().to_string(), outcome })
     };
@@ -49,8 +55,10 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Exit> {
     let workspace = std::env::current_dir().and_then(|folder| folder.canonicalize());
     let workspace = workspace.context("failed to find the current folder")?;
     let beside = Path::new(&outcome.config).parent().unwrap_or(Path::new("")).to_path_buf();
-    let source = |file: &str| source_of(file, &beside, &workspace);
-    deliver::write(&outcome, &folder, &source, args.format, out)?;
+    let inside = |path: &Path| surroundings::text_inside(path, &workspace);
+    let source = surroundings::workspace([workspace.join(beside), workspace.clone()], &inside, surroundings);
+    Delivery { results: &folder, source: &source, printed: args.format, surroundings }
+        .write(&outcome, out)?;
     Ok(deliver::exit_of(&outcome))
 }
 
@@ -192,21 +200,10 @@ fn python(shards: &[Shard]) -> anyhow::Result<String> {
     Ok(found.map_or_else(|| NO_PYTHON.to_owned(), |shard| shard.outcome.python.clone()))
 }
 
-/// The text of a source file below the workspace, the current folder, and of no other: a result that somebody else
-/// wrote may name any file of this machine. `beside` is the configuration's folder.
-fn source_of(file: &str, beside: &Path, workspace: &Path) -> Option<String> {
-    let plain = |path: &Path| !path.components().any(|part| part == Component::ParentDir);
-    let candidates = [workspace.join(beside).join(file), workspace.join(file)];
-    let inside = |path: &PathBuf| {
-        let real = path.canonicalize().ok().filter(|real| plain(path) && real.starts_with(workspace))?;
-        real.is_file().then_some(real)
-    };
-    deliver::text_of(&candidates.iter().find_map(inside)?)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::Sources;
 
     #[test]
     fn source_is_read_below_the_workspace_only() {
@@ -217,7 +214,10 @@ mod tests {
         std::fs::write(base.join("secret.py"), "secret").unwrap();
         std::fs::write(workspace.join("sub/app.py"), "app").unwrap();
         std::os::unix::fs::symlink(base.join("secret.py"), workspace.join("link.py")).unwrap();
-        let read = |file: &str, beside: &str| source_of(file, Path::new(beside), &workspace);
+        let read = |file: &str, beside: &str| {
+            let inside = |path: &Path| surroundings::text_inside(path, &workspace);
+            surroundings::workspace([workspace.join(beside), workspace.clone()], &inside, None).text(file)
+        };
         assert_eq!(read("app.py", "sub").as_deref(), Some("app"));
         assert_eq!(read("sub/app.py", "").as_deref(), Some("app"));
         assert_eq!(read(&workspace.join("sub/app.py").to_string_lossy(), "").as_deref(), Some("app"));

@@ -591,7 +591,7 @@ pub const KEYS: &[Key] = &[
         "owner",
         Kind::Pattern,
         "any",
-        "The owner that holds the memory. Findings name no owner yet, so that an entry with this key covers nothing.",
+        "The owner that keeps what grows, as reports name it. All owners of a finding must be meant.",
         "\"sentry_sdk.hub.*\"",
     ),
     allowance(

@@ -5,6 +5,7 @@
 pub mod compare;
 pub mod cycles;
 pub mod dominators;
+pub mod lengths;
 pub mod load;
 pub mod model;
 pub mod owners;

@@ -20,7 +20,7 @@ pub(super) fn around(place: &Place, longest: usize, options: &Options) -> Vec<Li
     if place.line == 0 {
         return Vec::new();
     }
-    let Some(source) = (options.source)(&place.file) else { return Vec::new() };
+    let Some(source) = options.source.text(&place.file) else { return Vec::new() };
     let first = place.line.saturating_sub(BEFORE).max(1);
     let wanted = (place.line - first + 1) as usize;
     let texts = source.lines().skip(first as usize - 1).take(wanted);
@@ -46,7 +46,7 @@ mod tests {
 
     fn shown(source: Option<&str>, line: u32) -> Vec<String> {
         let lookup = |_: &str| source.map(str::to_owned);
-        let options = Options { width: 80, color: Color::Plain, source: &lookup };
+        let options = Options { width: 80, color: Color::Plain, source: &lookup, comment: "default" };
         let place = Place { file: "app.py".into(), line, function: "f".into() };
         around(&place, 20, &options).iter().map(|line| numbered(line, &place)).collect()
     }

@@ -106,8 +106,7 @@ impl PartitionEntry {
 
 impl BudgetEntry {
     fn of(judged: &JudgedBudget) -> BudgetEntry {
-        let FigureEntry { name, unit, measured, limit, baseline } = FigureEntry::of(&judged.figure);
-        BudgetEntry { name, unit, measured, limit, baseline, warn: judged.warn, state: judged.state }
+        BudgetEntry { figure: FigureEntry::of(&judged.figure), warn: judged.warn, state: judged.state }
     }
 }
 
@@ -204,6 +203,7 @@ impl OwnerEntry {
             type_name: clean::line(&owner.type_name, clean::FRAME),
             path: sentences(&owner.path),
             place: owner.place.as_ref().map(PlaceEntry::of),
+            help: clean::line(&owner.help, clean::SENTENCE),
         }
     }
 }

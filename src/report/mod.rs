@@ -2,21 +2,38 @@
 //!
 //! Every format takes the same `Outcome`, opens no file (source lines come through a function that is passed in) and
 //! decides nothing. What all of them share: `clean` makes text of the program under test harmless, `excerpt` and
-//! `sparkline` show evidence, `summary` orders and counts.
+//! `sparkline` show evidence, `summary` orders and counts, `problems` lists what formats with an entry a problem have.
 
 mod bill;
 mod clean;
 mod excerpt;
+mod github;
+mod gitlab;
 mod json;
 mod junit;
 mod markdown;
+mod problems;
+mod prometheus;
+mod sarif;
+mod sources;
 mod sparkline;
 mod summary;
 mod terminal;
 
 pub use json::{LARGEST as LARGEST_JSON, ReadError, VERSION as JSON_VERSION, read as read_json};
+pub use sources::{Sources, encoded};
 
 use crate::outcome::Outcome;
+
+/// Text of a stranger in one line of at most `longest` characters, without control or invisible ones.
+pub fn harmless(text: &str, longest: usize) -> String {
+    clean::line(text, longest)
+}
+
+/// The first line of a pull request's comment of that name, by which it is found again.
+pub fn comment_marker(name: &str) -> String {
+    markdown::marker(name)
+}
 
 /// A format that `--format` accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -29,11 +46,28 @@ pub enum Format {
     Junit,
     /// For programs; versioned.
     Json,
+    /// For code scanning.
+    Sarif,
+    /// Annotations: commands that a GitHub runner reads from the log.
+    Github,
+    /// For GitLab's Code Quality.
+    Gitlab,
+    /// For charts of the figures over time.
+    Prometheus,
 }
 
 impl Format {
     /// All formats, in the order in which help lists them.
-    pub const ALL: [Format; 4] = [Format::Terminal, Format::Markdown, Format::Junit, Format::Json];
+    pub const ALL: [Format; 8] = [
+        Format::Terminal,
+        Format::Markdown,
+        Format::Junit,
+        Format::Json,
+        Format::Sarif,
+        Format::Github,
+        Format::Gitlab,
+        Format::Prometheus,
+    ];
 
     /// The name that the user types.
     pub fn name(self) -> &'static str {
@@ -42,6 +76,10 @@ impl Format {
             Format::Markdown => "markdown",
             Format::Junit => "junit",
             Format::Json => "json",
+            Format::Sarif => "sarif",
+            Format::Github => "github",
+            Format::Gitlab => "gitlab",
+            Format::Prometheus => "prometheus",
         }
     }
 
@@ -50,16 +88,22 @@ impl Format {
         Format::ALL.into_iter().find(|format| format.name() == name)
     }
 
-    /// Its file in the results folder; `None` for what only goes to the terminal.
+    /// Its file in the results folder; `None` for what is only printed.
     pub fn file_name(self) -> Option<&'static str> {
         match self {
-            Format::Terminal => None,
+            Format::Terminal | Format::Github => None,
             Format::Markdown => Some("report.md"),
             Format::Junit => Some("report.xml"),
             Format::Json => Some("result.json"),
+            Format::Sarif => Some("report.sarif"),
+            Format::Gitlab => Some("code-quality.json"),
+            Format::Prometheus => Some("report.prom"),
         }
     }
 }
+
+/// The name of a pull request's comment where nobody gives it another.
+pub const DEFAULT_COMMENT: &str = "default";
 
 /// Whether the terminal report has colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,16 +121,22 @@ pub struct Options<'a> {
     pub width: usize,
     /// Colours of the terminal.
     pub color: Color,
-    /// The text of a source file, by its path as findings have it; `None` where it cannot be shown.
-    pub source: &'a dyn Fn(&str) -> Option<String>,
+    /// The files that findings name.
+    pub source: &'a dyn Sources,
+    /// Name of the comment in a pull request: several configurations of a repository have one each.
+    pub comment: &'a str,
 }
 
-/// The whole report in a format; ends with a line break.
+/// The whole report in a format; ends with a line break, unless it is empty.
 pub fn render(format: Format, outcome: &Outcome, options: &Options) -> String {
     match format {
         Format::Terminal => terminal::render(outcome, options),
         Format::Markdown => markdown::render(outcome, options),
         Format::Junit => junit::render(outcome),
         Format::Json => json::render(outcome),
+        Format::Sarif => sarif::render(outcome, options),
+        Format::Github => github::render(outcome, options),
+        Format::Gitlab => gitlab::render(outcome, options),
+        Format::Prometheus => prometheus::render(outcome),
     }
 }

@@ -22,15 +22,17 @@ pub(super) struct Against {
 }
 
 impl Against {
-    /// Reads the lock beside a configuration.
+    /// Reads a lock; `None` is none.
     ///
     /// # Errors
     /// When it is there and cannot be read at all.
-    pub(super) fn read(config: &Path, packages: Vec<Package>) -> anyhow::Result<Against> {
-        let path = lock_file::beside(config);
-        let parsed = lock_file::text(&path)?.map(|text| baseline::parse(&text));
+    pub(super) fn read(path: Option<&Path>, packages: Vec<Package>) -> anyhow::Result<Against> {
+        let Some(path) = path else {
+            return Ok(Against { path: String::new(), lock: None, problems: Vec::new(), packages });
+        };
+        let parsed = lock_file::text(path)?.map(|text| baseline::parse(&text));
         let (lock, problems) = match parsed {
-            Some(parsed) => (Some(parsed.lock), lock_file::problems(&path, &parsed.problems)),
+            Some(parsed) => (Some(parsed.lock), lock_file::problems(path, &parsed.problems)),
             None => (None, Vec::new()),
         };
         Ok(Against { path: path.display().to_string(), lock, problems, packages })

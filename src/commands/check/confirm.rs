@@ -1,6 +1,6 @@
 //! A failure is confirmed in a fresh process: only what both show is one.
 
-use super::{Check, one, runs};
+use super::{Check, explain, one, runs};
 use crate::config::{Checkpoints, FailOn, Scenario, Work};
 use crate::finding::{Finding, Severity};
 use crate::gate::leak;
@@ -18,9 +18,16 @@ pub(super) fn run(scenario: &Scenario, check: &Check) -> Result<ScenarioResult, 
     let _ = capture_dir::remove(&check.results, &again);
     let first = measured(scenario, &scenario.name, check)?;
     let result = if first.verdict == Verdict::Fail && scenario.confirm {
-        let second = measured(scenario, &again, check)?;
-        let result = agreed(first, &second, check.fail_on);
-        if result.verdict == Verdict::Fail {
+        let second = match scenario.work {
+            Work::Call { .. } => one::run_explained(scenario, (&again, explain::calls(&first)), check)?,
+            Work::Run { .. } => measured(scenario, &again, check)?,
+        };
+        let mut result = agreed(first, &second, check.fail_on);
+        // Without a folder there was no run.
+        if let Ok(cwd) = std::path::absolute(&scenario.cwd) {
+            explain::take_over(&mut result, &second, &cwd, check);
+        }
+        if result.verdict != Verdict::Unstable && !explain::has_snapshots(&check.results, &again) {
             // It shows the same again.
             let _ = capture_dir::remove(&check.results, &again);
         }

@@ -2,6 +2,7 @@
 
 mod against;
 mod confirm;
+mod explain;
 mod hanging;
 mod jobs;
 mod live;
@@ -14,17 +15,20 @@ use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, ensure};
 
 use self::against::Against;
 use self::live::{Display, Screen};
 use self::partition::Part;
 use self::standing::Register;
-use super::deliver;
+use super::deliver::{self, Delivery};
+use super::surroundings::{CiArgs, Surroundings, workspace};
+use super::{lock_file, rule_set};
 use crate::config::{self, Config, ConfigErrors, FailOn, Paint, PythonChoice, Scenario};
 use crate::exit::Exit;
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, ScenarioResult};
 use crate::report::Format;
+use crate::rules::RuleSet;
 use crate::scenario::Failure;
 use crate::scenario::capture_dir;
 use crate::scenario::environment;
@@ -35,9 +39,13 @@ use crate::scenario::python::{self, Python};
 use crate::scenario::signals::{ENDING, Interruption};
 
 /// Name of the configuration where none is given.
-const CONFIG: &str = "leakgate.yaml";
+pub(super) const CONFIG: &str = "leakgate.yaml";
 /// What the report says where no Python was found and no scenario needs one.
 pub(super) const NO_PYTHON: &str = "not found and not needed";
+/// What `--baseline` is where nobody names a file: the lock beside the configuration.
+const AUTO: &str = "auto";
+/// The `--baseline` that is none.
+const NONE: &str = "none";
 /// Folder of results beside the configuration.
 const RESULTS: &str = ".leakgate";
 
@@ -65,6 +73,17 @@ pub struct Args {
     /// What to print; all reports are written to the output folder in any case
     #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = deliver::format)]
     format: Format,
+    /// Which findings fail the check: new, any or never [default: `fail_on` of the configuration]
+    #[arg(long, value_name = "WHICH", value_parser = fail_on)]
+    fail_on: Option<FailOn>,
+    /// What results are compared with: auto, a file, or none [default: the lock beside the configuration]
+    #[arg(long, value_name = "FILE", default_value = AUTO)]
+    baseline: PathBuf,
+    /// The Python that scenarios use [default: `python` of the configuration]
+    #[arg(long, value_name = "PATH")]
+    python: Option<PathBuf>,
+    #[command(flatten)]
+    ci: CiArgs,
 }
 
 impl Args {
@@ -76,6 +95,23 @@ impl Args {
     /// The configuration.
     pub(super) fn config(&self) -> &Path {
         &self.config
+    }
+
+    /// The file that results are compared with; `None` where there is to be none. One that is named has to be there: else
+    /// nothing would be compared, and nobody would know.
+    fn lock(&self, config: &Config) -> anyhow::Result<Option<PathBuf>> {
+        match self.baseline.to_str() {
+            Some(NONE) => Ok(None),
+            Some(AUTO) => Ok(Some(lock_file::beside(&config.path))),
+            _ => {
+                let name = self.baseline.display();
+                ensure!(
+                    self.baseline.is_file(),
+                    "there is no baseline `{name}`; expected a file, auto, or none"
+                );
+                Ok(Some(self.baseline.clone()))
+            }
+        }
     }
 
     /// Where results go, as the user would type it.
@@ -94,6 +130,8 @@ impl Args {
 /// # Errors
 /// When something outside of the scenarios fails: the results cannot be written, no interpreter is found.
 pub fn run(args: &Args, out: &mut dyn Write, messages: &mut dyn Write) -> anyhow::Result<Exit> {
+    let surroundings = args.ci.surroundings()?;
+    let surroundings = surroundings.as_ref();
     let config = match config::load(&args.config) {
         Ok(config) => config,
         Err(errors) => return refuse(&errors, messages),
@@ -111,8 +149,7 @@ pub fn run(args: &Args, out: &mut dyn Write, messages: &mut dyn Write) -> anyhow
     }
     let check = Check::new(args, &config, &chosen)?;
     let (began, started_ms) = (Instant::now(), now_ms());
-    let mut display = Display::new(messages, screen(), chosen.len());
-    let results = match jobs::run(&chosen, &check, check.jobs, &mut display) {
+    let results = match watched(&chosen, &check, (args.format, surroundings), (out, messages)) {
         Ok(results) => results,
         Err(error) => return interrupted(error),
     };
@@ -134,9 +171,34 @@ pub fn run(args: &Args, out: &mut dyn Write, messages: &mut dyn Write) -> anyhow
         results_dir: format!("{}/", check.results.display()),
     };
     let root = std::env::current_dir().context("failed to find the current folder")?;
-    let source = |file: &str| source_of(file, &root, &check.folder);
-    deliver::write(&outcome, &check.results, &source, args.format, out)?;
+    let source = workspace([check.folder.clone(), root], &deliver::text_of, surroundings);
+    let (results, printed) = (&check.results, args.format);
+    Delivery { results, source: &source, printed, surroundings }.write(&outcome, out)?;
     Ok(deliver::exit_of(&outcome))
+}
+
+/// Runs all. A CI system's log has the progress in a part of its own, in the stream of the report, so that both stay in
+/// their order; a document for a program is not to be mixed with it.
+fn watched(
+    chosen: &[&Scenario],
+    check: &Check,
+    (printed, surroundings): (Format, Option<&Surroundings>),
+    (out, messages): (&mut dyn Write, &mut dyn Write),
+) -> anyhow::Result<Vec<ScenarioResult>> {
+    let Some(surroundings) = surroundings.filter(|_| printed == Format::Terminal) else {
+        let screen = if surroundings.is_some() { Screen::Lines } else { screen() };
+        return jobs::run(chosen, check, check.jobs, &mut Display::new(messages, screen, chosen.len()));
+    };
+    surroundings.begin(chosen.len(), out)?;
+    let results = jobs::run(chosen, check, check.jobs, &mut Display::new(out, Screen::Lines, chosen.len()));
+    surroundings.end(out)?;
+    results
+}
+
+/// The value of `--fail-on`.
+fn fail_on(word: &str) -> Result<FailOn, String> {
+    let known = FailOn::ALL.into_iter().find(|fail_on| fail_on.name() == word);
+    known.ok_or_else(|| "expected one of new, any, never".to_owned())
 }
 
 /// A signal ended it; any other error is one.
@@ -150,12 +212,6 @@ fn interrupted(error: anyhow::Error) -> anyhow::Result<Exit> {
 /// Where a person looks on.
 fn screen() -> Screen {
     if std::io::stderr().is_terminal() { Screen::Terminal(deliver::width()) } else { Screen::Lines }
-}
-
-/// The text of a source file that a finding names: relative to the configuration's folder, or absolute.
-fn source_of(file: &str, root: &Path, config: &Path) -> Option<String> {
-    let candidates: [PathBuf; 2] = [config.join(file), root.join(file)];
-    deliver::text_of(&candidates.into_iter().find(|path| path.is_file())?)
 }
 
 fn now_ms() -> u64 {
@@ -172,6 +228,8 @@ struct Check {
     against: Against,
     /// What is allowed or known.
     register: Register,
+    /// The rules that name leaks.
+    rules: RuleSet,
     /// Where results go, as the user would type it.
     results: PathBuf,
     /// The configuration's folder.
@@ -190,17 +248,18 @@ impl Check {
             false => &config.dir,
         };
         let home = std::path::absolute(folder).context("failed to find the configuration's folder")?;
-        let python = python_of(config, &home, chosen)?;
+        let python = python_of(args, config, &home, chosen)?;
         let results = args.results();
         let jobs = args.jobs.or(config.jobs).map_or_else(jobs::automatic, |jobs| jobs as usize);
         // Before anything is run: its reports would have no place.
         capture_dir::prepare_results(&results)?;
         let packages = python.as_ref().map(packages::installed).unwrap_or_default();
         Ok(Check {
-            against: Against::read(&config.path, packages)?,
+            against: Against::read(args.lock(config)?.as_deref(), packages)?,
             python,
-            fail_on: config.fail_on,
+            fail_on: args.fail_on.unwrap_or(config.fail_on),
             register: Register::of(config),
+            rules: rule_set::of(config)?,
             folder: home,
             results,
             interruption: Interruption::listen(&ENDING).context("failed to listen to signals")?,
@@ -211,9 +270,20 @@ impl Check {
 }
 
 /// The Python that was asked for, or the one that is found; that there is none matters only to what needs it.
-fn python_of(config: &Config, home: &Path, chosen: &[&Scenario]) -> anyhow::Result<Option<Python>> {
+fn python_of(
+    args: &Args,
+    config: &Config,
+    home: &Path,
+    chosen: &[&Scenario],
+) -> anyhow::Result<Option<Python>> {
     let inherited = environment::inherited(&[]);
-    match &config.python {
+    // As it was typed: from the folder that this is typed in.
+    let asked = args.python.as_ref().map(|python| match python.components().count() {
+        0 | 1 => Ok(python.clone()),
+        _ => std::path::absolute(python),
+    });
+    let asked = asked.transpose().context("failed to find the current folder")?.map(PythonChoice::Path);
+    match asked.as_ref().unwrap_or(&config.python) {
         PythonChoice::Path(path) => Ok(Some(python::choose(Some(path.as_os_str()), home, &inherited)?)),
         PythonChoice::Auto => match python::choose(None, home, &inherited) {
             Err(_) if !chosen.iter().any(|scenario| plan::needs_python(&scenario.work)) => Ok(None),

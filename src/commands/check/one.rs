@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use super::{Check, hanging, standing};
+use super::{Check, explain, hanging, standing};
 use crate::baseline::{Environment, Section, allowed};
 use crate::config::{Budget, BudgetKey, Checkpoints, Of, Repeats, Scenario, Work};
 use crate::gate::budgets::{Judgement, Limit, MostIncrease, ScenarioFacts, judge};
@@ -16,6 +16,7 @@ use crate::outcome::{Compared, ScenarioError, ScenarioResult, Verdict};
 use crate::profile::{Capture, CheckpointKind, Profile, command_line, load};
 use crate::scenario::capture_dir::{self, Existing};
 use crate::scenario::memory_limit::MemoryLimit;
+use crate::scenario::plan::Work as PlannedWork;
 use crate::scenario::watch::End;
 use crate::scenario::{Failure, Plan, ScenarioRun, measure_all, run_scenario, script, untracked};
 
@@ -24,11 +25,23 @@ use crate::scenario::{Failure, Plan, ScenarioRun, measure_all, run_scenario, scr
 /// # Errors
 /// Only when the user interrupted it.
 pub(super) fn run(scenario: &Scenario, capture: &str, check: &Check) -> Result<ScenarioResult, Failure> {
+    run_explained(scenario, (capture, 0), check)
+}
+
+/// As [`run`]; so many more calls of a function explain afterwards what grows.
+pub(super) fn run_explained(
+    scenario: &Scenario,
+    (capture, explain): (&str, u32),
+    check: &Check,
+) -> Result<ScenarioResult, Failure> {
     let mut result = empty(scenario);
-    let (plan, folder) = match prepare(scenario, capture, check) {
+    let (mut plan, folder) = match prepare(scenario, capture, check) {
         Ok(prepared) => prepared,
         Err(error) => return Ok(failed(result, error)),
     };
+    if let PlannedWork::Call(call) = &mut plan.work {
+        call.explain = explain;
+    }
     let run = match run_scenario(&plan, &folder, &check.interruption, check.guard.as_ref()) {
         Ok(run) => run,
         Err(Failure::Interrupted(number)) => return Err(Failure::Interrupted(number)),
@@ -45,6 +58,8 @@ pub(super) fn run(scenario: &Scenario, capture: &str, check: &Check) -> Result<S
             let environment = Environment::here(measurement.profile.process.interpreter.as_deref());
             let accepted = check.against.section(&scenario.name, &environment);
             let mut result = judged(result, scenario, &plan.cwd, &measurement, accepted);
+            let facts = ScenarioFacts { name: &scenario.name, cwd: &plan.cwd, driver: None };
+            explain::add_owners(&mut result, &facts, (&run, &measurement.profile), &check.rules);
             check.against.compare(&mut result, scenario, environment);
             standing::settle(&mut result, &plan.cwd, check);
             let keys: Vec<BudgetKey> = of_each(scenario).collect();
@@ -168,7 +183,7 @@ fn judged_process(run: &ScenarioRun, plan: &Plan, capture: &Capture) -> Option<u
     if plan.checkpoints().is_some_and(Checkpoints::are_in_a_process) {
         return script::main(run, capture);
     }
-    let is_run = matches!(plan.work, crate::scenario::plan::Work::Run(_));
+    let is_run = matches!(plan.work, PlannedWork::Run(_));
     let wanted = if is_run { capture.main() } else { capture.last_of(run.root_pid) }?.process.id();
     capture.processes.iter().position(|profile| profile.process.id() == wanted)
 }

@@ -8,22 +8,23 @@ use crate::report::sparkline::sparkline;
 use crate::report::{Options, bill, clean, excerpt, summary};
 
 /// The sentence that a reader sees first: of the first scenario that has something to say.
-pub(super) fn lead(outcome: &Outcome, shown: &[&ScenarioResult]) -> String {
+pub(super) fn lead(outcome: &Outcome, shown: &[&ScenarioResult], options: &Options) -> String {
     let Some(first) = shown.first() else { return String::new() };
     if let Some(error) = &first.error {
         return format!("**{}: {}**\n\n", name(first), sentence(&error.title));
     }
     match outcome.open(first).next() {
-        Some(finding) => format!("{}\n{}\n\n", title(finding), where_and_rule(first, finding)),
+        Some(finding) => format!("{}\n{}\n\n", title(finding), where_and_rule(first, finding, options)),
         None => String::new(),
     }
 }
 
 /// The heading of a further finding, with its place.
-pub(super) fn head(of: &ScenarioResult, finding: &Finding) -> String {
+pub(super) fn head(of: &ScenarioResult, finding: &Finding, options: &Options) -> String {
     let mark = mark(finding.severity);
     let scenario = code(&finding.scenario, clean::NAME);
-    format!("\n#### {mark} {scenario}: {}\n\n{}\n", sentence(&finding.title), where_and_rule(of, finding))
+    let at = where_and_rule(of, finding, options);
+    format!("\n#### {mark} {scenario}: {}\n\n{at}\n", sentence(&finding.title))
 }
 
 /// Why a scenario is listed, in one line.
@@ -54,18 +55,39 @@ pub(super) fn mark(severity: Severity) -> &'static str {
     }
 }
 
-/// `At shop/quotes.py:14 in remember · rule budget-growth`.
-fn where_and_rule(scenario: &ScenarioResult, finding: &Finding) -> String {
+/// `At shop/quotes.py:14 in remember · line changed in this pull request · rule budget-growth`.
+fn where_and_rule(scenario: &ScenarioResult, finding: &Finding, options: &Options) -> String {
     let standing = summary::standing(scenario, finding).map(|standing| format!(" · {}", sentence(&standing)));
     let rule = format!("rule {}{}", code(finding.pattern(), clean::NAME), standing.unwrap_or_default());
     match &finding.place {
-        Some(at) => format!("{} · {rule}", capitalised_place(at)),
+        Some(at) => format!("{}{} · {rule}", capitalised_place(at, options), in_diff(at, options)),
         None => rule,
     }
 }
 
-fn capitalised_place(at: &Place) -> String {
-    if at.line == 0 { place(at).replacen("in ", "In ", 1) } else { format!("At {}", place(at)) }
+fn capitalised_place(at: &Place, options: &Options) -> String {
+    if at.line == 0 {
+        return place(at).replacen("in ", "In ", 1);
+    }
+    let Some(link) = options.source.link(&at.file, at.line) else { return format!("At {}", place(at)) };
+    let function = code(&at.function, clean::NAME);
+    let function = if function.is_empty() { function } else { format!(" in {function}") };
+    format!("At [{}]({link}){function}", file_and_line(at))
+}
+
+/// Whether the change under review has the line, where that is known.
+fn in_diff(at: &Place, options: &Options) -> &'static str {
+    let is_changed = (at.line > 0).then(|| options.source.is_changed(&at.file, at.line)).flatten();
+    match is_changed {
+        Some(true) => " · line changed in this pull request",
+        Some(false) => " · line not changed in this pull request",
+        None => "",
+    }
+}
+
+fn file_and_line(at: &Place) -> String {
+    let file = clean::line(&at.file, clean::FRAME);
+    code(&format!("{file}:{}", at.line), clean::FRAME + 12)
 }
 
 fn place(at: &Place) -> String {
@@ -74,8 +96,8 @@ fn place(at: &Place) -> String {
     match (at.line, function.is_empty()) {
         (0, true) => format!("in {}", code(&file, clean::FRAME)),
         (0, false) => format!("in {} ({function})", code(&file, clean::FRAME)),
-        (line, true) => code(&format!("{file}:{line}"), clean::FRAME + 12),
-        (line, false) => format!("{} in {function}", code(&format!("{file}:{line}"), clean::FRAME + 12)),
+        (_, true) => file_and_line(at),
+        (_, false) => format!("{} in {function}", file_and_line(at)),
     }
 }
 

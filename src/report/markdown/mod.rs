@@ -12,9 +12,8 @@ use crate::finding::Finding;
 use crate::outcome::{Outcome, ScenarioResult, Verdict};
 
 /// Most that GitHub takes in one comment; counted in bytes, which are never fewer than characters.
-const MOST: usize = 65_536;
-/// The first line, by which a later run finds its comment again.
-const MARKER: &str = "<!-- leakgate:default -->\n";
+/// Some of it is left for what is added when a comment is brought up to date.
+const MOST: usize = 65_536 - 64;
 /// Lines of an error's details that are shown.
 const DETAILS: usize = 30;
 /// Problems of the baseline that are shown.
@@ -51,6 +50,11 @@ impl Tier {
     }
 }
 
+/// The first line, by which a later run finds its comment again.
+pub(super) fn marker(name: &str) -> String {
+    format!("<!-- leakgate:{name} -->")
+}
+
 /// The whole report, or as much of it as a comment may have.
 pub(super) fn render(outcome: &Outcome, options: &Options) -> String {
     let reports = Tier::ALL.into_iter().map(|tier| render_tier(outcome, options, tier));
@@ -69,10 +73,10 @@ pub(super) fn render(outcome: &Outcome, options: &Options) -> String {
 }
 
 fn render_tier(outcome: &Outcome, options: &Options, tier: Tier) -> String {
-    let mut out = format!("{MARKER}### {}\n\n", heading(outcome));
+    let mut out = format!("{}\n### {}\n\n", marker(options.comment), heading(outcome));
     let shown = shown(outcome, tier);
     out.push_str(&problems(outcome));
-    out.push_str(&finding::lead(outcome, &shown));
+    out.push_str(&finding::lead(outcome, &shown, options));
     match tier {
         Tier::Lines => out.push_str(&lines(&shown, MOST - out.len())),
         _ => {
@@ -163,7 +167,7 @@ fn bodies(outcome: &Outcome, shown: &[&ScenarioResult], options: &Options, tier:
         }
         for found in outcome.open(scenario) {
             if !is_first {
-                out.push_str(&finding::head(scenario, found));
+                out.push_str(&finding::head(scenario, found, options));
             }
             if left > 0 {
                 out.push_str(&finding::body(found, options));

@@ -1,0 +1,126 @@
+//! The lines that the change under review added or changed, from git; where git cannot tell, nobody knows.
+
+use std::collections::HashMap;
+use std::io::Read;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use super::{Ci, Event, Variables};
+
+/// A larger diff is not read: no reviewer reads it either.
+const LARGEST: u64 = 64 << 20;
+
+/// Ranges of lines by path, from the top of the repository.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Changes(HashMap<String, Vec<(u32, u32)>>);
+
+impl Changes {
+    /// Of the checkout at `root` against what the change is to be merged into.
+    pub(super) fn read(root: &Path, ci: Ci, variables: &Variables, event: Option<&Event>) -> Option<Changes> {
+        let base = base(root, ci, variables, event)?;
+        let words = ["diff", "--unified=0", "--no-color", "--no-ext-diff", "--no-textconv", "--no-renames"];
+        let prefixes = ["--src-prefix=a/", "--dst-prefix=b/", &base, "HEAD", "--"];
+        git(root, &[&words[..], &prefixes[..]].concat()).map(|diff| Changes::parse(&diff))
+    }
+
+    /// Whether a line is among them.
+    pub(super) fn has(&self, path: &str, line: u32) -> bool {
+        self.0
+            .get(path)
+            .is_some_and(|ranges| ranges.iter().any(|(first, count)| line >= *first && line - first < *count))
+    }
+
+    /// Reads what `git diff --unified=0` prints.
+    fn parse(diff: &str) -> Changes {
+        let mut changes = Changes::default();
+        let mut path: Option<&str> = None;
+        // Lines of a hunk that are still to come: what looks like a head in there is text.
+        let mut left = 0_u64;
+        for line in diff.lines() {
+            if left > 0 && line.starts_with(['+', '-', ' ']) {
+                left -= 1;
+            } else if let Some(name) = line.strip_prefix("+++ ") {
+                // A tab follows a name with spaces.
+                path = name.strip_prefix("b/").map(|name| name.trim_end_matches('\t'));
+            } else if let Some((removed, first, added)) = line.strip_prefix("@@ -").and_then(hunk) {
+                left = u64::from(removed) + u64::from(added);
+                if let Some(path) = path.filter(|_| added > 0) {
+                    changes.0.entry(path.to_owned()).or_default().push((first, added));
+                }
+            }
+        }
+        changes
+    }
+}
+
+/// `12,3 +14,2 @@ def f():`: removed lines, the first added line, added lines.
+fn hunk(text: &str) -> Option<(u32, u32, u32)> {
+    let mut words = text.split(' ');
+    let range = |word: &str| {
+        let (first, count) = word.split_once(',').unwrap_or((word, "1"));
+        Some((first.parse().ok()?, count.parse().ok()?))
+    };
+    let (_, removed): (u32, u32) = range(words.next()?)?;
+    let (first, added) = range(words.next()?.strip_prefix('+')?)?;
+    Some((removed, first, added))
+}
+
+/// The commit that the change is compared with; `None` where this is no change under review, or the commit is not there.
+fn base(root: &Path, ci: Ci, variables: &Variables, event: Option<&Event>) -> Option<String> {
+    let branch = |name| variables.get(name).map(|branch| format!("refs/remotes/origin/{branch}"));
+    let wanted = match ci {
+        Ci::GitHub => event?.pull_request.as_ref()?.base.clone(),
+        Ci::GitLab => variables.get("CI_MERGE_REQUEST_DIFF_BASE_SHA")?.to_owned(),
+        Ci::Buildkite => branch("BUILDKITE_PULL_REQUEST_BASE_BRANCH")?,
+        Ci::Jenkins => branch("CHANGE_TARGET")?,
+        Ci::Other => return None,
+    };
+    let commit = |name: &str| {
+        let found = git(
+            root,
+            &["rev-parse", "--verify", "--quiet", "--end-of-options", &format!("{name}^{{commit}}")],
+        )?;
+        Some(found.trim().to_owned())
+    };
+    // GitHub checks out the merge of the change with its base: that base is the merge's first parent.
+    let is_merge = ci == Ci::GitHub && commit("HEAD^2").is_some();
+    if let Some(first) = commit("HEAD^1").filter(|_| is_merge) {
+        return Some(first);
+    }
+    let wanted = commit(&wanted)?;
+    let common = git(root, &["merge-base", &wanted, "HEAD"]);
+    // A shallow clone does not know what they have in common.
+    Some(common.map_or(wanted, |common| common.trim().to_owned()))
+}
+
+fn git(root: &Path, words: &[&str]) -> Option<String> {
+    let mut git = Command::new("git");
+    git.arg("-C").arg(root).args(["-c", "core.quotePath=false"]).args(words);
+    let mut child = git.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().ok()?;
+    let mut bytes = Vec::new();
+    let read = child.stdout.take()?.take(LARGEST + 1).read_to_end(&mut bytes);
+    // The pipe is closed by now: a git that has more to say ends by that.
+    let is_whole = child.wait().ok()?.success() && read.is_ok() && bytes.len() as u64 <= LARGEST;
+    is_whole.then(|| String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn added_lines_are_in_and_all_else_is_not() {
+        let diff = "diff --git a/shop/a.py b/shop/a.py\n--- a/shop/a.py\n+++ b/shop/a.py\n@@ -3 +3,2 @@ def f():\n-old\n+new\n+newer\n@@ -9,2 +10,0 @@\n-x\n-y\ndiff --git a/gone.py b/gone.py\n--- a/gone.py\n+++ /dev/null\n@@ -1 +0,0 @@\n-z\n";
+        let changes = Changes::parse(diff);
+        let seen: Vec<u32> = (1..20).filter(|line| changes.has("shop/a.py", *line)).collect();
+        assert_eq!(seen, [3, 4]);
+        assert!(!changes.has("gone.py", 1) && !changes.has("a.py", 3));
+    }
+
+    #[test]
+    fn a_line_of_text_that_looks_like_a_head_is_text() {
+        let diff = "+++ b/a.md\n@@ -0,0 +1,2 @@\n++++ b/evil.py\n+@@ -1 +1,9 @@\n";
+        let changes = Changes::parse(diff);
+        assert!(changes.has("a.md", 2) && !changes.has("a.md", 3) && !changes.has("evil.py", 1));
+    }
+}

@@ -1,0 +1,145 @@
+//! What a GitHub workflow runs for: the payload of its event, a JSON file that the runner writes.
+
+use std::fs;
+
+use serde::Deserialize;
+use thiserror::Error;
+
+use super::Variables;
+
+/// A payload is at most 25 MB, says GitHub.
+const LARGEST: u64 = 32 << 20;
+
+/// An event, as far as it matters here.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Event {
+    /// `pull_request`, `push`, `workflow_run` …
+    pub name: String,
+    /// The pull request, where it is about one.
+    pub pull_request: Option<PullRequest>,
+    /// The run that has ended, where it is about one.
+    pub workflow_run: Option<WorkflowRun>,
+}
+
+/// A pull request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PullRequest {
+    /// Its number.
+    pub number: u64,
+    /// Whether it is open.
+    pub is_open: bool,
+    /// Commit of the branch that it is to be merged into.
+    pub base: String,
+    /// Its own last commit.
+    pub head: String,
+}
+
+/// A run that has ended, of a workflow that another one waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkflowRun {
+    /// Its id.
+    pub id: u64,
+    /// The commit that it ran for.
+    pub head: String,
+    /// The branch of that commit.
+    pub branch: String,
+    /// Who owns the repository of that branch: somebody else for a fork.
+    pub owner: String,
+    /// What that run was for: `pull_request`, `push` …
+    pub event: String,
+}
+
+/// Why there is no event to go by.
+#[derive(Debug, Error)]
+pub enum EventError {
+    /// It cannot be read.
+    #[error("failed to read the event's payload `{path}`: {error}")]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// Why not.
+        error: String,
+    },
+}
+
+#[derive(Deserialize)]
+struct Payload {
+    pull_request: Option<PullRequestEntry>,
+    workflow_run: Option<WorkflowRunEntry>,
+}
+
+#[derive(Deserialize)]
+struct PullRequestEntry {
+    number: u64,
+    state: String,
+    base: Commit,
+    head: Commit,
+}
+
+#[derive(Deserialize)]
+struct Commit {
+    sha: String,
+}
+
+#[derive(Deserialize)]
+struct WorkflowRunEntry {
+    id: u64,
+    head_sha: String,
+    head_branch: Option<String>,
+    head_repository: Option<Repository>,
+    event: String,
+}
+
+#[derive(Deserialize)]
+struct Repository {
+    owner: Owner,
+}
+
+#[derive(Deserialize)]
+struct Owner {
+    login: String,
+}
+
+impl Event {
+    /// The event of this run; `None` outside of a workflow.
+    ///
+    /// # Errors
+    /// When the payload is named and cannot be read.
+    pub fn read(variables: &Variables) -> Result<Option<Event>, EventError> {
+        let name = variables.get("GITHUB_EVENT_NAME").unwrap_or_default().to_owned();
+        let Some(path) = variables.get("GITHUB_EVENT_PATH") else {
+            return Ok((!name.is_empty()).then(|| Event { name, ..Event::default() }));
+        };
+        let failed = |error: String| EventError::Unreadable { path: path.to_owned(), error };
+        let length = fs::metadata(path).map_err(|error| failed(error.to_string()))?.len();
+        if length > LARGEST {
+            return Err(failed("it is larger than 32 MiB".to_owned()));
+        }
+        let bytes = fs::read(path).map_err(|error| failed(error.to_string()))?;
+        let payload: Payload = serde_json::from_slice(&bytes).map_err(|error| failed(error.to_string()))?;
+        Ok(Some(Event {
+            name,
+            pull_request: payload.pull_request.map(PullRequestEntry::read),
+            workflow_run: payload.workflow_run.map(WorkflowRunEntry::read),
+        }))
+    }
+}
+
+impl PullRequestEntry {
+    fn read(self) -> PullRequest {
+        let is_open = self.state == "open";
+        PullRequest { number: self.number, is_open, base: self.base.sha, head: self.head.sha }
+    }
+}
+
+impl WorkflowRunEntry {
+    fn read(self) -> WorkflowRun {
+        WorkflowRun {
+            id: self.id,
+            head: self.head_sha,
+            branch: self.head_branch.unwrap_or_default(),
+            owner: self.head_repository.map(|repository| repository.owner.login).unwrap_or_default(),
+            event: self.event,
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! The checkout that is judged: where files are from its top, which lines the change under review has, and how a reader
+//! gets to them.
+
+use std::path::{Path, PathBuf};
+
+use super::changes::Changes;
+use super::{Ci, Event, Variables};
+use crate::report::{Sources, encoded};
+
+/// A checkout, as the reports need it.
+pub struct Workspace<'a> {
+    /// The top of the repository.
+    root: PathBuf,
+    /// Folders that files are relative to, the first that has one counts.
+    folders: Vec<PathBuf>,
+    text: &'a dyn Fn(&Path) -> Option<String>,
+    changes: Option<Changes>,
+    /// What comes before a path in the address of a file.
+    address: Option<String>,
+}
+
+impl<'a> Workspace<'a> {
+    /// The repository around `folders[0]`, whose files `text` reads.
+    pub fn around(folders: Vec<PathBuf>, text: &'a dyn Fn(&Path) -> Option<String>) -> Workspace<'a> {
+        let first = folders.first().cloned().unwrap_or_default();
+        let root = first.ancestors().find(|folder| folder.join(".git").exists()).unwrap_or(&first);
+        Workspace { root: root.to_owned(), folders, text, changes: None, address: None }
+    }
+
+    /// With what the CI system says about the change under review.
+    pub fn reviewed(self, ci: Ci, variables: &Variables, event: Option<&Event>) -> Workspace<'a> {
+        let changes = Changes::read(&self.root, ci, variables, event);
+        Workspace { changes, address: address(ci, variables, event), ..self }
+    }
+
+    fn find(&self, file: &str) -> Option<PathBuf> {
+        self.folders.iter().map(|folder| folder.join(file)).find(|path| path.is_file())
+    }
+}
+
+impl Sources for Workspace<'_> {
+    fn text(&self, file: &str) -> Option<String> {
+        (self.text)(&self.find(file)?)
+    }
+
+    fn path(&self, file: &str) -> Option<String> {
+        // Links count: what they lead out of the repository is not in it.
+        let real = self.find(file)?.canonicalize().ok()?;
+        let below = real.strip_prefix(self.root.canonicalize().ok()?).ok()?;
+        Some(below.to_str()?.to_owned())
+    }
+
+    fn is_changed(&self, file: &str, line: u32) -> Option<bool> {
+        Some(self.changes.as_ref()?.has(&self.path(file)?, line))
+    }
+
+    fn link(&self, file: &str, line: u32) -> Option<String> {
+        Some(format!("{}{}#L{line}", self.address.as_ref()?, encoded(&self.path(file)?)))
+    }
+}
+
+/// Where a browser finds the files of the commit that was judged.
+fn address(ci: Ci, variables: &Variables, event: Option<&Event>) -> Option<String> {
+    match ci {
+        Ci::GitHub => {
+            let server = variables.get("GITHUB_SERVER_URL")?;
+            let repository = variables.get("GITHUB_REPOSITORY")?;
+            // The merge that was checked out is not to be seen for long.
+            let head =
+                event.and_then(|event| event.pull_request.as_ref()).map(|request| request.head.as_str());
+            let commit = head.or_else(|| variables.get("GITHUB_SHA"))?;
+            Some(format!("{server}/{repository}/blob/{commit}/"))
+        }
+        Ci::GitLab => {
+            let commit = variables.get("CI_COMMIT_SHA")?;
+            Some(format!("{}/-/blob/{commit}/", variables.get("CI_PROJECT_URL")?))
+        }
+        Ci::Buildkite | Ci::Jenkins | Ci::Other => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_from_the_top_of_the_repository_and_links_do_not_lead_out_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let top = folder.path().join("repository");
+        std::fs::create_dir_all(top.join(".git")).unwrap();
+        std::fs::create_dir_all(top.join("services/shop")).unwrap();
+        std::fs::write(top.join("services/shop/a b.py"), "a").unwrap();
+        std::fs::write(folder.path().join("outside.py"), "o").unwrap();
+        std::os::unix::fs::symlink(folder.path().join("outside.py"), top.join("services/out.py")).unwrap();
+        let nothing = |_: &Path| None;
+        let mut workspace = Workspace::around(vec![top.join("services"), top.clone()], &nothing);
+        assert_eq!(workspace.path("shop/a b.py").as_deref(), Some("services/shop/a b.py"));
+        assert_eq!(workspace.path("services/shop/a b.py").as_deref(), Some("services/shop/a b.py"));
+        for outside in ["out.py", "../../outside.py", "missing.py"] {
+            assert_eq!(workspace.path(outside), None, "{outside}");
+        }
+        workspace.address = Some("https://example.org/blob/abc/".to_owned());
+        let link = workspace.link("shop/a b.py", 3);
+        assert_eq!(link.as_deref(), Some("https://example.org/blob/abc/services/shop/a%20b.py#L3"));
+    }
+}

@@ -1,0 +1,168 @@
+//! `--ci`: what a check or a merge tells the CI system that it runs in.
+
+use std::io::Write;
+use std::path::{Component, Path, PathBuf};
+
+use anyhow::Context;
+
+use super::deliver;
+use crate::ci::{Ci, Event, Log, Variables, Workspace, add_outputs, add_summary};
+use crate::outcome::{Outcome, ScenarioResult, Verdict};
+use crate::report::{Format, Options, render};
+
+/// Options of what runs in CI.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct CiArgs {
+    /// Fit in with GitHub, GitLab, Buildkite or Jenkins, whichever this runs in: annotations, job summary, folded log
+    #[arg(long)]
+    ci: bool,
+    /// With --ci, no annotations on the lines of the pull request
+    #[arg(long, requires = "ci")]
+    no_annotations: bool,
+    /// With --ci, no job summary
+    #[arg(long, requires = "ci")]
+    no_summary: bool,
+}
+
+impl CiArgs {
+    /// Where this runs, where that was asked for.
+    ///
+    /// # Errors
+    /// When the CI system names an event that cannot be read.
+    pub(super) fn surroundings(&self) -> anyhow::Result<Option<Surroundings>> {
+        if !self.ci {
+            return Ok(None);
+        }
+        let variables = Variables::inherited();
+        let ci = Ci::of(&variables);
+        let event = if ci == Ci::GitHub { Event::read(&variables)? } else { None };
+        let telling = Telling { annotations: !self.no_annotations, summary: !self.no_summary };
+        Ok(Some(Surroundings { ci, log: Log::of(ci), variables, event, telling }))
+    }
+}
+
+/// What is told beside the report.
+#[derive(Debug, Clone, Copy)]
+struct Telling {
+    annotations: bool,
+    summary: bool,
+}
+
+/// The CI system around this process.
+pub(super) struct Surroundings {
+    ci: Ci,
+    log: Log,
+    variables: Variables,
+    event: Option<Event>,
+    telling: Telling,
+}
+
+impl Surroundings {
+    /// Begins the part of the log that shows the scenarios' progress.
+    pub(super) fn begin(&self, scenarios: usize, out: &mut dyn Write) -> std::io::Result<()> {
+        let plural = if scenarios == 1 { "" } else { "s" };
+        out.write_all(
+            self.log.begin(PROGRESS, &format!("leakgate: {scenarios} scenario{plural}")).as_bytes(),
+        )?;
+        out.flush()
+    }
+
+    /// Ends it.
+    pub(super) fn end(&self, out: &mut dyn Write) -> std::io::Result<()> {
+        out.write_all(self.log.end(PROGRESS).as_bytes())?;
+        out.flush()
+    }
+
+    /// The checkout, with what is known of the change under review.
+    pub(super) fn review<'a>(&self, workspace: Workspace<'a>) -> Workspace<'a> {
+        workspace.reviewed(self.ci, &self.variables, self.event.as_ref())
+    }
+
+    /// Prints the report, and whatever else is read here.
+    pub(super) fn tell(
+        &self,
+        outcome: &Outcome,
+        options: &Options,
+        results: &Path,
+        (printed, text): (Format, &str),
+        out: &mut dyn Write,
+    ) -> anyhow::Result<()> {
+        match printed {
+            // These are commands, or a document that somebody reads as a whole.
+            Format::Github
+            | Format::Json
+            | Format::Junit
+            | Format::Sarif
+            | Format::Gitlab
+            | Format::Prometheus => {
+                out.write_all(text.as_bytes())?;
+            }
+            Format::Terminal | Format::Markdown => {
+                out.write_all(self.log.shielded(text).as_bytes())?;
+                if self.ci == Ci::GitHub && self.telling.annotations {
+                    out.write_all(render(Format::Github, outcome, options).as_bytes())?;
+                }
+            }
+        }
+        if self.ci != Ci::GitHub {
+            return Ok(());
+        }
+        if self.telling.summary {
+            self.summarise(&render(Format::Markdown, outcome, options), out)?;
+        }
+        add_outputs(&self.variables, &outputs(outcome, results)).context("failed to write the step's outputs")
+    }
+
+    fn summarise(&self, markdown: &str, out: &mut dyn Write) -> anyhow::Result<()> {
+        if !add_summary(&self.variables, markdown).context("failed to write the job's summary")? {
+            writeln!(out, "leakgate: the job's summary has no room left: the report is not in it")?;
+        }
+        Ok(())
+    }
+}
+
+/// Name of the part of the log with the progress.
+const PROGRESS: &str = "leakgate_scenarios";
+
+/// What later steps of a job can use; paths from the root, since steps have folders of their own.
+fn outputs(outcome: &Outcome, results: &Path) -> Vec<(&'static str, String)> {
+    let verdict = format!("{:?}", outcome.verdict()).to_lowercase();
+    let has_failed = |scenario: &&ScenarioResult| matches!(scenario.verdict, Verdict::Fail | Verdict::Error);
+    let failed: Vec<&ScenarioResult> = outcome.scenarios.iter().filter(has_failed).collect();
+    let results = std::path::absolute(results).unwrap_or_else(|_| results.to_owned());
+    let path = |format: Format| results.join(format.file_name().unwrap_or_default()).display().to_string();
+    let capture =
+        |scenario: &&ScenarioResult| results.join("captures").join(&scenario.name).display().to_string();
+    vec![
+        ("verdict", verdict),
+        ("exit-code", deliver::exit_of(outcome).code().to_string()),
+        ("failed-count", failed.len().to_string()),
+        ("results", results.display().to_string()),
+        ("json", path(Format::Json)),
+        ("markdown", path(Format::Markdown)),
+        ("junit", path(Format::Junit)),
+        ("sarif", path(Format::Sarif)),
+        ("failed-captures", failed.iter().map(capture).collect::<Vec<_>>().join("\n")),
+    ]
+}
+
+/// The checkout around a configuration's folder and the current one.
+pub(super) fn workspace<'a>(
+    folders: [PathBuf; 2],
+    text: &'a dyn Fn(&Path) -> Option<String>,
+    surroundings: Option<&Surroundings>,
+) -> Workspace<'a> {
+    let workspace = Workspace::around(folders.into(), text);
+    match surroundings {
+        Some(surroundings) => surroundings.review(workspace),
+        None => workspace,
+    }
+}
+
+/// The text of a file below the workspace, the current folder, and of no other: a result that somebody else wrote may
+/// name any file of this machine.
+pub(super) fn text_inside(path: &Path, workspace: &Path) -> Option<String> {
+    let is_plain = !path.components().any(|part| part == Component::ParentDir);
+    let real = path.canonicalize().ok().filter(|real| is_plain && real.starts_with(workspace))?;
+    deliver::text_of(&real)
+}

@@ -1,0 +1,125 @@
+//! The one comment: made on the first failure, then always brought up to date; never there twice.
+
+use std::thread::sleep;
+use std::time::Duration;
+
+use super::{ApiError, Comment, Comments};
+
+/// How often it is tried before an API that does not answer is given up.
+const ATTEMPTS: u32 = 4;
+/// Longest time that is waited for an API which was asked too often.
+const LONGEST_WAIT: u64 = 120;
+/// The wait after the first failure; twice as long after each further one.
+const FIRST_WAIT: Duration = Duration::from_millis(250);
+
+/// When a comment is made or changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// Made when the check first fails, then kept up to date.
+    Auto,
+    /// Made also when everything passes.
+    Always,
+    /// Made or changed only when the check fails.
+    OnFailure,
+}
+
+/// What was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Posted {
+    /// A comment was made.
+    Created(u64),
+    /// It was brought up to date.
+    Updated(u64),
+    /// It says so already.
+    Same(u64),
+    /// There is none, and none is needed.
+    NotNeeded,
+}
+
+/// A report for the comment.
+pub struct Body<'a> {
+    /// Its first line.
+    pub marker: &'a str,
+    /// The whole Markdown, the marker included.
+    pub markdown: &'a str,
+    /// Whether the check failed.
+    pub is_failure: bool,
+}
+
+/// Makes or updates the comment.
+///
+/// # Errors
+/// When the forge refuses, or does not answer for long.
+pub fn post(comments: &dyn Comments, body: &Body<'_>, when: When) -> Result<Posted, ApiError> {
+    let mut wait = FIRST_WAIT;
+    for _ in 1..ATTEMPTS {
+        // Each attempt looks again what is there: a request without an answer may have been heard.
+        match attempt(comments, body, when) {
+            Err(ApiError::Limited(seconds)) if seconds <= LONGEST_WAIT => sleep(Duration::from_secs(seconds)),
+            Err(ApiError::Unavailable(..)) => sleep(wait),
+            // It was there a moment ago: somebody removed it.
+            Err(ApiError::Missing(_)) => {}
+            result => return result,
+        }
+        wait *= 2;
+    }
+    attempt(comments, body, when)
+}
+
+fn attempt(comments: &dyn Comments, body: &Body<'_>, when: When) -> Result<Posted, ApiError> {
+    let ours = comments.ours(body.marker)?;
+    let is_needed = match when {
+        When::Auto => body.is_failure || !ours.is_empty(),
+        When::Always => true,
+        When::OnFailure => body.is_failure,
+    };
+    if !is_needed {
+        return Ok(Posted::NotNeeded);
+    }
+    match ours.split_first() {
+        None => create(comments, body),
+        Some((first, others)) => {
+            others.iter().try_for_each(|other| comments.remove(other.id))?;
+            update(comments, first, body)
+        }
+    }
+}
+
+fn update(comments: &dyn Comments, there: &Comment, body: &Body<'_>) -> Result<Posted, ApiError> {
+    let text = told(body, Some(&there.body));
+    // GitHub gives line breaks back as it likes.
+    if there.body.replace("\r\n", "\n").trim_end() == text.trim_end() {
+        return Ok(Posted::Same(there.id));
+    }
+    comments.update(there.id, &text)?;
+    Ok(Posted::Updated(there.id))
+}
+
+/// Makes one, unless another job was first: then its comment, the older one, is ours too.
+fn create(comments: &dyn Comments, body: &Body<'_>) -> Result<Posted, ApiError> {
+    let made = comments.create(&told(body, None))?;
+    let ours = comments.ours(body.marker)?;
+    match ours.first().filter(|first| first.id < made) {
+        None => Ok(Posted::Created(made)),
+        Some(first) => {
+            comments.remove(made)?;
+            update(comments, first, body)
+        }
+    }
+}
+
+/// The Markdown; what was reported before and does not fail any more is told as fixed.
+fn told(body: &Body<'_>, before: Option<&str>) -> String {
+    let heading =
+        |text: &str| text.lines().find(|line| line.starts_with("### ")).unwrap_or_default().to_owned();
+    let before = before.map(heading).unwrap_or_default();
+    let was_failing = before.contains("❌") || before.contains("leakgate: fixed, ");
+    match was_failing && !body.is_failure {
+        true => body.markdown.replacen(
+            "leakgate: ",
+            "leakgate: fixed, ",
+            usize::from(!heading(body.markdown).is_empty()),
+        ),
+        false => body.markdown.to_owned(),
+    }
+}

@@ -1,0 +1,258 @@
+//! `leakgate check --ci`: what GitHub, GitLab, Buildkite and Jenkins are told, through the real binary.
+
+use std::fs;
+use std::process::{Command, Output};
+
+use crate::project::Project;
+
+const LEAK: &str = "\
+KEPT = []
+def leak():
+    KEPT.append(bytes(1000))
+def fine():
+    return bytes(1000)
+";
+const SCENARIOS: &str = "\
+scenarios:
+  leaky: { call: \"app:leak\", warmup: 80, iterations: 80 }
+  healthy: { call: \"app:fine\", warmup: 80, iterations: 80 }
+";
+
+struct Told {
+    code: Option<i32>,
+    out: String,
+    errors: String,
+}
+
+impl Told {
+    fn of(output: &Output) -> Told {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Told { code: output.status.code(), out: text(&output.stdout), errors: text(&output.stderr) }
+    }
+
+    fn lines_with(&self, start: &str) -> Vec<&str> {
+        self.out.lines().filter(|line| line.starts_with(start)).collect()
+    }
+}
+
+/// `leakgate check --ci …`, with these variables and no other CI system's.
+fn checked(project: &Project, words: &[&str], variables: &[(&str, &str)]) -> Told {
+    let mut command = project.command(&[&["check", "--ci"], words].concat());
+    for (name, _) in std::env::vars() {
+        if ["GITHUB_", "GITLAB_", "CI_", "BUILDKITE", "JENKINS_"].iter().any(|start| name.starts_with(start))
+        {
+            command.env_remove(name);
+        }
+    }
+    Told::of(&command.envs(variables.iter().copied()).output().unwrap())
+}
+
+fn on_github(project: &Project, words: &[&str]) -> Told {
+    let path = |name: &str| project.path().join(name).to_string_lossy().into_owned();
+    let variables = [
+        ("GITHUB_ACTIONS", "true".to_owned()),
+        ("GITHUB_STEP_SUMMARY", path("summary.md")),
+        ("GITHUB_OUTPUT", path("output.txt")),
+        ("GITHUB_EVENT_NAME", "pull_request".to_owned()),
+        ("GITHUB_EVENT_PATH", path("event.json")),
+        ("GITHUB_SERVER_URL", "https://github.com".to_owned()),
+        ("GITHUB_REPOSITORY", "shop/shop".to_owned()),
+    ];
+    let variables: Vec<(&str, &str)> =
+        variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    checked(project, words, &variables)
+}
+
+fn git(project: &Project, words: &[&str]) -> String {
+    let identity = ["-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"];
+    let output = Command::new("git").current_dir(project.path()).args(identity).args(words).output().unwrap();
+    assert!(output.status.success(), "git {words:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+fn commit(project: &Project) -> String {
+    git(project, &["add", "app.py", "leakgate.yaml"]);
+    git(project, &["commit", "--quiet", "--message", "a change"]);
+    git(project, &["rev-parse", "HEAD"])
+}
+
+/// A repository whose last commit added the leak, and the event of its pull request.
+fn reviewed() -> Project {
+    let project =
+        Project::new(SCENARIOS, "KEPT = []\ndef leak():\n    pass\ndef fine():\n    return bytes(1000)\n");
+    git(&project, &["init", "--quiet"]);
+    let base = commit(&project);
+    project.write("app.py", LEAK);
+    let head = commit(&project);
+    let payload = serde_json::json!({
+        "pull_request": { "number": 5, "state": "open", "base": { "sha": base }, "head": { "sha": head } }
+    });
+    project.write("event.json", &payload.to_string());
+    project
+}
+
+#[test]
+fn github_gets_annotations_a_summary_and_outputs() {
+    let project = reviewed();
+    let told = on_github(&project, &[]);
+    assert_eq!((told.code, told.errors.as_str()), (Some(1), ""), "{}", told.out);
+    let annotations = told.lines_with("::error");
+    assert_eq!(annotations.len(), 1, "{}", told.out);
+    let head = "::error file=app.py,line=3,title=leakgate leaky (growth)::leaky: ";
+    assert!(annotations[0].starts_with(head), "{}", annotations[0]);
+    let summary = project.read("summary.md");
+    assert!(summary.contains("### ❌ leakgate: 1 of 2 scenarios failed"), "{summary}");
+    let results = project.path().join(".leakgate");
+    let shown = |name: &str| results.join(name).to_string_lossy().into_owned();
+    let outputs = [
+        "verdict=fail".to_owned(),
+        "exit-code=1".to_owned(),
+        "failed-count=1".to_owned(),
+        format!("results={}", results.display()),
+        format!("json={}", shown("result.json")),
+        format!("markdown={}", shown("report.md")),
+        format!("junit={}", shown("report.xml")),
+        format!("sarif={}", shown("report.sarif")),
+        format!("failed-captures={}", shown("captures/leaky")),
+    ];
+    assert_eq!(project.read("output.txt").lines().collect::<Vec<_>>(), outputs);
+    assert!(results.join("captures/leaky").is_dir());
+}
+
+#[test]
+fn the_report_says_whether_the_line_is_in_the_diff_and_links_to_it() {
+    let project = reviewed();
+    on_github(&project, &["leaky"]);
+    let head = git(&project, &["rev-parse", "HEAD"]);
+    let link = format!(
+        "At [`app.py:3`](https://github.com/shop/shop/blob/{head}/app.py#L3) in `leak` · line changed"
+    );
+    let report = project.read(".leakgate/report.md");
+    assert!(report.contains(&format!("{link} in this pull request · rule `growth`")), "{report}");
+    // A later change elsewhere: the line is older than the pull request.
+    let payload = serde_json::json!({
+        "pull_request": { "number": 6, "state": "open", "base": { "sha": head }, "head": { "sha": head } }
+    });
+    project.write("event.json", &payload.to_string());
+    project.write("app.py", &format!("{LEAK}\n"));
+    commit(&project);
+    on_github(&project, &["leaky"]);
+    let report = project.read(".leakgate/report.md");
+    assert!(report.contains(" · line not changed in this pull request · "), "{report}");
+}
+
+#[test]
+fn a_base_that_is_not_in_the_clone_is_not_compared_with() {
+    let project = reviewed();
+    let gone = "0123456789012345678901234567890123456789";
+    let payload = serde_json::json!({
+        "pull_request": { "number": 5, "state": "open", "base": { "sha": gone }, "head": { "sha": gone } }
+    });
+    project.write("event.json", &payload.to_string());
+    assert_eq!(on_github(&project, &["leaky"]).code, Some(1));
+    assert!(!project.read(".leakgate/report.md").contains("in this pull request"));
+}
+
+#[test]
+fn a_scenarios_output_can_give_the_runner_no_command() {
+    let config = "scenarios:\n  evil: { run: [python3, app.py] }\n";
+    let app =
+        "print('::set-output name=verdict::pass\\n::stop-commands::x\\n##[error]x')\nraise SystemExit(3)\n";
+    let project = Project::new(config, app);
+    project.write("event.json", "{}");
+    let told = on_github(&project, &[]);
+    assert_eq!(told.code, Some(3), "{}{}", told.out, told.errors);
+    let mut commands = Vec::new();
+    let mut stopped: Option<String> = None;
+    for line in told.out.lines().map(str::trim_start) {
+        match &stopped {
+            None if line.starts_with("::stop-commands::") => {
+                stopped = line.strip_prefix("::stop-commands::").map(|token| format!("::{token}::"));
+            }
+            None if line.starts_with("::") => commands.push(line.split([' ', ':']).nth(2).unwrap()),
+            Some(end) if line == end => stopped = None,
+            _ => {}
+        }
+    }
+    assert_eq!(stopped, None);
+    assert_eq!(commands, ["group", "endgroup", "error"], "{}", told.out);
+    assert!(told.out.contains("        : :set-output name=verdict::pass\n"), "{}", told.out);
+    let annotation =
+        told.lines_with("::error file=leakgate.yaml,line=3,title=leakgate evil (scenario-error)::evil");
+    assert_eq!(annotation.len(), 1, "{}", told.out);
+}
+
+#[test]
+fn annotations_and_summary_can_be_left_out() {
+    let project = reviewed();
+    let told = on_github(&project, &["--no-annotations", "--no-summary", "leaky"]);
+    assert_eq!(told.code, Some(1));
+    assert!(told.lines_with("::error").is_empty() && !project.has("summary.md"), "{}", told.out);
+    assert!(project.read("output.txt").contains("verdict=fail\n"));
+    let alone = project.run(&["check", "--no-summary"]);
+    assert_eq!(alone.code, Some(2), "{}", alone.errors);
+}
+
+#[test]
+fn a_document_on_standard_output_stays_one() {
+    let project = reviewed();
+    let told = on_github(&project, &["--format", "json", "leaky"]);
+    let json: serde_json::Value = serde_json::from_str(&told.out).expect("nothing but JSON");
+    assert_eq!(json["verdict"], "fail");
+    let told = on_github(&project, &["--format", "github", "leaky"]);
+    assert!(
+        told.out.starts_with("::error file=app.py,line=3,") && told.out.lines().count() == 1,
+        "{}",
+        told.out
+    );
+}
+
+#[test]
+fn gitlab_buildkite_and_jenkins_get_a_log_of_their_own_kind() {
+    let project = Project::new(SCENARIOS, LEAK);
+    let words = ["healthy"];
+    let gitlab = checked(&project, &words, &[("GITLAB_CI", "true")]);
+    assert_eq!(gitlab.code, Some(0), "{}{}", gitlab.out, gitlab.errors);
+    assert!(gitlab.out.starts_with("\u{1b}[0Ksection_start:"), "{}", gitlab.out);
+    assert_eq!(gitlab.out.matches("section_end:").count(), 1);
+    let buildkite = checked(&project, &words, &[("BUILDKITE", "true")]);
+    assert!(
+        buildkite.out.starts_with("--- leakgate: 1 scenario\n+++ leakgate: the report\n"),
+        "{}",
+        buildkite.out
+    );
+    for variables in [&[("JENKINS_URL", "https://ci.example/")][..], &[]] {
+        let plain = checked(&project, &words, variables);
+        assert!(plain.out.starts_with("leakgate "), "{}", plain.out);
+        assert!(!plain.out.contains('\u{1b}') && !plain.out.contains("::"), "{}", plain.out);
+    }
+    let issues = fs::read_to_string(project.path().join(".leakgate/code-quality.json")).unwrap();
+    assert_eq!(issues, "[]\n");
+}
+
+#[test]
+fn an_event_that_cannot_be_read_is_an_error() {
+    let project = reviewed();
+    project.write("event.json", "{");
+    let told = on_github(&project, &["healthy"]);
+    assert_eq!(told.code, Some(2));
+    assert!(told.errors.contains("failed to read the event's payload"), "{}", told.errors);
+}
+
+#[test]
+fn the_command_line_says_what_fails_what_it_is_compared_with_and_which_python_runs() {
+    let project = Project::new(SCENARIOS, LEAK);
+    assert_eq!(project.run(&["check", "leaky", "--fail-on", "never"]).code, Some(0));
+    assert_eq!(project.run(&["check", "leaky", "--fail-on", "sometimes"]).code, Some(2));
+    assert_eq!(project.run(&["baseline", "update", "leaky"]).code, Some(0));
+    assert_eq!(project.run(&["check", "leaky"]).code, Some(0));
+    assert_eq!(project.run(&["check", "leaky", "--baseline", "none"]).code, Some(1));
+    fs::rename(project.path().join("leakgate.lock"), project.path().join("main.lock")).unwrap();
+    assert_eq!(project.run(&["check", "leaky"]).code, Some(1));
+    assert_eq!(project.run(&["check", "leaky", "--baseline", "main.lock"]).code, Some(0));
+    let missing = project.run(&["check", "leaky", "--baseline", "gone.lock"]);
+    assert_eq!(missing.code, Some(2));
+    assert!(missing.errors.contains("there is no baseline `gone.lock`"), "{}", missing.errors);
+    let python = project.run(&["check", "healthy", "--python", "no/python"]);
+    assert_eq!(python.code, Some(2), "{}", python.errors);
+}

@@ -1,0 +1,298 @@
+//! `leakgate comment` against a server that behaves like the API of GitHub and of GitLab.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+
+#[path = "comment/forks.rs"]
+mod forks;
+#[allow(dead_code, reason = "the outcomes of the tests of the reports, of which some are used here")]
+#[path = "reports/outcomes.rs"]
+mod outcomes;
+#[path = "comment/server.rs"]
+mod server;
+
+use std::fs;
+use std::process::{Command, Output};
+
+use leakgate::outcome::Outcome;
+use leakgate::report::{Color, DEFAULT_COMMENT, Format, Options, render};
+use outcomes::{canonical, passing};
+use server::{Comment, Fault, Server, TOKEN, US};
+use tempfile::TempDir;
+
+const MARKER: &str = "<!-- leakgate:default -->";
+const LIST: &str = "GET /repos/shop/shop/issues/5/comments";
+const CREATE: &str = "POST /repos/shop/shop/issues/5/comments";
+const UPDATE: &str = "PATCH /repos/shop/shop/issues/comments/";
+
+/// A folder with a result, and the event of pull request 5.
+struct Job {
+    folder: TempDir,
+    server: Server,
+}
+
+impl Job {
+    fn new() -> Job {
+        let job = Job { folder: tempfile::tempdir().unwrap(), server: Server::start() };
+        job.event(
+            r#"{"pull_request": {"number": 5, "state": "open", "base": {"sha": "b"}, "head": {"sha": "h"}}}"#,
+        );
+        job
+    }
+
+    fn event(&self, payload: &str) {
+        fs::write(self.folder.path().join("event.json"), payload).unwrap();
+    }
+
+    fn result(&self, outcome: &Outcome) {
+        let folder = self.folder.path().join(".leakgate");
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("result.json"), json(outcome)).unwrap();
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_leakgate"));
+        command.arg("comment").args(words).current_dir(self.folder.path()).env_clear();
+        command
+            .env("GITHUB_ACTIONS", "true")
+            .env("GITHUB_API_URL", &self.server.address)
+            .env("GITHUB_REPOSITORY", "shop/shop")
+            .env("GITHUB_EVENT_NAME", "pull_request")
+            .env("GITHUB_EVENT_PATH", self.folder.path().join("event.json"))
+            .env("GITHUB_TOKEN", TOKEN);
+        command
+    }
+
+    fn run(&self, words: &[&str]) -> Done {
+        Done::of(&self.command(words).output().unwrap())
+    }
+
+    fn comment(&self, outcome: &Outcome) -> Done {
+        self.result(outcome);
+        self.run(&[])
+    }
+}
+
+fn json(outcome: &Outcome) -> String {
+    let nothing = |_: &str| None::<String>;
+    render(
+        Format::Json,
+        outcome,
+        &Options { width: 100, color: Color::Plain, source: &nothing, comment: DEFAULT_COMMENT },
+    )
+}
+
+#[derive(Debug, PartialEq)]
+struct Done {
+    code: Option<i32>,
+    out: String,
+    errors: String,
+}
+
+impl Done {
+    fn of(output: &Output) -> Done {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let done =
+            Done { code: output.status.code(), out: text(&output.stdout), errors: text(&output.stderr) };
+        assert!(!done.out.contains(TOKEN) && !done.errors.contains(TOKEN), "the token is shown: {done:?}");
+        done
+    }
+
+    fn says(&self, code: i32, text: &str) {
+        assert_eq!(self.code, Some(code), "{self:?}");
+        let said = if code == 0 { &self.out } else { &self.errors };
+        assert!(said.contains(text), "{self:?}");
+    }
+}
+
+fn heading(comment: &Comment) -> &str {
+    comment.body.lines().nth(1).unwrap()
+}
+
+#[test]
+fn a_comment_is_made_on_the_first_failure_then_kept_up_to_date_and_ends_in_fixed() {
+    let job = Job::new();
+    job.comment(&passing()).says(0, "no comment: nothing fails, and nothing did before");
+    assert_eq!(job.server.ours(), []);
+    job.comment(&canonical()).says(0, "comment 101 made");
+    job.comment(&canonical()).says(0, "comment 101 says so already");
+    let failing = job.server.ours();
+    assert_eq!(heading(&failing[0]), "### ❌ leakgate: 3 of 6 scenarios failed, 1 could not be measured");
+    assert!(failing[0].body.starts_with(&format!("{MARKER}\n")));
+    job.comment(&passing()).says(0, "comment 101 brought up to date");
+    let fixed = job.server.ours();
+    assert_eq!(heading(&fixed[0]), "### ✅ leakgate: fixed, all of 2 scenarios passed");
+    job.comment(&passing()).says(0, "comment 101 says so already");
+    assert_eq!(job.server.ours(), fixed);
+    job.comment(&canonical()).says(0, "comment 101 brought up to date");
+    assert_eq!(job.server.ours(), failing);
+    assert_eq!((job.server.count(CREATE), job.server.count(UPDATE)), (1, 2));
+}
+
+#[test]
+fn ours_is_found_on_a_later_page_and_a_spoofed_or_quoted_marker_is_not_ours() {
+    let job = Job::new();
+    job.server.add("mallory", &format!("{MARKER}\nnothing leaks here"));
+    job.server.add(US, &format!("as I said:\n{MARKER}"));
+    job.server.add(US, "<!-- leakgate:other -->\nof another configuration");
+    job.server.add("mallory", "hello");
+    job.server.add(US, &format!("{MARKER}\n### ❌ leakgate: old"));
+    job.comment(&canonical()).says(0, "comment 105 brought up to date");
+    let bodies: Vec<String> =
+        job.server.state.lock().unwrap().comments.iter().map(|c| c.body.clone()).collect();
+    assert_eq!(bodies.len(), 5);
+    assert_eq!(bodies[0], format!("{MARKER}\nnothing leaks here"));
+    assert!(bodies[4].contains("3 of 6 scenarios failed"));
+    assert_eq!(job.server.count(LIST), 3);
+}
+
+#[test]
+fn when_says_in_which_cases_there_is_a_comment() {
+    let job = Job::new();
+    job.result(&passing());
+    job.run(&["--when", "on-failure"]).says(0, "no comment");
+    job.run(&["--when", "never"]).says(0, "");
+    assert_eq!(job.server.ours(), []);
+    job.run(&["--when", "always", "--name", "services/shop"]).says(0, "comment 101 made");
+    assert!(
+        job.server.ours()[0].body.starts_with("<!-- leakgate:services/shop -->\n### ✅ leakgate: all of")
+    );
+    job.result(&canonical());
+    job.run(&["--when", "on-failure"]).says(0, "comment 102 made");
+    job.run(&["--name", "a --> b"]).says(2, "expected letters, digits");
+}
+
+#[test]
+fn a_forks_read_only_token_is_told_in_one_line_and_fails_nothing() {
+    let job = Job::new();
+    let refused = r#"{"message": "Resource not accessible by integration"}"#;
+    job.server.fail(CREATE, Fault::Answer(403, "", refused));
+    let done = job.comment(&canonical());
+    done.says(0, "no comment: the token may not write comments");
+    assert_eq!((done.out.lines().count(), done.errors.as_str()), (1, ""));
+}
+
+#[test]
+fn a_limit_is_waited_for_and_a_server_that_fails_is_asked_again() {
+    let job = Job::new();
+    job.server.fail(LIST, Fault::Answer(403, "retry-after: 0\r\n", r#"{"message": "secondary rate limit"}"#));
+    job.server.fail(LIST, Fault::Answer(502, "", "<html>bad gateway</html>"));
+    job.comment(&canonical()).says(0, "comment 101 made");
+    assert_eq!(job.server.ours().len(), 1);
+    let job = Job::new();
+    let used_up = "x-ratelimit-remaining: 0\r\nx-ratelimit-reset: 99999999999\r\n";
+    job.server.fail(LIST, Fault::Answer(403, used_up, r#"{"message": "API rate limit exceeded"}"#));
+    job.comment(&canonical()).says(2, "asked too often; the next request is allowed in");
+    let job = Job::new();
+    (0..4).for_each(|_| job.server.fail(LIST, Fault::Answer(503, "", "")));
+    job.comment(&canonical()).says(2, "no answer from 127.0.0.1:");
+    assert_eq!(job.server.count(CREATE), 0);
+}
+
+#[test]
+fn a_comment_that_was_made_without_an_answer_is_not_made_twice() {
+    let job = Job::new();
+    job.server.fail(CREATE, Fault::Silence);
+    job.comment(&canonical()).says(0, "comment 101 says so already");
+    assert_eq!((job.server.ours().len(), job.server.count(CREATE)), (1, 1));
+}
+
+#[test]
+fn of_two_jobs_that_comment_at_once_the_older_comment_stays() {
+    let job = Job::new();
+    let other =
+        Comment { id: 90, user: US.into(), body: format!("{MARKER}\n### ❌ leakgate: the other job") };
+    job.server.state.lock().unwrap().race = Some(other);
+    job.comment(&canonical()).says(0, "comment 90 brought up to date");
+    let ours = job.server.ours();
+    assert_eq!(ours.len(), 1);
+    assert_eq!(heading(&ours[0]), "### ❌ leakgate: 3 of 6 scenarios failed, 1 could not be measured");
+}
+
+#[test]
+fn a_comment_that_somebody_removed_meanwhile_is_made_anew() {
+    let job = Job::new();
+    job.server.add(US, &format!("{MARKER}\n### ❌ leakgate: old"));
+    job.server.fail(UPDATE, Fault::Answer(404, "", r#"{"message": "Not Found"}"#));
+    job.comment(&canonical()).says(0, "brought up to date");
+    assert_eq!(job.server.ours().len(), 1);
+}
+
+#[test]
+fn wrong_tokens_and_answers_are_errors_that_say_what_is_wrong() {
+    let job = Job::new();
+    job.result(&canonical());
+    let without = Done::of(&job.command(&[]).env_remove("GITHUB_TOKEN").output().unwrap());
+    without.says(2, "there is no token: set GITHUB_TOKEN, or LEAKGATE_TOKEN");
+    let expired = Done::of(&job.command(&[]).env("GITHUB_TOKEN", "old").output().unwrap());
+    expired.says(2, "the token is wrong or has expired (401 of 127.0.0.1:");
+    for body in ["<html></html>", r#"{"comments": []}"#, ""] {
+        job.server.fail(LIST, Fault::Answer(200, "", body));
+        job.run(&[]).says(2, "that makes no sense");
+    }
+    assert_eq!(job.server.ours(), []);
+}
+
+#[test]
+fn events_without_an_open_pull_request_are_told_and_fail_nothing() {
+    let job = Job::new();
+    job.result(&canonical());
+    job.event(
+        r#"{"pull_request": {"number": 5, "state": "closed", "base": {"sha": "b"}, "head": {"sha": "h"}}}"#,
+    );
+    job.run(&[]).says(0, "no comment: pull request #5 is closed");
+    for name in ["push", "merge_group", "schedule"] {
+        job.event(r#"{"ref": "refs/heads/main"}"#);
+        let done = Done::of(&job.command(&[]).env("GITHUB_EVENT_NAME", name).output().unwrap());
+        done.says(0, &format!("no comment: the event `{name}` is about no pull request"));
+    }
+    let none = Done::of(&job.command(&[]).env_remove("GITHUB_EVENT_PATH").output().unwrap());
+    none.says(0, "no comment: the event `pull_request` is about no pull request");
+    job.event("{");
+    job.run(&[]).says(2, "failed to read the event's payload");
+    assert_eq!(job.server.state.lock().unwrap().seen, Vec::<String>::new());
+    job.event("{}");
+    job.run(&["--pull-request", "5"]).says(0, "comment 101 made");
+}
+
+#[test]
+fn dry_run_prints_the_comment_and_asks_nobody() {
+    let job = Job::new();
+    job.result(&canonical());
+    let done = Done::of(&job.command(&["--dry-run"]).env_remove("GITHUB_TOKEN").output().unwrap());
+    assert!(done.out.starts_with(&format!("{MARKER}\n### ❌ leakgate: 3 of 6")), "{done:?}");
+    assert_eq!(job.server.state.lock().unwrap().seen, Vec::<String>::new());
+}
+
+#[test]
+fn a_missing_or_damaged_result_is_an_error() {
+    let job = Job::new();
+    job.run(&[]).says(2, "failed to read `.leakgate/result.json`");
+    fs::create_dir_all(job.folder.path().join(".leakgate")).unwrap();
+    fs::write(job.folder.path().join(".leakgate/result.json"), "{\"version\": 99}").unwrap();
+    job.run(&[]).says(2, "its format has version 99");
+    assert_eq!(job.server.ours(), []);
+}
+
+#[test]
+fn a_merge_request_of_gitlab_gets_its_comment_too() {
+    let job = Job::new();
+    let run = |outcome: &Outcome| {
+        job.result(outcome);
+        let mut command = job.command(&[]);
+        for name in ["GITHUB_ACTIONS", "GITHUB_TOKEN", "GITHUB_API_URL"] {
+            command.env_remove(name);
+        }
+        command.env("GITLAB_CI", "true").env("GITLAB_TOKEN", TOKEN).env("CI_PROJECT_ID", "12");
+        command.env("CI_API_V4_URL", &job.server.address);
+        command
+    };
+    Done::of(&run(&canonical()).output().unwrap())
+        .says(0, "no comment: this pipeline is for no merge request");
+    let comment =
+        |outcome: &Outcome| Done::of(&run(outcome).env("CI_MERGE_REQUEST_IID", "5").output().unwrap());
+    job.server.add("mallory", MARKER);
+    job.server.add("mallory", "a");
+    comment(&canonical()).says(0, "comment 103 made");
+    comment(&passing()).says(0, "comment 103 brought up to date");
+    assert_eq!(heading(&job.server.ours()[0]), "### ✅ leakgate: fixed, all of 2 scenarios passed");
+}

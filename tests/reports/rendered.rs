@@ -1,0 +1,121 @@
+//! The pull request's report, as a renderer of CommonMark with GitHub's tables sees it.
+
+use leakgate::outcome::Outcome;
+use leakgate::report::{Color, DEFAULT_COMMENT, Format, Options, Sources, render};
+use pulldown_cmark::{Event, Options as Extensions, Parser, Tag, TagEnd};
+use regex::Regex;
+
+use super::outcomes::{canonical, compared, hostile, sample};
+use super::{many, shown};
+
+fn events(markdown: &str) -> Vec<Event<'_>> {
+    let extensions = Extensions::ENABLE_TABLES | Extensions::ENABLE_STRIKETHROUGH | Extensions::ENABLE_GFM;
+    Parser::new_ext(markdown, extensions).collect()
+}
+
+/// What is raw HTML to the renderer may be a fold or an empty comment, and nothing else.
+fn assert_harmless(outcome: &Outcome) {
+    let markdown = shown(Format::Markdown, outcome);
+    let ours = Regex::new("^(</?details>|</?summary>|<!-- (leakgate:default )?-->|\\s)*$").unwrap();
+    let mut tables = 0;
+    for event in events(&markdown) {
+        match event {
+            Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => {
+                panic!("a link to {dest_url}")
+            }
+            Event::Html(html) | Event::InlineHtml(html) => {
+                let tags = Regex::new(">[^<>]+<").unwrap().replace_all(&html, "><").into_owned();
+                assert!(ours.is_match(&tags), "raw HTML: {html}");
+            }
+            Event::Start(Tag::Table(_)) => tables += 1,
+            Event::Start(Tag::Heading { .. } | Tag::CodeBlock(_)) | Event::Text(_) => {}
+            _ => {}
+        }
+    }
+    assert!(tables > 0, "{markdown}");
+}
+
+#[test]
+fn text_of_programs_makes_no_link_no_image_and_no_html() {
+    for outcome in [canonical(), compared(), hostile(), many(30)] {
+        assert_harmless(&outcome);
+    }
+}
+
+#[test]
+fn every_row_of_the_table_has_the_cells_of_its_head() {
+    for outcome in [canonical(), compared(), hostile()] {
+        let markdown = shown(Format::Markdown, &outcome);
+        let (mut cells, mut heads) = (0, 0);
+        for event in events(&markdown) {
+            match event {
+                Event::Start(Tag::TableHead | Tag::TableRow) => cells = 0,
+                Event::Start(Tag::TableCell) => cells += 1,
+                Event::End(TagEnd::TableHead) => heads = cells,
+                Event::End(TagEnd::TableRow) => assert_eq!(cells, heads),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// A reader of mail, or of a renderer without extensions, sees the sentence before anything else.
+#[test]
+fn the_sentence_comes_first_after_the_heading() {
+    let markdown = shown(Format::Markdown, &sample());
+    let mut text = String::new();
+    for event in events(&markdown) {
+        match event {
+            Event::Text(part) | Event::Code(part) => text.push_str(&part),
+            Event::SoftBreak | Event::End(TagEnd::Heading(_)) => text.push('\n'),
+            Event::Start(Tag::Table(_)) => break,
+            _ => {}
+        }
+    }
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(
+        lines,
+        [
+            "❌ leakgate: 1 of 2 scenarios failed",
+            "quote: every iteration keeps 7.9 KiB more, over its budget of 64 B",
+            "At shop/quotes.py:14 in remember · rule budget-growth",
+        ]
+    );
+}
+
+/// The line is in the change, and can be looked at.
+struct Review;
+
+impl Sources for Review {
+    fn text(&self, _file: &str) -> Option<String> {
+        None
+    }
+
+    fn is_changed(&self, _file: &str, line: u32) -> Option<bool> {
+        Some(line == 14)
+    }
+
+    fn link(&self, file: &str, line: u32) -> Option<String> {
+        Some(format!("https://example.org/blob/abc/{}#L{line}", leakgate::report::encoded(file)))
+    }
+}
+
+#[test]
+fn a_place_links_to_its_line_and_says_whether_that_is_in_the_change() {
+    let options = Options { width: 0, color: Color::Plain, source: &Review, comment: DEFAULT_COMMENT };
+    let markdown = render(Format::Markdown, &sample(), &options);
+    let place = "At [`shop/quotes.py:14`](https://example.org/blob/abc/shop/quotes.py#L14) in `remember`";
+    assert!(markdown.contains(&format!("{place} · line changed in this pull request · rule")), "{markdown}");
+    let mut outcome = sample();
+    let hostile = "a)b](c) <d>`|\n.py";
+    outcome.scenarios[1].findings[0].place.as_mut().unwrap().file = hostile.into();
+    let markdown = render(Format::Markdown, &outcome, &options);
+    let links: Vec<String> = events(&markdown)
+        .into_iter()
+        .filter_map(|event| match event {
+            Event::Start(Tag::Link { dest_url, .. }) => Some(dest_url.to_string()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(links, ["https://example.org/blob/abc/a%29b%5D%28c%29%20%3Cd%3E%60%7C%0A.py#L14"]);
+}
