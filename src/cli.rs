@@ -7,9 +7,12 @@ use std::sync::Arc;
 use clap::{CommandFactory, Parser, Subcommand};
 use signal_hook::consts::SIGXFSZ;
 
-use crate::commands::{allow, baseline, call, check, comment, completions, diff, doctor, merge, run, view};
+use crate::commands::{
+    allow, baseline, call, check, comment, completions, diff, doctor, merge, rules, run, view,
+};
 use crate::exit::Exit;
 use crate::scenario::executable::ExecutableError;
+use crate::scenario::guard;
 use crate::scenario::signals;
 
 /// A shell's exit code of a program whose reader went away (SIGPIPE): no pass, and nothing to tell anybody.
@@ -37,6 +40,10 @@ enum Command {
     Doctor(doctor::Args),
     Completions(completions::CompletionsArgs),
     Man(completions::ManArgs),
+    Rules(rules::Args),
+    /// What cleans up when the program is killed
+    #[command(name = guard::COMMAND, hide = true)]
+    Guard,
 }
 
 /// Runs the program; the only caller is `main`.
@@ -75,6 +82,11 @@ impl Command {
             Command::Doctor(args) => doctor::run(args, out),
             Command::Completions(args) => completions::completions(args, Cli::command(), out),
             Command::Man(args) => completions::man(args, Cli::command(), out),
+            Command::Rules(args) => rules::run(args, out),
+            Command::Guard => {
+                guard::run(io::stdin().lock());
+                Ok(Exit::Passed)
+            }
         }
     }
 
@@ -101,7 +113,9 @@ impl Command {
             | Command::Allow(_)
             | Command::Doctor(_)
             | Command::Completions(_)
-            | Command::Man(_) => Exit::BadInput,
+            | Command::Man(_)
+            | Command::Rules(_)
+            | Command::Guard => Exit::BadInput,
         }
     }
 }

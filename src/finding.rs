@@ -47,6 +47,8 @@ pub struct Finding {
     pub help: String,
     /// Where the containers that grow were made: a stack each, innermost first; empty where that is not known.
     pub containers: Vec<Vec<Frame>>,
+    /// Who keeps what grows, by the heap of a second process: the largest first. Empty where that is not known.
+    pub owners: Vec<Owner>,
     /// How it stands to what is known already.
     pub standing: Standing,
     /// How bad the baseline says it may be; also where it is worse.
@@ -58,6 +60,11 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// The name of the leak: the pattern that it was found to be, else the rule.
+    pub fn pattern(&self) -> &str {
+        self.owners.iter().find_map(|owner| owner.pattern.as_deref()).unwrap_or(&self.rule)
+    }
+
     /// The place of a finding in a report: what is new first, what is lived with last, errors before warnings.
     pub fn rank(&self) -> (bool, bool, Reverse<Severity>) {
         let is_accepted = self.standing == Standing::Accepted;
@@ -73,6 +80,26 @@ impl Finding {
         };
         counts && self.severity == Severity::Error
     }
+}
+
+/// Who keeps what grows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner {
+    /// The rule that names the leak: `growing-global`; `None` where no rule does.
+    pub pattern: Option<String>,
+    /// The sentence that says who keeps what, without a full stop.
+    pub sentence: String,
+    /// Its name: `shop.quotes._SEEN`.
+    pub name: String,
+    /// Its type: `list`, `functools._lru_cache_wrapper`.
+    pub type_name: String,
+    /// How one gets to what grows, from what lives as long as the program: `module shop.quotes`, `_SEEN (list, 90 entries)`,
+    /// `list of 1,000`.
+    pub path: Vec<String>,
+    /// The line that fills it, where one is known.
+    pub place: Option<Place>,
+    /// How to mend it, by the rule that names it; may be empty.
+    pub help: String,
 }
 
 /// How a finding stands to what is known already.

@@ -6,6 +6,7 @@ use crate::baseline::{Environment, Package};
 use crate::config::FailOn;
 use crate::finding::{Figure, Finding, Standing};
 use crate::gate::leak::RULE;
+use crate::gate::steps::Steps;
 use crate::gate::verdict::Outcome as Growth;
 
 /// All scenarios' results.
@@ -158,6 +159,8 @@ pub struct GrowthReport {
     pub iterations: u64,
     /// Lowest live bytes in each window of them, in order.
     pub floors: Vec<u64>,
+    /// What single iterations left for good.
+    pub steps: Steps,
 }
 
 /// One judged budget.

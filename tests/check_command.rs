@@ -19,6 +19,8 @@ mod commands;
 mod errors;
 #[path = "check_command/growth.rs"]
 mod growth;
+#[path = "check_command/guard.rs"]
+mod guard;
 #[path = "check_command/many.rs"]
 mod many;
 #[path = "check_command/options.rs"]
@@ -27,5 +29,7 @@ mod options;
 mod parts;
 #[path = "check_command/processes.rs"]
 mod processes;
+#[path = "check_command/scripts.rs"]
+mod scripts;
 #[path = "check_command/untracked.rs"]
 mod untracked;

@@ -30,6 +30,7 @@ fn row(key: &Key) -> String {
         _ if key.name == "run" || key.name == "call" => "",
         Scope::Run => " Only with `run`.",
         Scope::Call => " Only with `call`.",
+        Scope::Iterations => " Only with `call`, or `run` and `checkpoints`.",
     };
     let cells = [
         format!("`{}`", key.name),
@@ -115,7 +116,7 @@ fn configuration(section: Section, key: &Key, value: &str) -> String {
     let line = format!("{}: {value}", key.name);
     let command = |rest: &str| match (key.name, key.scope) {
         ("run" | "call", _) if section == Section::Scenario => rest.to_owned(),
-        (_, Scope::Call) => format!("call: a:b, {rest}"),
+        (_, Scope::Call | Scope::Iterations) => format!("call: a:b, {rest}"),
         _ => format!("run: python, {rest}"),
     };
     let scenario = match section {

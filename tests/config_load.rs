@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use leakgate::config::{
-    Budget, BudgetKey, Config, FailOn, Increase, MemoryLimit, Of, PythonChoice, Repeats, Scenario, Work, load,
+    Budget, BudgetKey, Checkpoints, Config, FailOn, Increase, MemoryLimit, Of, PythonChoice, Repeats,
+    Scenario, Work, load,
 };
 use serde_json::json;
 
@@ -39,14 +40,14 @@ fn scenarios_keep_the_order_and_the_lines_of_the_file() {
     assert_eq!(config.python, PythonChoice::Auto);
     let places: Vec<(&str, u32)> =
         config.scenarios.iter().map(|scenario| (scenario.name.as_str(), scenario.line)).collect();
-    assert_eq!(places, [("import-app", 20), ("demo", 24), ("quote", 37)]);
+    assert_eq!(places, [("import-app", 20), ("demo", 24), ("quote", 38)]);
 }
 
 #[test]
 fn a_list_is_the_command_word_for_word_as_it_was_typed() {
     let scenario = scenario(&everything(), "import-app");
     let argv = ["python", "-c", "import shop.main", "1.50", "true"].map(str::to_owned).into();
-    assert_eq!(scenario.work, Work::Run { argv, until: None, exit_codes: vec![0, 3] });
+    assert_eq!(scenario.work, Work::Run { argv, until: None, exit_codes: vec![0, 3], checkpoints: None });
     assert_eq!(scenario.cwd, Path::new("tests/config/good"));
     assert_eq!(scenario.timeout, Duration::from_secs(120));
     assert_eq!(scenario.memory_limit, MemoryLimit::Bytes(2 << 30));
@@ -57,7 +58,15 @@ fn a_text_is_split_as_a_shell_would() {
     let scenario = scenario(&everything(), "demo");
     let argv = ["python", "examples/live.py", "--name", "two words"].map(str::to_owned).into();
     let until = Some(Duration::from_secs(10));
-    assert_eq!(scenario.work, Work::Run { argv, until, exit_codes: vec![0] });
+    assert_eq!(
+        scenario.work,
+        Work::Run {
+            argv,
+            until,
+            exit_codes: vec![0],
+            checkpoints: Some(Checkpoints::Time(Duration::from_secs(1))),
+        }
+    );
     assert_eq!(scenario.timeout, Duration::from_secs(90));
     assert_eq!(scenario.memory_limit, MemoryLimit::Auto);
 }

@@ -184,6 +184,7 @@ fn call(function: &str) -> Call {
         result: KeepResult::Drop,
         between: None,
         repeats: Repeats::Fixed { warmup: 1, iterations: 2 },
+        explain: 0,
     }
 }
 

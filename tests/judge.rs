@@ -23,7 +23,7 @@ struct Recorded {
 impl Recorded {
     fn new() -> Recorded {
         let root = StackNode { caller: StackId(0), frame: FrameId(0) };
-        let thread = |name: &str| Thread { name: name.into(), tid: 1 };
+        let thread = |name: &str| Thread { name: name.into(), tid: 1, ..Thread::default() };
         let profile = Profile {
             stacks: vec![root],
             threads: vec![thread("main"), thread("writer")],
@@ -255,6 +255,7 @@ fn growing() -> Measurement {
         iteration,
         checkpoint,
         live_bytes,
+        live_blocks: 100 + u64::from(iteration),
         ..Default::default()
     };
     Measurement {
@@ -276,7 +277,7 @@ fn growth_names_the_sites_that_grew_and_what_an_iteration_leaves() {
     assert_eq!(
         finding.evidence,
         [
-            "+16,012 B in 2 iterations, exact",
+            "+16,012 B and +2 blocks in 2 iterations, exact",
             "at this rate 7.6 MiB after 1,000 iterations, 763.5 MiB after 100,000",
             "one block of 8,056 B per iteration at app.py:7 in keep",
         ]
@@ -469,7 +470,8 @@ fn threads_that_still_hold_memory_are_named() {
         let mut recorded = Recorded::new();
         let site = recorded.site(&keep(7), OBJECT, 2_048, 1);
         recorded.profile.sites[site as usize].thread = ThreadId(1);
-        recorded.profile.threads = vec![Thread::default(), Thread { name: "writer".into(), tid: 7 }];
+        recorded.profile.threads =
+            vec![Thread::default(), Thread { name: "writer".into(), tid: 7, ..Thread::default() }];
         recorded.profile
     };
     let judgement = judged(&[max(Key::Threads, 0)], &measurement);

@@ -45,6 +45,7 @@ impl Place {
                 argv: argv.iter().map(OsString::from).collect(),
                 until: None,
                 exit_codes: vec![0],
+                checkpoints: None,
             }),
             cwd: self.cwd(),
             env: Vec::new(),
@@ -55,7 +56,7 @@ impl Place {
     }
 
     fn run(&self, plan: &Plan) -> Result<ScenarioRun, Failure> {
-        run_scenario(plan, &self.capture(), &Interruption::listen(&[]).unwrap())
+        run_scenario(plan, &self.capture(), &Interruption::listen(&[]).unwrap(), None)
     }
 
     fn shell(&self, script: &str) -> ScenarioRun {
@@ -105,6 +106,7 @@ fn call(place: &Place, source: &str, function: &str) -> (Plan, Call) {
         result: KeepResult::Drop,
         between: None,
         repeats: Repeats::Fixed { warmup: 3, iterations: 10 },
+        explain: 0,
     };
     (place.plan(&[]), call)
 }

@@ -72,6 +72,7 @@ extern crate alloc;
 mod bill;
 mod container;
 mod function;
+pub mod heap;
 #[cfg(feature = "read")]
 pub mod journal;
 #[cfg(feature = "read")]

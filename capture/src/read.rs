@@ -3,6 +3,7 @@
 mod bills;
 mod containers;
 mod news;
+mod now;
 mod sites;
 
 use alloc::borrow::Cow;
@@ -18,6 +19,7 @@ use crate::{
 
 pub use bills::{Bill, Running, running};
 pub use news::{Follow, Grown, News};
+pub use now::{Now, now};
 pub use sites::SiteEntry;
 use sites::site;
 
@@ -79,6 +81,12 @@ pub struct ThreadEntry {
     pub name: String,
     /// Requests by size class.
     pub histogram: Vec<u64>,
+    /// Whether it runs; not known of the first.
+    pub runs: bool,
+    /// The site whose stack is where it was started; 0 where that is not known.
+    pub started: u32,
+    /// One of the `WAITED_` values.
+    pub waited: u32,
 }
 
 /// The header's fields that a reader uses.
@@ -314,6 +322,9 @@ impl Reader<'_> {
                     used: u32_at(record, 4).unwrap_or(0),
                     name: String::from_utf8_lossy(&name[..end]).into_owned(),
                     histogram: (0..64).filter_map(|class| u64_at(record, 64 + class * 8)).collect(),
+                    runs: u64_at(record, 576).is_some_and(|stack| stack != 0),
+                    started: u32_at(record, 592).unwrap_or(0),
+                    waited: u32_at(record, 596).unwrap_or(0),
                 }
             })
             .collect())

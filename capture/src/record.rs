@@ -74,9 +74,12 @@ pub struct Header {
     pub lengths: u64,
     /// 200: containers in use, id 0 included; 0 or 1: none.
     pub containers: u32,
-    /// 204: unused.
-    pub unused: u32,
+    /// 204: written from outside: each time that it changes, the process is asked to collect its garbage.
+    pub asked: u32,
 }
+
+/// Where [`Header::asked`] stands in a file.
+pub const OFFSET_ASKED: u64 = 204;
 
 pub(crate) const OFFSET_LIVE: usize = 32;
 pub(crate) const OFFSET_PEAK: usize = 40;
@@ -128,6 +131,8 @@ pub const NOTE_STACKS: u32 = 8192;
 pub const NOTE_CONTAINERS: u32 = 1 << 14;
 /// Live containers could not be looked for in this build of CPython.
 pub const NOTE_NO_CONTAINERS: u32 = 1 << 15;
+/// A snapshot of the heap could not be taken or written.
+pub const NOTE_NO_HEAP: u32 = 1 << 16;
 
 /// A distinct allocating stack, function and thread, and what the owning thread counted of it: what it allocated minus what
 /// it freed.
@@ -249,9 +254,20 @@ pub struct ThreadRecord {
     pub stack_start: u64,
     /// 584: where it ends.
     pub stack_end: u64,
-    /// 592: unused.
-    pub unused: [u64; 54],
+    /// 592: the site whose stack is where it was started; 0 where that is not known.
+    pub started: u32,
+    /// 596: one of the `WAITED_` values.
+    pub waited: u32,
+    /// 600: unused.
+    pub unused: [u64; 53],
 }
+
+/// It is not known whether the program waits for the thread at its end.
+pub const WAITED_UNKNOWN: u32 = 0;
+/// Python waits for it: it is no daemon.
+pub const WAITED_FOR: u32 = 1;
+/// It is a daemon of Python's.
+pub const WAITED_NOT: u32 = 2;
 
 /// The head of a checkpoint.
 #[derive(Debug, Clone, Copy, Default)]

@@ -16,6 +16,7 @@ use crate::gate::measurement::Measurement;
 use crate::outcome::ScenarioError;
 use crate::profile::{Capture, load};
 use crate::scenario::drive::{Failure, ScenarioRun};
+use crate::scenario::guard::Guard;
 use crate::scenario::memory_limit::MemoryLimit;
 use crate::scenario::plan::{Call, KeepResult, Plan, Work};
 use crate::scenario::signals::{ENDING, Interruption};
@@ -52,7 +53,7 @@ pub fn run(args: &Args, out: &mut dyn Write, messages: &mut dyn Write) -> anyhow
     let plan = plan_of(args, python.path, &cwd);
     let (folder, shown) = default_place(&cwd, &args.target.folder_name())?;
     let interruption = Interruption::listen(&ENDING).context("failed to listen to signals")?;
-    let run = match run_scenario(&plan, &folder, &interruption) {
+    let run = match run_scenario(&plan, &folder, &interruption, Guard::start().ok().as_ref()) {
         Err(Failure::Interrupted(number)) => return Ok(Exit::Signal(number)),
         run => run?,
     };
@@ -92,6 +93,7 @@ fn plan_of(args: &Args, python: std::path::PathBuf, cwd: &Path) -> Plan {
             result: KeepResult::Keep,
             between: None,
             repeats: Repeats::Fixed { warmup: args.warmup, iterations: args.iterations },
+            explain: 0,
         }),
         cwd: cwd.to_path_buf(),
         env: Vec::new(),

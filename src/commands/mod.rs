@@ -13,6 +13,8 @@ mod lock_file;
 pub mod merge;
 mod progress;
 mod results;
+mod rule_set;
+pub mod rules;
 pub mod run;
 mod summary;
 mod surroundings;

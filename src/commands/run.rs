@@ -19,7 +19,7 @@ use crate::scenario::launch::Launch;
 use crate::scenario::python;
 use crate::scenario::recording::Recording;
 use crate::scenario::signals::{PASSED_ON, Signals};
-use crate::scenario::tracker::{Follow, Unpacked};
+use crate::scenario::tracker::{Follow, Settings, Unpacked};
 use crate::scenario::watch::{Owner, Watched, Watcher};
 
 /// Most captures of one name that are written at the same time.
@@ -55,7 +55,7 @@ pub fn run(args: &Args, messages: &mut dyn Write) -> anyhow::Result<Exit> {
         executable::resolve(word, variables.get(OsStr::new("PATH")).map(OsString::as_os_str), &cwd)?;
     let (folder, shown) = place(args, &argv, &cwd)?;
     let follow = if args.no_follow { Follow::Nothing } else { Follow::Children };
-    let unpacked = Unpacked::new(&folder, follow)?;
+    let unpacked = Unpacked::new(&folder, Settings::following(follow))?;
     environment::add_tracker(&mut variables, &unpacked.library(), &argv);
     environment::admit_sanitizer(&mut variables, &program);
     let launch = Launch { program, argv, cwd, variables };

@@ -1,7 +1,7 @@
 //! Budgets as they are typed: a value, or `{ max, warn }`; and what contradicts what.
 
 use super::fields::Fields;
-use super::model::{Budget, BudgetKey, Increase, Of};
+use super::model::{Budget, BudgetKey, Checkpoints, Increase, Of};
 use super::problem::{Problems, quotable};
 use super::schema::Section;
 use super::tree::{Entry, Node, Value};
@@ -11,8 +11,8 @@ use crate::units::{self, Bytes};
 /// Which scenarios the budgets are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Audience {
-    /// One scenario with `run`.
-    Run,
+    /// One scenario with `run`, and what an iteration of it is.
+    Run(Option<Checkpoints>),
     /// One scenario with `call`, one that is not known, or all of them.
     Others,
 }
@@ -53,8 +53,10 @@ pub(super) fn read(problems: &mut Problems<'_>, entry: &Entry, audience: Audienc
     let mut budgets = Vec::new();
     for entry in fields.each() {
         let Some(key) = BudgetKey::ALL.into_iter().find(|key| key.name() == entry.key) else { continue };
-        if audience == Audience::Run && key.needs_iterations() {
-            report_without_iterations(problems, entry);
+        if let Audience::Run(checkpoints) = audience
+            && !key.is_of_command(checkpoints)
+        {
+            report_not_of_command(problems, entry, checkpoints);
             continue;
         }
         budgets.extend(budget(problems, key, entry));
@@ -63,9 +65,22 @@ pub(super) fn read(problems: &mut Problems<'_>, entry: &Entry, audience: Audienc
     budgets
 }
 
-fn report_without_iterations(problems: &mut Problems<'_>, entry: &Entry) {
-    let message = format!("`{}` is measured over iterations, and a scenario with `run` has none", entry.key);
-    let help = "use `peak` or `retained`, or `call` a function of the program";
+fn report_not_of_command(problems: &mut Problems<'_>, entry: &Entry, checkpoints: Option<Checkpoints>) {
+    let name = &entry.key;
+    let (message, help) = match checkpoints {
+        None => (
+            format!("`{name}` is measured over iterations, and this scenario with `run` has none"),
+            "use `peak` or `retained`, say by `checkpoints` what an iteration is, or `call` a function of the program",
+        ),
+        Some(Checkpoints::Processes(_)) => (
+            format!("`{name}` is measured over iterations in one process, and with `processes` each has one"),
+            "use `peak` or `retained`: every run must hold them",
+        ),
+        Some(_) => (
+            format!("`{name}` is not measured where an iteration is `checkpoints` of a command"),
+            "use `peak`, `retained` or `growth`, or `call` a function of the program",
+        ),
+    };
     problems.add(&entry.key_span, message).help(help);
 }
 

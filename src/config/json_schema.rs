@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::model::MOST_PROCESSES;
 use super::schema::{Key, Kind, MOST_ITERATIONS, Section};
 use crate::units::{DURATION_UNITS, SIZE_UNITS};
 
@@ -99,6 +100,7 @@ fn kind(kind: Kind) -> Value {
             "minItems": 1,
             "items": { "type": "integer", "minimum": 0, "maximum": 255 },
         }),
+        Kind::Checkpoints => checkpoints(),
         Kind::Budgets => reference("budgets"),
         Kind::Flag => json!({ "type": "boolean" }),
         Kind::Of => json!({ "enum": ["each", "tree"] }),
@@ -110,10 +112,33 @@ fn kind(kind: Kind) -> Value {
         Kind::Allow => json!({ "type": ["array", "null"], "items": { "$ref": "#/definitions/allowance" } }),
         Kind::Pattern => json!({ "type": ["string", "number", "boolean"] }),
         Kind::Text => json!({ "type": "string", "minLength": 1 }),
+        Kind::Rules => json!({
+            "type": ["object", "null"],
+            "properties": { "include": { "type": "array", "items": { "type": "string", "minLength": 1 } } },
+            "additionalProperties": { "enum": ["error", "warn", "off"] },
+        }),
         Kind::Fingerprint => json!({ "type": ["string", "number"], "pattern": "^[0-9A-Fa-f]{4,12}$" }),
         Kind::Ceiling => json!({ "type": ["string", "integer"], "pattern": CEILING, "minimum": 0 }),
         Kind::Date => json!({ "type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" }),
     }
+}
+
+/// `program`, `every 16 MiB`, `{ processes: 5 }`.
+fn checkpoints() -> Value {
+    let units: Vec<&str> = SIZE_UNITS.iter().chain(&DURATION_UNITS).map(|(unit, _)| *unit).collect();
+    let pattern = format!("^(program|every +[0-9]+(\\.[0-9]+)? *({}))$", units.join("|"));
+    let number = json!({ "type": "integer", "minimum": 2, "maximum": MOST_PROCESSES });
+    json!({
+        "oneOf": [
+            { "type": "string", "pattern": pattern },
+            {
+                "type": "object",
+                "properties": { "processes": number },
+                "required": ["processes"],
+                "additionalProperties": false,
+            },
+        ],
+    })
 }
 
 fn integer(least: u32) -> Value {

@@ -1,12 +1,13 @@
 //! `leakgate.yaml`: what can be typed (`schema`), what is used (`model`), and how one becomes the other (`load`).
 //!
 //! `load` reads the file into a `tree` that knows its places; `validate` turns it into the `model` with the help of
-//! `fields` (mappings), `values`, `paths`, `work`, `arguments`, `budgets`, `allow` and `ceiling`, and collects every `problem`.
+//! `fields` (mappings), `values`, `paths`, `work`, `arguments`, `checkpoints`, `budgets`, `allow`, `ceiling` and `rules`, and collects every `problem`.
 
 mod allow;
 mod arguments;
 mod budgets;
 mod ceiling;
+mod checkpoints;
 mod edit;
 mod fields;
 mod json_schema;
@@ -14,6 +15,7 @@ mod load;
 mod model;
 mod paths;
 mod problem;
+mod rules;
 pub mod schema;
 mod tree;
 mod validate;
@@ -26,9 +28,10 @@ pub use edit::{Edited, NewAllowance, add_allowance};
 pub use json_schema::json_schema;
 pub use load::load;
 pub use model::{
-    Budget, BudgetKey, CallTarget, CallTargetError, Config, DEFAULT_MOST_ITERATIONS, DEFAULT_TIME,
-    DEFAULT_TIMEOUT, DEFAULT_WARMUP, FailOn, Increase, MemoryLimit, Of, PythonChoice, Repeats, Scenario,
-    Work,
+    Budget, BudgetKey, CallTarget, CallTargetError, Checkpoints, Config, DEFAULT_MOST_ITERATIONS,
+    DEFAULT_TIME, DEFAULT_TIMEOUT, DEFAULT_WARMUP, FailOn, Increase, MemoryLimit, Of, PythonChoice, Repeats,
+    Scenario, Work,
 };
 pub use problem::{ConfigErrors, Paint, Problem};
+pub use rules::Rules;
 pub use validate::is_scenario_name;

@@ -7,7 +7,9 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::allow::Allowance;
+use super::rules::Rules;
 use crate::finding::Unit;
+use crate::units::{Bytes, duration_text};
 
 /// How long a scenario may take unless it says so.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
@@ -17,6 +19,13 @@ pub const DEFAULT_WARMUP: u32 = 5;
 pub const DEFAULT_MOST_ITERATIONS: u32 = 10_240;
 /// The longest time for them, unless it says so.
 pub const DEFAULT_TIME: Duration = Duration::from_secs(60);
+
+/// The shortest time that can be an iteration: a running program is looked at so often.
+pub(super) const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
+/// The fewest bytes that can be one.
+pub(super) const SMALLEST_TRAFFIC: u64 = 64 << 10;
+/// The most runs that can be asked for.
+pub(super) const MOST_PROCESSES: u32 = 1_000;
 
 /// A whole `leakgate.yaml`.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,6 +42,8 @@ pub struct Config {
     pub fail_on: FailOn,
     /// What is allowed, in the order of the file.
     pub allow: Vec<Allowance>,
+    /// What it says of rules.
+    pub rules: Rules,
     /// How many scenarios run at the same time; `None`: as the machine has cores for.
     pub jobs: Option<u32>,
     /// The scenarios, in the order of the file; never empty.
@@ -114,6 +125,8 @@ pub enum Work {
         until: Option<Duration>,
         /// Exit codes that are no error; never empty.
         exit_codes: Vec<u8>,
+        /// What an iteration of it is; `None`: it has none.
+        checkpoints: Option<Checkpoints>,
     },
     /// A Python function, called once per iteration.
     Call {
@@ -132,6 +145,38 @@ pub enum Work {
         /// How often.
         repeats: Repeats,
     },
+}
+
+/// What an iteration of a command is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Checkpoints {
+    /// What lies between two calls of `leakgate_memory.checkpoint()`.
+    Program,
+    /// So much time; at least 10 ms.
+    Time(Duration),
+    /// So many bytes that are allocated, freed or not; at least 64 KiB.
+    Traffic(u64),
+    /// A run of the whole command, of so many; at least 2.
+    Processes(u32),
+}
+
+impl Checkpoints {
+    /// Whether a process goes through several of them.
+    pub const fn are_in_a_process(self) -> bool {
+        !matches!(self, Checkpoints::Processes(_))
+    }
+}
+
+impl fmt::Display for Checkpoints {
+    /// As it is typed, but for `processes`: `every 16.0 MiB`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Checkpoints::Program => f.write_str("program"),
+            Checkpoints::Time(time) => write!(f, "every {}", duration_text(*time)),
+            Checkpoints::Traffic(bytes) => write!(f, "every {}", Bytes(*bytes)),
+            Checkpoints::Processes(number) => write!(f, "processes: {number}"),
+        }
+    }
 }
 
 /// How often a function is called.
@@ -309,11 +354,26 @@ impl BudgetKey {
         matches!(self, BudgetKey::Peak | BudgetKey::Retained | BudgetKey::Rss)
     }
 
-    /// Whether the figure needs iterations, which only a `call` scenario has. Descriptors and threads do: of a command
-    /// whose process has ended none is left.
+    /// Whether the figure needs iterations. Descriptors and threads do: of a command whose process has ended none is left.
     pub const fn needs_iterations(self) -> bool {
         use BudgetKey::{Fds, Growth, Left, PeakAdded, Threads};
         matches!(self, PeakAdded | Left | Growth | Fds | Threads)
+    }
+}
+
+impl BudgetKey {
+    /// Whether a command whose iterations are these has the figure.
+    pub const fn is_of_command(self, checkpoints: Option<Checkpoints>) -> bool {
+        match checkpoints {
+            _ if !self.needs_iterations() => true,
+            // There is no result that could be dropped.
+            Some(Checkpoints::Program) => !matches!(self, BudgetKey::Left),
+            // What is looked at now and then is not seen at its peak.
+            Some(Checkpoints::Time(_) | Checkpoints::Traffic(_)) => {
+                !matches!(self, BudgetKey::Left | BudgetKey::PeakAdded)
+            }
+            Some(Checkpoints::Processes(_)) | None => false,
+        }
     }
 }
 

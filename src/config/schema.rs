@@ -82,6 +82,8 @@ pub enum Scope {
     Run,
     /// Those with `call`.
     Call,
+    /// Those with `call`, and those with `run` and `checkpoints`.
+    Iterations,
 }
 
 /// The kinds of values.
@@ -126,6 +128,8 @@ pub enum Kind {
     Increase,
     /// A list of numbers from 0 to 255.
     ExitCodes,
+    /// What an iteration of a command is.
+    Checkpoints,
     /// The mapping of budgets.
     Budgets,
     /// `true` or `false`.
@@ -150,6 +154,8 @@ pub enum Kind {
     Ceiling,
     /// Any text that is not empty.
     Text,
+    /// The mapping of rules.
+    Rules,
     /// A day.
     Date,
 }
@@ -177,6 +183,7 @@ impl Kind {
             Kind::FailOn => "`new`, `any` or `never`",
             Kind::Increase => "a share, an amount, or both: `5 % and 16 MiB`",
             Kind::ExitCodes => "a list of numbers from 0 to 255",
+            Kind::Checkpoints => "`program`, `every` with a duration or a size, or `{ processes: N }`",
             Kind::Budgets => "a mapping of budgets",
             Kind::Flag => "`true` or `false`",
             Kind::Of => "`each` or `tree`",
@@ -189,6 +196,7 @@ impl Kind {
             Kind::Fingerprint => "4 to 12 hexadecimal digits",
             Kind::Ceiling => "an amount per iteration, a size or a count",
             Kind::Text => "a text",
+            Kind::Rules => "a mapping from rules to levels",
             Kind::Date => "a day",
         }
     }
@@ -265,6 +273,16 @@ pub const KEYS: &[Key] = &[
         example: "[{ rule: growth, scenario: api, reason: fixed in the next release }]",
     },
     Key {
+        sections: TOP,
+        name: "rules",
+        kind: Kind::Rules,
+        scope: Scope::Any,
+        default: "all carried rules, each as it says itself",
+        meaning: "How much a rule weighs, `error`, `warn` or `off` (`leakgate rules list` shows them), and under `include` \
+                  files of rules of the project's own.",
+        example: "{ include: [ci/leak-rules/*.toml], reference-cycle: warn }",
+    },
+    Key {
         sections: SCENARIO,
         name: "run",
         kind: Kind::Command,
@@ -291,6 +309,17 @@ pub const KEYS: &[Key] = &[
         default: "`[0]`",
         meaning: "The exit codes that are no error.",
         example: "[0, 3]",
+    },
+    Key {
+        sections: SCENARIO,
+        name: "checkpoints",
+        kind: Kind::Checkpoints,
+        scope: Scope::Run,
+        default: "it has no iterations",
+        meaning: "What an iteration of the command is. `program`: it calls `leakgate_memory.checkpoint()` itself; `every 1 s`, \
+                  `every 16 MiB`: so much time, so many bytes allocated; `{ processes: 5 }`: it is run so often, anew each \
+                  time. [More on it](growth.md#scripts).",
+        example: "every 16 MiB",
     },
     Key {
         sections: SCENARIO,
@@ -506,7 +535,7 @@ pub const KEYS: &[Key] = &[
     budget(BudgetKey::Growth, "Retained bytes added per iteration, once warm.", "64 B"),
     budget(
         BudgetKey::Blocks,
-        "Live blocks: at the end for `run`, added over the judged iterations for `call`.",
+        "Live blocks: at the end for `run`; where there are iterations, added over those that are judged.",
         "100",
     ),
     budget(
@@ -562,7 +591,7 @@ pub const KEYS: &[Key] = &[
         "owner",
         Kind::Pattern,
         "any",
-        "The owner that holds the memory. Findings name no owner yet, so that an entry with this key covers nothing.",
+        "The owner that keeps what grows, as reports name it. All owners of a finding must be meant.",
         "\"sentry_sdk.hub.*\"",
     ),
     allowance(
@@ -627,7 +656,11 @@ const fn budget(key: BudgetKey, meaning: &'static str, example: &'static str) ->
             (_, true) => Kind::SizeBudget,
             (_, false) => Kind::CountBudget,
         },
-        scope: if key.needs_iterations() { Scope::Call } else { Scope::Any },
+        scope: match key {
+            BudgetKey::Left => Scope::Call,
+            _ if key.needs_iterations() => Scope::Iterations,
+            _ => Scope::Any,
+        },
         default: "not judged",
         meaning,
         example,
@@ -635,13 +668,10 @@ const fn budget(key: BudgetKey, meaning: &'static str, example: &'static str) ->
 }
 
 /// Keys that later versions have.
-const LATER_KEYS: &[(Section, &[&str])] = &[
-    (Section::Top, &["rules"]),
-    (
-        Section::Scenario,
-        &["serve", "pytest", "drive", "ready", "measure", "checkpoints", "suspect", "repeat_for", "tests"],
-    ),
-];
+const LATER_KEYS: &[(Section, &[&str])] = &[(
+    Section::Scenario,
+    &["serve", "pytest", "drive", "ready", "measure", "suspect", "repeat_for", "tests"],
+)];
 
 #[cfg(test)]
 mod tests {

@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use super::allow;
 use super::budgets::{self, Audience, Typed};
+use super::checkpoints;
 use super::fields::{self, Fields};
 use super::model::{Budget, Config, DEFAULT_TIMEOUT, FailOn, MemoryLimit, Of, PythonChoice, Scenario, Work};
 use super::paths;
 use super::problem::{Problems, quotable};
+use super::rules;
 use super::schema::{Scope, Section};
 use super::tree::{Entry, Node, Value};
 use super::values;
@@ -37,10 +39,11 @@ pub(super) fn config(problems: &mut Problems<'_>, root: &Node, path: &Path, dir:
         fields.get("defaults").and_then(|entry| Defaults::read(problems, entry)).unwrap_or_default();
     let fail_on = fields.get("fail_on").and_then(|entry| fail_on(problems, entry)).unwrap_or_default();
     let scenarios = scenarios(problems, &fields, &defaults, dir);
+    let rules = fields.get("rules").map(|entry| rules::read(problems, entry)).unwrap_or_default();
     let allow = fields.get("allow").map(|entry| allow::read(problems, entry)).unwrap_or_default();
     let (path, dir) = (path.to_owned(), dir.to_owned());
     let digest = stable_hash::digest(problems.source());
-    Some(Config { path, digest, dir, python: python?, fail_on, allow, jobs: defaults.jobs, scenarios })
+    Some(Config { path, digest, dir, python: python?, fail_on, allow, rules, jobs: defaults.jobs, scenarios })
 }
 
 fn fail_on(problems: &mut Problems<'_>, entry: &Entry) -> Option<FailOn> {
@@ -157,7 +160,8 @@ fn scenario(problems: &mut Problems<'_>, entry: &Entry, defaults: &Defaults, dir
     let label = format!("scenario `{}`", quotable(&entry.key));
     let fields = Fields::read(problems, &entry.value, Section::Scenario, &label)?;
     let scope = scope(problems, entry, &fields, &label);
-    let audience = if scope == Some(Scope::Run) { Audience::Run } else { Audience::Others };
+    let checkpoints = fields.get("checkpoints").and_then(|entry| checkpoints::read(problems, entry));
+    let audience = if scope == Some(Scope::Run) { Audience::Run(checkpoints) } else { Audience::Others };
     let own = Defaults::of(problems, &fields, audience);
     let cwd = match fields.get("cwd") {
         Some(entry) => paths::folder(problems, entry, dir),
@@ -165,7 +169,7 @@ fn scenario(problems: &mut Problems<'_>, entry: &Entry, defaults: &Defaults, dir
     };
     let timeout = own.timeout.or(defaults.timeout).unwrap_or(DEFAULT_TIMEOUT);
     let work = match scope? {
-        Scope::Run => work::run(problems, fields.get("run")?, &fields),
+        Scope::Run => work::run(problems, fields.get("run")?, &fields, checkpoints),
         _ => work::call(problems, fields.get("call")?, &fields, own.repeats.or(defaults.repeats)),
     }?;
     until_before_timeout(problems, &fields, &work, timeout);
@@ -248,10 +252,12 @@ fn until_before_timeout(problems: &mut Problems<'_>, fields: &Fields<'_>, work: 
 
 /// The scenario's own budgets, and those of the defaults that it does not set and that can be measured for it.
 fn merged(own: &Defaults, defaults: &Defaults, work: &Work) -> Vec<Budget> {
-    let is_call = matches!(work, Work::Call { .. });
     let is_meant = |budget: &&Typed| {
         let set = own.budgets.iter().any(|other| other.key() == budget.key());
-        !set && (is_call || !budget.key().needs_iterations())
+        !set && match work {
+            Work::Call { .. } => true,
+            Work::Run { checkpoints, .. } => budget.key().is_of_command(*checkpoints),
+        }
     };
     let scope = own.scope.or(defaults.scope).unwrap_or_default();
     let inherited = defaults.budgets.iter().filter(is_meant);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::arguments;
 use super::fields::Fields;
-use super::model::{self, DEFAULT_MOST_ITERATIONS, DEFAULT_TIME, DEFAULT_WARMUP, Work};
+use super::model::{self, Checkpoints, DEFAULT_MOST_ITERATIONS, DEFAULT_TIME, DEFAULT_WARMUP, Work};
 use super::problem::{Problems, quotable};
 use super::schema::{MOST_ITERATIONS, Scope, Section};
 use super::tree::{Entry, Node, Value};
@@ -97,14 +97,19 @@ pub(super) fn report_foreign_keys(problems: &mut Problems<'_>, fields: &Fields<'
 }
 
 /// A scenario with `run`.
-pub(super) fn run(problems: &mut Problems<'_>, entry: &Entry, fields: &Fields<'_>) -> Option<Work> {
+pub(super) fn run(
+    problems: &mut Problems<'_>,
+    entry: &Entry,
+    fields: &Fields<'_>,
+    checkpoints: Option<Checkpoints>,
+) -> Option<Work> {
     let until = fields.get("until").and_then(|entry| values::duration(problems, entry));
     let exit_codes = match fields.get("exit_codes") {
         Some(entry) => values::exit_codes(problems, entry),
         None => Some(vec![0]),
     };
     let argv = command(problems, entry)?;
-    Some(Work::Run { argv, until, exit_codes: exit_codes? })
+    Some(Work::Run { argv, until, exit_codes: exit_codes?, checkpoints })
 }
 
 fn command(problems: &mut Problems<'_>, entry: &Entry) -> Option<Vec<String>> {

@@ -60,9 +60,8 @@ impl Allowances<'_> {
         let is = |pattern: &Option<Pattern>, text: &str| {
             pattern.as_ref().is_none_or(|pattern| pattern.matches(text))
         };
-        // Findings do not name an owner: an entry that asks for one covers none of them.
-        entry.owner.is_none()
-            && is(&entry.rule, &finding.rule)
+        entry.owner.as_ref().is_none_or(|owner| is_kept_by(finding, owner))
+            && entry.rule.as_ref().is_none_or(|rule| is_named(finding, rule))
             && is(&entry.scenario, &finding.scenario)
             && entry.fingerprint.as_ref().is_none_or(|digits| finding.fingerprint.starts_with(digits))
             && entry.site.as_ref().is_none_or(|site| sites::came_through(finding, site))
@@ -97,6 +96,18 @@ impl Allowances<'_> {
             )),
         }
     }
+}
+
+/// Whether all who keep what grows are meant: a finding of which only a part is allowed is not.
+fn is_kept_by(finding: &Finding, owner: &Pattern) -> bool {
+    !finding.owners.is_empty() && finding.owners.iter().all(|of| owner.matches(&of.name))
+}
+
+/// Whether a rule is meant: the finding's own, or that by which all of its owners are named.
+fn is_named(finding: &Finding, rule: &Pattern) -> bool {
+    let of_owner = |pattern: &Option<String>| pattern.as_ref().is_some_and(|pattern| rule.matches(pattern));
+    let is_pattern = !finding.owners.is_empty() && finding.owners.iter().all(|of| of_owner(&of.pattern));
+    is_pattern || rule.matches(&finding.rule)
 }
 
 /// Whether the finding has more than the ceiling, compared without dividing; `None` where the two are of other units.

@@ -300,6 +300,7 @@ pub(super) fn finding(scenario: &ScenarioFacts, rule: String, held: Held) -> Fin
         bill: None,
         help: String::new(),
         containers: Vec::new(),
+        owners: Vec::new(),
         standing: Standing::New,
         accepted: None,
         rate: None,

@@ -1,7 +1,9 @@
 //! Growth: retained bytes added per iteration, once warm; an exact difference, never an estimate.
 
+use crate::config::Checkpoints;
 use crate::finding::Holder;
 use crate::gate::measurement::Measurement;
+use crate::gate::verdict::{WINDOWS, window};
 use crate::units::{Bytes, grouped};
 
 /// What the judged iterations added.
@@ -9,13 +11,22 @@ use crate::units::{Bytes, grouped};
 pub struct Growth {
     /// Live bytes after the last judged iteration above those at the start.
     pub total: i64,
+    /// Live blocks, likewise.
+    pub blocks: i64,
     /// How many iterations were judged; not 0.
     pub iterations: u64,
     /// Live bytes at the start and after each judged iteration.
     pub series: Vec<u64>,
     /// Number of the first judged iteration, as the program counts it (warm-up included).
     first: u32,
+    /// How sure the figures are: `exact`, or how they were seen.
+    pub(super) sureness: &'static str,
 }
+
+/// Figures that the process froze itself.
+const EXACT: &str = "exact";
+/// Figures of a process that went on while it was looked at.
+const SEEN: &str = "the lowest that was seen of each";
 
 /// The growth of a measurement; `None` where there is no start or no judged iteration.
 pub fn growth(measurement: &Measurement) -> Option<Growth> {
@@ -25,10 +36,20 @@ pub fn growth(measurement: &Measurement) -> Option<Growth> {
     let live = measurement.iterations.iter().map(|figures| figures.live_bytes);
     Some(Growth {
         total: difference(start.live_bytes, last.live_bytes),
+        blocks: difference(start.live_blocks, last.live_blocks),
         iterations: measurement.iterations.len() as u64,
         series: std::iter::once(start.live_bytes).chain(live).collect(),
         first,
+        sureness: sureness(measurement),
     })
+}
+
+/// How sure the figures of a measurement's iterations are.
+pub(super) fn sureness(measurement: &Measurement) -> &'static str {
+    match measurement.needs.map(|needs| needs.each) {
+        Some(Checkpoints::Time(_) | Checkpoints::Traffic(_)) => SEEN,
+        _ => EXACT,
+    }
 }
 
 fn difference(before: u64, after: u64) -> i64 {
@@ -40,6 +61,21 @@ impl Growth {
     /// Whether the rate is above the limit. Compared without dividing: 1,281 bytes in 20 iterations break 64 bytes.
     pub fn exceeds(&self, limit: u64) -> bool {
         i128::from(self.total) > i128::from(limit) * i128::from(self.iterations)
+    }
+
+    /// Bytes that a number of iterations added, told from what comes and goes: where the series falls at times, the
+    /// lowest point of its last window above that of the first, and the iterations between the two.
+    pub fn trend(&self) -> (i64, u64) {
+        let whole = (self.total, self.iterations);
+        let judged = &self.series[1..];
+        if self.series.is_sorted() || judged.len() < WINDOWS {
+            return whole;
+        }
+        let of =
+            |wanted: usize| (0..judged.len()).filter(move |index| window(*index, judged.len()) == wanted);
+        let lowest = |wanted: usize| of(wanted).min_by_key(|index| judged[*index]);
+        let (Some(first), Some(last)) = (lowest(0), lowest(WINDOWS - 1)) else { return whole };
+        (difference(judged[first], judged[last]), (last - first) as u64)
     }
 
     /// Bytes per iteration, rounded up, so that what breaks a limit also reads as more than it.
@@ -82,8 +118,7 @@ impl Growth {
 
     /// What the growth comes to, in sentences: total, projection, and what one iteration leaves behind.
     pub fn evidence(&self, largest: Option<&Holder>) -> Vec<String> {
-        let exact = grouped(self.total.unsigned_abs());
-        let mut sentences = vec![format!("+{exact} B in {}, exact", self.iterations_in_words())];
+        let mut sentences = vec![format!("{}, {}", self.in_words(), self.sureness)];
         match self.lone_step() {
             Some(iteration) if iteration == self.last() => sentences.push(format!(
                 "all of it came in the last iteration, {iteration}: only more iterations can tell whether it goes on"
@@ -96,6 +131,17 @@ impl Growth {
         }
         sentences.extend(largest.and_then(|holder| self.pattern(holder)));
         sentences
+    }
+
+    /// `+645,088 B and +80 blocks in 80 iterations`.
+    pub fn in_words(&self) -> String {
+        let signed = |quantity: i64| {
+            let sign = if quantity < 0 { '-' } else { '+' };
+            format!("{sign}{}", grouped(quantity.unsigned_abs()))
+        };
+        let plural = if self.blocks.unsigned_abs() == 1 { "" } else { "s" };
+        let (bytes, blocks) = (signed(self.total), signed(self.blocks));
+        format!("{bytes} B and {blocks} block{plural} in {}", self.iterations_in_words())
     }
 
     fn last(&self) -> u32 {
@@ -148,10 +194,16 @@ mod tests {
         let figures = |(index, live): (usize, &u64)| IterationFigures {
             iteration: 6 + index as u32,
             live_bytes: *live,
+            live_blocks: 3 + index as u64,
             ..Default::default()
         };
         growth(&Measurement {
-            start: Some(IterationFigures { iteration: 5, live_bytes: start, ..Default::default() }),
+            start: Some(IterationFigures {
+                iteration: 5,
+                live_bytes: start,
+                live_blocks: 2,
+                ..Default::default()
+            }),
             iterations: after.iter().enumerate().map(figures).collect(),
             ..Default::default()
         })
@@ -196,7 +248,10 @@ mod tests {
     #[test]
     fn small_rates_keep_their_hundredths() {
         let words: Vec<String> = [(1, 20), (1, 1_000), (1_025, 20), (20_480, 20), (161_280, 20)]
-            .map(|(total, iterations)| Growth { total, iterations, series: vec![], first: 1 }.rate_in_words())
+            .map(|(total, iterations)| {
+                Growth { total, blocks: 0, iterations, series: vec![], first: 1, sureness: EXACT }
+                    .rate_in_words()
+            })
             .into();
         assert_eq!(words, ["0.05 B", "less than 0.01 B", "51.25 B", "1.0 KiB", "7.9 KiB"]);
     }
@@ -208,7 +263,7 @@ mod tests {
         assert_eq!(
             growth.evidence(Some(&holder(16_128, 2))),
             [
-                "+16,128 B in 2 iterations, exact",
+                "+16,128 B and +2 blocks in 2 iterations, exact",
                 "at this rate 7.7 MiB after 1,000 iterations, 769.0 MiB after 100,000",
                 "one block of 8,064 B per iteration at app.py:4 in keep",
             ]
@@ -230,7 +285,7 @@ mod tests {
         assert_eq!(
             growth.evidence(None),
             [
-                "+4,096 B in 4 iterations, exact",
+                "+4,096 B and +4 blocks in 4 iterations, exact",
                 "all of it came in iteration 7 and nothing since: one-time growth, such as a cache or a buffer that \
                  was made late, rather than a leak"
             ]
@@ -243,6 +298,17 @@ mod tests {
             of(0, &[10]).evidence(None)[1],
             "at this rate 9.8 KiB after 1,000 iterations, 976.6 KiB after 100,000"
         );
+    }
+
+    #[test]
+    fn what_comes_and_goes_is_no_part_of_the_trend() {
+        let sawtooth = |index: u64| 1_000 * (index % 5) + 10 * (index / 5);
+        let series: Vec<u64> = (0..40).map(sawtooth).collect();
+        let growth = of(0, &series);
+        assert_eq!((growth.total, growth.iterations), (4_070, 40));
+        assert_eq!(growth.trend(), (70, 35));
+        assert_eq!(of(0, &[8, 16, 24, 32, 40, 48, 56, 64]).trend(), (64, 8));
+        assert_eq!(of(9, &[1, 2, 1]).trend(), (-8, 3));
     }
 
     #[test]

@@ -125,6 +125,29 @@ pub(super) fn held_by(
     largest(scenario, &measurement.profile, &net, by)
 }
 
+/// Who keeps until the checkpoint `last` what came between the checkpoints `before` and `after`.
+pub(super) fn kept(
+    scenario: &ScenarioFacts,
+    measurement: &Measurement,
+    before: usize,
+    after: usize,
+    last: usize,
+) -> Held {
+    let profile = &measurement.profile;
+    let difference = |after: usize| {
+        let mut net = vec![Net::default(); profile.sites.len()];
+        add_checkpoint(&mut net, profile, after);
+        subtract_checkpoint(&mut net, profile, before);
+        net
+    };
+    let (mut came, stays) = (difference(after), difference(last));
+    for (came, stays) in came.iter_mut().zip(stays) {
+        came.bytes = came.bytes.min(stays.bytes);
+        came.blocks = came.blocks.min(stays.blocks);
+    }
+    largest(scenario, profile, &came, By::Bytes)
+}
+
 /// The line of a stack to lead a reader to.
 pub(super) fn best_place(scenario: &ScenarioFacts, profile: &Profile, stack: StackId) -> Option<Place> {
     scenario.place(best_frame(scenario, profile, stack)?)

@@ -6,10 +6,11 @@ use std::collections::HashSet;
 use crate::config::BudgetKey;
 use crate::finding::{Figure, Finding, Rate, RateUnit, Severity, Unit};
 use crate::gate::budgets::finding;
-use crate::gate::growth::growth;
+use crate::gate::growth::{Growth, growth, sureness};
 use crate::gate::holders::{self, By, Held, Moment, held, held_by};
-use crate::gate::measurement::Measurement;
+use crate::gate::measurement::{Measurement, Needs};
 use crate::gate::place::ScenarioFacts;
+use crate::gate::steps::{Step, Steps, steps};
 use crate::gate::verdict::{self, Direction, Evidence, Floors, Leak, Outcome, Verdict, WINDOWS};
 use crate::gate::wording;
 use crate::outcome::GrowthReport;
@@ -42,6 +43,9 @@ pub(super) struct Growing {
 
 /// Judges the growth of a function that was called again and again.
 pub(super) fn judge(scenario: &ScenarioFacts, measurement: &Measurement) -> Growing {
+    if let Some(few) = too_few(scenario, measurement) {
+        return few;
+    }
     let Some(start) = measurement.start else { return Growing::default() };
     let profile = &measurement.profile;
     let sites: Vec<_> = profile.sites.iter().map(|site| (site.stack, site.allocator)).collect();
@@ -52,21 +56,56 @@ pub(super) fn judge(scenario: &ScenarioFacts, measurement: &Measurement) -> Grow
         warmup: start.iteration,
     };
     let Some(verdict) = verdict::judge(&evidence) else { return Growing::default() };
-    let told = Told { scenario, measurement, verdict: &verdict };
+    let told = Told { scenario, measurement, verdict: &verdict, steps: steps(scenario, measurement) };
     Growing {
         report: Some(GrowthReport {
             outcome: verdict.outcome,
             warmup: u64::from(start.iteration),
             iterations: measurement.iterations.len() as u64,
             floors: verdict.series.bytes.0.iter().map(|floor| floor.max(&0).unsigned_abs()).collect(),
+            steps: told.steps.clone(),
         }),
         findings: match verdict.outcome {
             Outcome::Leak => told.leaks(),
             Outcome::Undecided => vec![told.undecided()],
             Outcome::NoLeak => Vec::new(),
         },
-        notes: told.filling(),
+        notes: told.filling().into_iter().chain(told.once()).collect(),
     }
+}
+
+/// A command that was to be judged by its iterations and had too few of them: that is told, and never passed over.
+fn too_few(scenario: &ScenarioFacts, measurement: &Measurement) -> Option<Growing> {
+    let is_enough = |needs: &Needs| needs.seen >= needs.iterations && needs.looks >= WINDOWS;
+    let needs = measurement.needs.filter(|needs| !is_enough(needs))?;
+    let judged = measurement.iterations.len() as u64;
+    let report = GrowthReport {
+        outcome: Outcome::Undecided,
+        warmup: u64::from(needs.seen) - judged,
+        iterations: judged,
+        floors: Vec::new(),
+        steps: Steps::default(),
+    };
+    let plural = if needs.seen == 1 { "" } else { "s" };
+    let finding = Finding {
+        severity: Severity::Warning,
+        title: if needs.seen < needs.iterations {
+            let Needs { seen, each, iterations, .. } = needs;
+            format!(
+                "undecided whether memory leaks: {seen} iteration{plural} of `checkpoints: {each}`, at least \
+                 {iterations} are needed"
+            )
+        } else {
+            format!(
+                "undecided whether memory leaks: the judged iterations went by in {} looks at the command, at least \
+                 {WINDOWS} are needed",
+                needs.looks
+            )
+        },
+        help: wording::too_few(needs.each).to_owned(),
+        ..finding(scenario, RULE.to_owned(), Held::default())
+    };
+    Some(Growing { report: Some(report), findings: vec![finding], notes: Vec::new() })
 }
 
 /// A verdict and what it is about.
@@ -74,6 +113,7 @@ struct Told<'a> {
     scenario: &'a ScenarioFacts<'a>,
     measurement: &'a Measurement,
     verdict: &'a Verdict,
+    steps: Steps,
 }
 
 impl Told<'_> {
@@ -96,19 +136,31 @@ impl Told<'_> {
         let held = self.holders();
         let containers = self.growing_containers();
         let growth = growth(self.measurement);
-        let total = growth.as_ref().map_or(0, |growth| growth.total);
-        let rate = self.rate(total, &containers);
+        let rate = self.rate(growth.as_ref().map_or((0, 1), Growth::trend), &containers);
         let place = match containers.first() {
             Some((container, _)) if held.holders.is_empty() => self.made_at(container),
             _ => held.place().cloned(),
         };
         let mut evidence: Vec<String> =
             growth.iter().flat_map(|growth| growth.evidence(held.holders.first())).collect();
+        if let Some((total, iterations)) =
+            growth.as_ref().filter(|growth| !growth.series.is_sorted()).map(Growth::trend)
+        {
+            evidence.insert(
+                1,
+                format!(
+                    "it comes and goes: its lowest points went up by {} B in {} iterations",
+                    grouped(total.max(0).unsigned_abs()),
+                    grouped(iterations)
+                ),
+            );
+        }
         if !self.verdict.leaks.contains(&Leak::Bytes) {
             // What bytes do is not what leaks: a table grows in steps, an entry may take none.
             evidence.truncate(1);
         }
         self.add_reasons(&mut evidence, &containers);
+        evidence.extend(self.besides(&held));
         Finding {
             title: self.title(&containers, rate),
             place,
@@ -166,13 +218,13 @@ impl Told<'_> {
         at(last) - at(start)
     }
 
-    fn rate(&self, bytes: i64, containers: &[(&Container, i64)]) -> Rate {
+    fn rate(&self, bytes: (i64, u64), containers: &[(&Container, i64)]) -> Rate {
         let iterations = self.measurement.iterations.len() as u64;
         let leaks = &self.verdict.leaks;
         let is_bytes =
             leaks.contains(&Leak::Bytes) || self.verdict.series.bytes.growth() > 0 && containers.is_empty();
         match containers.first() {
-            _ if is_bytes => Rate { total: bytes, iterations, unit: RateUnit::Bytes },
+            _ if is_bytes => Rate { total: bytes.0, iterations: bytes.1, unit: RateUnit::Bytes },
             Some((_, gained)) => Rate { total: *gained, iterations, unit: RateUnit::Entries },
             None => Rate { total: self.measurement.blocks, iterations, unit: RateUnit::Blocks },
         }
@@ -185,13 +237,14 @@ impl Told<'_> {
                 _ => format!("{} kept {}", more(rate.total, rate.iterations, "block is"), when(rate)),
             };
         };
-        let entries = Rate { total: *gained, unit: RateUnit::Entries, ..rate };
+        let iterations = self.measurement.iterations.len() as u64;
+        let entries = Rate { total: *gained, iterations, unit: RateUnit::Entries };
         let bytes = match rate.unit {
             RateUnit::Bytes if rate.total > 0 => format!(", {} an iteration", bytes_each(rate)),
             _ => String::new(),
         };
         let what = self.named(container);
-        format!("{what} keeps {} {}{bytes}", more(*gained, rate.iterations, "entry"), when(entries))
+        format!("{what} keeps {} {}{bytes}", more(*gained, iterations, "entry"), when(entries))
     }
 
     /// `a list made at app.py:3 in <module>`.
@@ -256,7 +309,11 @@ impl Told<'_> {
         Some(Finding {
             title: format!("{} {}", more(rate.total, iterations, noun), when(rate)),
             evidence: vec![
-                format!("{first} at the start, {last} after {} iterations, exact", grouped(iterations)),
+                format!(
+                    "{first} at the start, {last} after {} iterations, {}",
+                    grouped(iterations),
+                    sureness(self.measurement)
+                ),
                 format!("{WINDOWS} windows, never back"),
             ],
             rate: Some(rate),
@@ -268,10 +325,8 @@ impl Told<'_> {
     fn undecided(&self) -> Finding {
         let iterations = self.measurement.iterations.len() as u64;
         let growth = growth(self.measurement);
-        let mut evidence: Vec<String> = growth
-            .iter()
-            .map(|growth| format!("{:+} B in {}, exact", growth.total, growth.iterations_in_words()))
-            .collect();
+        let mut evidence: Vec<String> =
+            growth.iter().map(|growth| format!("{}, {}", growth.in_words(), growth.sureness)).collect();
         evidence.push(
             "it grew in some windows and not in others: more iterations would be needed to tell a leak from growth that \
              stops"
@@ -282,9 +337,36 @@ impl Told<'_> {
             title: format!("undecided after {} iterations whether memory leaks", grouped(iterations)),
             evidence,
             series: growth.map(|growth| growth.series).unwrap_or_default(),
-            help: "raise `time` or `max_iterations`, or make an iteration do less; `strict: true` makes this a failure"
-                .to_owned(),
-            ..finding(self.scenario, RULE.to_owned(), held(self.scenario, self.measurement, Moment::Growth, By::Bytes))
+            help: wording::undecided(self.kind()).to_owned(),
+            ..finding(
+                self.scenario,
+                RULE.to_owned(),
+                held(self.scenario, self.measurement, Moment::Growth, By::Bytes),
+            )
+        }
+    }
+
+    /// One-time growth that is no part of the leak: of lines that do not leak.
+    fn besides(&self, leaking: &Held) -> Option<String> {
+        let leaks = |step: &&Step| leaking.holders.iter().any(|holder| holder.place == step.place);
+        let besides: Vec<String> =
+            self.steps.once.iter().filter(|step| !leaks(step)).map(ToString::to_string).collect();
+        (!besides.is_empty()).then(|| format!("one-time growth besides: {}", besides.join("; ")))
+    }
+
+    /// One-time growth of judged iterations, where it is all that grew: it is in the figures.
+    fn once(&self) -> Option<String> {
+        let warmup = self.measurement.start.map_or(0, |start| start.iteration);
+        let judged = self.steps.once.iter().filter(|step| step.iteration > warmup);
+        let told: Vec<String> = judged.map(ToString::to_string).collect();
+        let is_all = self.verdict.outcome != Outcome::Leak && !told.is_empty();
+        is_all.then(|| format!("one-time growth, which is no leak: {}", told.join("; ")))
+    }
+
+    fn kind(&self) -> wording::Undecided {
+        match self.measurement.needs {
+            Some(_) => wording::Undecided::Command,
+            None => wording::Undecided::Call,
         }
     }
 
@@ -302,7 +384,7 @@ impl Told<'_> {
 }
 
 /// `1 more entry`, `3 more entries`, of what one iteration adds at a time; the noun may have a verb.
-fn more(total: i64, iterations: u64, noun: &str) -> String {
+pub(super) fn more(total: i64, iterations: u64, noun: &str) -> String {
     let each = total.unsigned_abs() / iterations;
     if each <= 1 {
         return format!("1 more {noun}");
@@ -314,7 +396,7 @@ fn more(total: i64, iterations: u64, noun: &str) -> String {
 }
 
 /// `after every iteration`, `every 10 iterations`.
-fn when(rate: Rate) -> String {
+pub(super) fn when(rate: Rate) -> String {
     let total = rate.total.unsigned_abs();
     match total {
         0 => "not evenly".to_owned(),
@@ -337,7 +419,7 @@ fn in_words(rate: Rate) -> String {
     format!("{} an iteration on average", bytes_each(rate))
 }
 
-fn bytes_each(rate: Rate) -> String {
+pub(super) fn bytes_each(rate: Rate) -> String {
     let hundredths = u128::from(rate.total.unsigned_abs()) * 100 / u128::from(rate.iterations);
     let whole = (hundredths / 100) as u64;
     if whole >= 1024 || hundredths.is_multiple_of(100) {

@@ -1,5 +1,6 @@
 //! What a scenario's run gave to judge: the input of the gate.
 
+use crate::config::Checkpoints;
 use crate::profile::Profile;
 use crate::profile::tree::Together;
 
@@ -34,8 +35,24 @@ pub struct Measurement {
     pub tree: Together,
     /// Largest sum of the resident sets of all processes.
     pub tree_rss: u64,
+    /// The fewest iterations, warm-up included, that growth is judged by, and what one of them is; `None` for `call` and
+    /// where there are none.
+    pub needs: Option<Needs>,
     /// Set when the scenario was ended because it reached this `memory_limit` (bytes).
     pub memory_limit_reached: Option<u64>,
+}
+
+/// What a command needs for a verdict on its growth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Needs {
+    /// The fewest iterations, warm-up included.
+    pub iterations: u32,
+    /// How many there were.
+    pub seen: u32,
+    /// How often the process was frozen or looked at in those that are judged.
+    pub looks: usize,
+    /// What one of them is.
+    pub each: Checkpoints,
 }
 
 /// The state after one iteration and a garbage collection.

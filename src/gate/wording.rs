@@ -1,6 +1,6 @@
 //! What the gate says to people: the sentence of a finding, how to go on, and why a figure has no value.
 
-use crate::config::BudgetKey;
+use crate::config::{BudgetKey, Checkpoints};
 use crate::finding::Unit;
 use crate::gate::budgets::MostIncrease;
 use crate::gate::growth::Growth;
@@ -157,6 +157,33 @@ pub fn help(key: BudgetKey) -> &'static str {
     }
 }
 
+/// How to go on where a command has too few iterations.
+pub fn too_few(each: Checkpoints) -> &'static str {
+    match each {
+        Checkpoints::Program => "let the command do more pieces of work, each with a call of `checkpoint()`",
+        _ => "let the command run longer, or say less than that after `every`",
+    }
+}
+
+/// How to go on where it could not be told whether something leaks.
+pub fn undecided(work: Undecided) -> &'static str {
+    match work {
+        Undecided::Call => {
+            "raise `time` or `max_iterations`, or make an iteration do less; `strict: true` makes this a failure"
+        }
+        Undecided::Command => "let the command run longer; `strict: true` makes this a failure",
+    }
+}
+
+/// What it is that is undecided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Undecided {
+    /// A function.
+    Call,
+    /// A command.
+    Command,
+}
+
 /// Why a broken budget of memory has no bill.
 pub const NO_BILL: &str = "what was resident is not known: the process was never looked at, because it was too short, \
      ended without its interpreter's end, or still runs";
@@ -169,7 +196,7 @@ pub const MEMORY_LIMIT_HELP: &str = "the scenario was ended before the machine h
 pub fn not_measured(key: BudgetKey) -> &'static str {
     match key {
         BudgetKey::PeakAdded | BudgetKey::Growth => {
-            "needs judged iterations; only `call` scenarios have them"
+            "needs judged iterations: those of `call`, or of `run` with `checkpoints`, and too few were seen"
         }
         BudgetKey::Left => "needs a result that is dropped; only `call` scenarios have one",
         BudgetKey::Fds => "the open file descriptors of the process could not be seen",

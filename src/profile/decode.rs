@@ -1,12 +1,12 @@
 //! From a decoded process file to the model.
 
-use leakgate_capture::read::{self, File, Moment, SiteEntry};
+use leakgate_capture::read::{self, File, Moment, SiteEntry, ThreadEntry};
 use leakgate_capture::{
     BILL_AT_EXIT, BILL_PARTIAL, BillPart, CheckpointEntry, ContainerRecord, FRAME_NATIVE, FRAME_PYTHON,
     Function, KIND_PEAK, LengthRecord, NOTE_CHILD, NOTE_CONTAINERS, NOTE_DEBUG_ALLOCATOR, NOTE_DEEP,
-    NOTE_FORKED, NOTE_FREE_THREADED, NOTE_FULL, NOTE_NO_BILL, NOTE_NO_CONTAINERS, NOTE_NOT_RESERVED,
-    NOTE_OTHER_LAYOUT, NOTE_STACKS, NOTE_STUCK, NOTE_THREADS, NOTE_TRACER, NOTE_UNKNOWN_PYTHON,
-    NOTE_WRONG_WALK, PartKind, STATE_ENDED,
+    NOTE_FORKED, NOTE_FREE_THREADED, NOTE_FULL, NOTE_NO_BILL, NOTE_NO_CONTAINERS, NOTE_NO_HEAP,
+    NOTE_NOT_RESERVED, NOTE_OTHER_LAYOUT, NOTE_STACKS, NOTE_STUCK, NOTE_THREADS, NOTE_TRACER,
+    NOTE_UNKNOWN_PYTHON, NOTE_WRONG_WALK, PartKind, STATE_ENDED, WAITED_FOR, WAITED_NOT,
 };
 
 use super::bill::{self, Bill, BillMoment, Part, Survey};
@@ -28,12 +28,7 @@ pub(super) fn profile(file: &File) -> Profile {
         totals: totals(&sites),
         inherited: inherited(file, &moments),
         sites,
-        threads: file
-            .threads
-            .iter()
-            .enumerate()
-            .map(|(id, thread)| Thread { name: thread_name(id, &thread.name, thread.used), tid: thread.tid })
-            .collect(),
+        threads: file.threads.iter().enumerate().map(|(id, entry)| thread(file, id, entry)).collect(),
         histogram: histogram(file),
         checkpoints: moments.checkpoints,
         containers: containers(file),
@@ -141,6 +136,21 @@ fn process(file: &File) -> Process {
 
 fn stack_node(node: &leakgate_capture::NodeRecord) -> StackNode {
     StackNode { caller: StackId(node.caller), frame: FrameId(node.frame) }
+}
+
+fn thread(file: &File, id: usize, entry: &ThreadEntry) -> Thread {
+    let started = file.sites.get(entry.started as usize).filter(|_| entry.started != 0);
+    Thread {
+        name: thread_name(id, &entry.name, entry.used),
+        tid: entry.tid,
+        runs: entry.runs,
+        started: started.map(|site| StackId(site.record.stack)).filter(|stack| stack.0 != 0),
+        is_waited_for: match entry.waited {
+            WAITED_FOR => Some(true),
+            WAITED_NOT => Some(false),
+            _ => None,
+        },
+    }
 }
 
 fn thread_name(id: usize, name: &str, used: u32) -> String {
@@ -363,6 +373,10 @@ const NOTES: &[(u32, &str)] = &[
     (
         NOTE_NO_CONTAINERS,
         "live containers cannot be looked for in this build of CPython: their lengths are not known",
+    ),
+    (
+        NOTE_NO_HEAP,
+        "a snapshot of the heap could not be taken or written: who holds the objects is not known",
     ),
     (NOTE_CHILD, "a forked child could not be given a capture of its own and was not recorded"),
 ];

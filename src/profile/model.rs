@@ -291,6 +291,12 @@ pub struct Thread {
     pub name: String,
     /// Kernel thread id; 0 where unknown.
     pub tid: u32,
+    /// Whether it runs, or ran when the process ended; not known of the first.
+    pub runs: bool,
+    /// Where it was started; `None` where that is not known.
+    pub started: Option<StackId>,
+    /// Whether Python waits for it at the program's end; `None` where that is not known.
+    pub is_waited_for: Option<bool>,
 }
 
 /// What kind of memory a site's blocks are.

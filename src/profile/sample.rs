@@ -32,8 +32,10 @@ impl Builder {
     pub(crate) fn new(threads: &[(&str, u32)]) -> Builder {
         let mut builder = Builder::default();
         builder.profile.stacks.push(StackNode { caller: StackId(0), frame: FrameId(0) });
-        builder.profile.threads =
-            threads.iter().map(|(name, tid)| Thread { name: name.to_string(), tid: *tid }).collect();
+        builder.profile.threads = threads
+            .iter()
+            .map(|(name, tid)| Thread { name: name.to_string(), tid: *tid, ..Thread::default() })
+            .collect();
         builder
     }
 

@@ -10,13 +10,14 @@ pub use self::read::{LARGEST, ReadError, read};
 
 use self::document::{
     AcceptedEntry, AmountEntry, BaselineEntry, BillEntry, BillLineEntry, BudgetEntry, Counts, ErrorEntry,
-    FigureEntry, FindingEntry, Fingerprint, GrowthEntry, HolderEntry, PartitionEntry, PlaceEntry, RateEntry,
-    Report, Scenario, StandingEntry, StandingWord,
+    FigureEntry, FindingEntry, Fingerprint, GrowthEntry, HolderEntry, OwnerEntry, PartitionEntry, PlaceEntry,
+    RateEntry, Report, Scenario, StandingEntry, StandingWord, StepEntry,
 };
 use super::clean;
 use crate::baseline::Level;
-use crate::finding::{Figure, Finding, Holder, Place, Rate, Standing};
+use crate::finding::{Figure, Finding, Holder, Owner, Place, Rate, Standing};
 use crate::gate::fingerprint::SCHEME;
+use crate::gate::steps::Step;
 use crate::outcome::{GrowthReport, JudgedBudget, Outcome, Partition, ScenarioResult, Verdict};
 use crate::profile::{Bill, BillLine};
 
@@ -117,7 +118,16 @@ impl GrowthEntry {
             warmup: growth.warmup,
             iterations: growth.iterations,
             floors: growth.floors.clone(),
+            startup: growth.steps.startup,
+            once: growth.steps.once.iter().map(StepEntry::of).collect(),
         }
+    }
+}
+
+impl StepEntry {
+    fn of(step: &Step) -> StepEntry {
+        let place = step.place.as_ref().map(PlaceEntry::of);
+        StepEntry { iteration: step.iteration, bytes: step.bytes, place }
     }
 }
 
@@ -179,7 +189,22 @@ impl FindingEntry {
             series: finding.series.clone(),
             series_again: finding.series_again.clone(),
             bill: finding.bill.as_ref().map(BillEntry::of),
+            owners: finding.owners.iter().map(OwnerEntry::of).collect(),
             help: clean::line(&finding.help, clean::SENTENCE),
+        }
+    }
+}
+
+impl OwnerEntry {
+    fn of(owner: &Owner) -> OwnerEntry {
+        OwnerEntry {
+            pattern: owner.pattern.as_ref().map(|rule| clean::line(rule, clean::NAME)),
+            sentence: clean::line(&owner.sentence, clean::SENTENCE),
+            name: clean::line(&owner.name, clean::FRAME),
+            type_name: clean::line(&owner.type_name, clean::FRAME),
+            path: sentences(&owner.path),
+            place: owner.place.as_ref().map(PlaceEntry::of),
+            help: clean::line(&owner.help, clean::SENTENCE),
         }
     }
 }

@@ -171,6 +171,10 @@ fn text(finding: &Finding) -> String {
         lines.push(format!("series {}", sparkline(&finding.series)));
         lines.push(format!("       {}", series(&finding.series)));
     }
+    for owner in &finding.owners {
+        lines.push(format!("kept by: {}", clean::line(&owner.sentence, clean::SENTENCE)));
+        lines.extend(owner.path.iter().map(|step| format!("    {}", clean::line(step, clean::FRAME))));
+    }
     lines.extend(holders(finding));
     lines.extend(resident(finding));
     if !finding.help.is_empty() {

@@ -12,6 +12,8 @@ use super::driver::{Driver, DriverResult};
 use super::environment;
 use super::executable::{self, ExecutableError};
 use super::failure;
+use super::guard::Guard;
+use super::intervals::{Intervals, Series};
 use super::launch::{Launch, Running};
 use super::memory_limit::MemoryLimit;
 use super::output::{self, PATIENCE};
@@ -20,8 +22,9 @@ use super::questions::Questions;
 use super::recording::Recording;
 use super::signals::{self, Interruption};
 use super::together::Sampled;
-use super::tracker::{TrackerError, Unpacked};
+use super::tracker::{Asked, Settings, TrackerError, Unpacked};
 use super::watch::{End, Limits, Owner, Watcher};
+use crate::config::Checkpoints;
 use crate::gate::verdict;
 use crate::outcome::ScenarioError;
 use crate::profile::Untracked;
@@ -84,6 +87,10 @@ pub struct ScenarioRun {
     pub output_tail: String,
     /// What samples saw.
     pub sampled: Sampled,
+    /// What an iteration of the command is; `None` for a function, and where it has none.
+    pub checkpoints: Option<Checkpoints>,
+    /// The iterations of its processes, where they are time or traffic.
+    pub series: Vec<Series>,
     /// Programs that ran without the tracker.
     pub untracked: Vec<Untracked>,
     /// The limit in bytes, when it was reached.
@@ -97,27 +104,34 @@ pub struct ScenarioRun {
 }
 
 /// Runs `plan` and records it into `capture`, an empty folder with an absolute path. `interruption` is of
-/// `signals::ENDING`. A run that ended badly is an `Ok` with a `failure`.
+/// `signals::ENDING`; the `guard` cleans up if this program is killed meanwhile. A run that ended badly is an `Ok` with a
+/// `failure`.
 pub fn run_scenario(
     plan: &Plan,
     capture: &Path,
     interruption: &Interruption,
+    guard: Option<&Guard>,
 ) -> Result<ScenarioRun, Failure> {
     let record = |error| Failure::Record { folder: capture.to_path_buf(), error };
-    let mut unpacked = Unpacked::new(capture, plan.follow)?;
+    let mut unpacked = Unpacked::new(capture, settings_of(plan))?;
     let driver = driver_of(plan, unpacked.folder()).map_err(record)?;
     let mut launch = launch_of(plan, driver.as_ref(), &unpacked)?;
     let no_temporary = own_temporary_folder(&mut launch, plan, &mut unpacked);
+    let guarded = guard.map(|guard| guard.begin(&unpacked));
     let mut recording = Recording::begin(&launch, plan.title(), plan.follow, capture).map_err(record)?;
     let running = launch
         .isolated(capture)
         .map_err(|error| Failure::Start { command: launch.program.display().to_string(), error })?;
+    if let Some(guarded) = &guarded {
+        guarded.started(&running.child);
+    }
     recording.started(&running);
     let limits = limits_of(plan, driver.as_ref());
     let memory = limits.memory;
     let watcher = Watcher::new(running, capture, Owner::Scenario(interruption))
         .limits(limits)
-        .answering(driver.as_ref().and_then(|driver| questions_of(plan, driver)));
+        .answering(driver.as_ref().and_then(|driver| questions_of(plan, driver)))
+        .looking(plan.checkpoints().and_then(|checkpoints| Intervals::of(checkpoints, capture)));
     let (mut watched, mut running) = watcher.watch(&mut |_| {}).map_err(record)?;
     watched.keep_to(plan.follow, running.child.id());
     let (output_tail, lost_output) = finish_output(&running);
@@ -126,6 +140,7 @@ pub fn run_scenario(
     notes.extend(watched.notes());
     notes.extend(lost_output.into_iter().chain(no_temporary));
     notes.extend(recording.finish(&watched, unpacked));
+    drop(guarded);
     if let End::Interrupted(number) = watched.end {
         return Err(Failure::Interrupted(number));
     }
@@ -141,6 +156,8 @@ pub fn run_scenario(
         driver: report,
         output_tail,
         sampled: watched.sampled,
+        checkpoints: plan.checkpoints(),
+        series: watched.series,
         memory_limit_reached: memory.filter(|_| watched.end == End::MemoryLimit),
         escaped: watched.untracked.iter().any(|program| program.pid == Some(root_pid)),
         untracked: watched.untracked,
@@ -149,6 +166,15 @@ pub fn run_scenario(
     };
     run.failure = failure::of(plan, &run);
     Ok(run)
+}
+
+/// Processes that are looked at in the midst of their work are asked to collect their garbage first.
+fn settings_of(plan: &Plan) -> Settings {
+    let asked = match plan.checkpoints() {
+        Some(Checkpoints::Time(_) | Checkpoints::Traffic(_)) => Asked::NowAndThen,
+        _ => Asked::Never,
+    };
+    Settings { follow: plan.follow, asked }
 }
 
 fn driver_of(plan: &Plan, folder: &Path) -> io::Result<Option<Driver>> {

@@ -13,6 +13,7 @@ import time
 _exit, _getpid, _getppid, _listdir, _replace = os._exit, os.getpid, os.getppid, os.listdir, os.replace
 _open, _read, _write, _close = os.open, os.read, os.write, os.close
 _collect, _freeze, _unfreeze, _count_frozen = gc.collect, gc.freeze, gc.unfreeze, gc.get_freeze_count
+_enable, _disable, _is_enabled = gc.enable, gc.disable, gc.isenabled
 _monotonic, _sleep = time.monotonic, time.sleep
 _clear_caches = getattr(sys, "_clear_internal_caches", None) or getattr(sys, "_clear_type_cache", None)
 
@@ -22,6 +23,8 @@ MOST_COLLECTIONS = 3
 THOROUGH = frozenset((1, 8, 64, 512, 4096, 32768, 262144))
 # Containers are looked at from this iteration on, this often while the number of iterations doubles.
 FIRST_LOOK, LOOKS_A_DOUBLING = 8, 4
+# Iterations that explain a leak end after this time, but not before there were a few.
+EXPLAIN_SECONDS, LEAST_EXPLAINED = 10, 8
 ANSWER_SECONDS = 0.001
 LONGEST_ANSWER = 100
 THREADS_SETTLE_SECONDS = 0.2
@@ -54,13 +57,16 @@ class Driver:
         self.call = tracker.call
         self.checkpoint = tracker.checkpoint
         self.containers = tracker.containers
+        self.snapshot = tracker.snapshot
         self.spec = spec
         self.pid = _getpid()
         self.parent = _getppid()
         self.spare = _open("/dev/null", os.O_RDONLY)
         self.between = None
+        # Classes of unittest whose tests are called.
+        self.classes = []
         self.phase = "import"
-        self.iteration = self.done = 0
+        self.iteration = self.done = self.explained = 0
         self.threads = count_threads()
         # CPython 3.12 sets its own immortal objects aside, again at every collection.
         self.always_frozen = self.frozen = _count_frozen()
@@ -84,6 +90,9 @@ class Driver:
         if setup is not None:
             self.phase = "setup"
             self.invoke(setup, (), {})
+        self.phase = "setUpClass"
+        for each in self.classes:
+            self.call(each.setUpClass, (), {})
         self.phase = "call"
         self.freeze(START, 0, self.settle())
         self.repeat(function, arguments)
@@ -94,9 +103,21 @@ class Driver:
             self.freeze(RETAINED, total, collected)
             collected = 0
         self.freeze(LEFT, total, collected)
+        if spec["explain"]:
+            self.explain(function, arguments)
+        self.phase = "tearDownClass"
+        for each in reversed(self.classes):
+            self.leave_class(each)
         if teardown is not None:
             self.phase = "teardown"
             self.invoke(teardown, (), {})
+
+    def leave_class(self, each):
+        """As unittest does after the last test of a class."""
+        self.call(each.tearDownClass, (), {})
+        self.call(each.doClassCleanups, (), {})
+        for _, error, traceback in each.tearDown_exceptions:
+            raise error.with_traceback(traceback)
 
     def repeat(self, function, arguments):
         """All iterations: as many as were said, or until leakgate has seen enough."""
@@ -121,14 +142,8 @@ class Driver:
     def iterate(self, function, arguments, is_last):
         """One iteration. A result that is to be kept is held while `retained` is frozen, and is gone before the
         iteration is: else the last iteration would differ from the others by it."""
-        # Fresh arguments, counted: what the function keeps of them is kept by every call.
-        args, kwargs = as_arguments(self.call(eval, (arguments, dict(JSON_NAMES)), {}))
-        result = self.invoke(function, args, kwargs)
-        args = kwargs = None
-        if self.between is not None:
-            self.phase = "between"
-            self.invoke(self.between, (), {})
-            self.phase = "call"
+        result = self.invoke_with(function, arguments)
+        self.rest()
         is_thorough = is_last or self.iteration in THOROUGH
         if is_thorough:
             self.thaw()
@@ -143,6 +158,42 @@ class Driver:
             self.containers()
         if is_thorough and not is_last:
             self.set_aside()
+
+    def invoke_with(self, function, arguments):
+        # Fresh arguments, counted: what the function keeps of them is kept by every call.
+        args, kwargs = as_arguments(self.call(eval, (arguments, dict(JSON_NAMES)), {}))
+        return self.invoke(function, args, kwargs)
+
+    def rest(self):
+        """What the program does between two iterations."""
+        if self.between is not None:
+            self.phase = "between"
+            self.invoke(self.between, (), {})
+            self.phase = "call"
+
+    def explain(self, function, arguments):
+        """More iterations, between pictures of the heap: what they leave is what leaks. All figures are taken already,
+        and whatever goes wrong with these iterations is not the scenario's."""
+        was_enabled = _is_enabled()
+        try:
+            self.snapshot()
+            began = _monotonic()
+            while self.explained < self.spec["explain"]:
+                if self.explained >= LEAST_EXPLAINED and _monotonic() - began > EXPLAIN_SECONDS:
+                    break
+                self.invoke_with(function, arguments)
+                self.rest()
+                self.settle()
+                self.explained += 1
+            self.snapshot()
+            # And what only the collector would free of one.
+            _disable()
+            self.invoke_with(function, arguments)
+            self.snapshot()
+        except BaseException:
+            self.leave_if_forked()
+        if was_enabled:
+            _enable()
 
     def set_aside(self):
         """Freezes the heap: else every collection would go through all that the program holds."""
@@ -179,7 +230,8 @@ class Driver:
         """Runs the method on a new object each time, as the test runners do."""
         unittest = sys.modules.get("unittest")
         if unittest is not None and issubclass(owner, unittest.TestCase):
-            self.call(owner.setUpClass, (), {})
+            if owner not in self.classes:
+                self.classes.append(owner)
             return lambda: owner(name).debug()
 
         def test(*args, **kwargs):
@@ -280,6 +332,7 @@ class Driver:
     def report(self, failed):
         """Writes the result file."""
         lines = ['"version": 1', '"pid": %d' % self.pid, '"iterations": %d' % self.done]
+        lines.append('"explained": %d' % self.explained)
         lines.append('"error": %s' % json_text(describe(failed) if failed else None))
         self.write_whole("result.json", "{%s}\n" % ",\n".join(lines))
 

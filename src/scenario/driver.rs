@@ -49,6 +49,7 @@ struct Spec<'a> {
     between: Option<[&'a str; 2]>,
     first: [u64; 2],
     asks: bool,
+    explain: u32,
     folder: String,
 }
 
@@ -61,6 +62,9 @@ pub struct DriverResult {
     pub pid: u32,
     /// How many iterations there were, warm-up included.
     pub iterations: u32,
+    /// How many more there were between the two snapshots of the heap that explain what grows; 0: there are none.
+    #[serde(default)]
+    pub explained: u32,
     /// What the program under test raised.
     pub error: Option<DriverError>,
 }
@@ -100,6 +104,7 @@ impl Driver {
             between: call.between.as_ref().map(names),
             first: [u64::from(first.iterations), first.milliseconds],
             asks: matches!(call.repeats, Repeats::Auto { .. }),
+            explain: call.explain,
             folder: folder.to_string_lossy().into_owned(),
         };
         fs::write(&driver.script, SOURCE)?;

@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use super::drive::ScenarioRun;
+use super::script;
 use crate::gate::measurement::{IterationFigures, Measurement};
 use crate::profile::{Capture, CheckpointKind, Profile};
 
@@ -63,6 +64,8 @@ pub fn measure(run: &ScenarioRun, profile: Profile) -> Result<Measurement, Measu
         let profile = std::mem::take(&mut measurement.profile);
         add_call(&mut measurement, (run.warmup, report.iterations), &profile)?;
         measurement.profile = profile;
+    } else if let Some(checkpoints) = run.checkpoints {
+        script::add_iterations(&mut measurement, checkpoints, &run.series);
     }
     Ok(measurement)
 }
@@ -102,7 +105,7 @@ fn add_call(
 }
 
 /// The highest peak between two checkpoints, above the live bytes of the first.
-fn peak_added(profile: &Profile, start: usize, end: usize) -> u64 {
+pub(super) fn peak_added(profile: &Profile, start: usize, end: usize) -> u64 {
     let windows = profile.checkpoints.get(start + 1..=end).unwrap_or_default();
     let peak = windows.iter().map(|checkpoint| checkpoint.window_peak).max().unwrap_or(0);
     peak.saturating_sub(profile.checkpoints[start].live.bytes)
@@ -114,7 +117,7 @@ fn last(profile: &Profile, kind: CheckpointKind, name: &str) -> Result<usize, Me
     found.ok_or_else(|| MeasureError::Missing(name.to_owned()))
 }
 
-fn figures(checkpoint: usize, peak_added: u64, profile: &Profile) -> IterationFigures {
+pub(super) fn figures(checkpoint: usize, peak_added: u64, profile: &Profile) -> IterationFigures {
     let frozen = &profile.checkpoints[checkpoint];
     IterationFigures {
         iteration: frozen.iteration,
@@ -125,11 +128,11 @@ fn figures(checkpoint: usize, peak_added: u64, profile: &Profile) -> IterationFi
     }
 }
 
-fn added(before: Option<u32>, after: Option<u32>) -> Option<i64> {
+pub(super) fn added(before: Option<u32>, after: Option<u32>) -> Option<i64> {
     Some(i64::from(after?) - i64::from(before?))
 }
 
-fn difference(after: u64, before: u64) -> i64 {
+pub(super) fn difference(after: u64, before: u64) -> i64 {
     let clamped = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
     clamped(after) - clamped(before)
 }
@@ -148,7 +151,7 @@ mod tests {
 
     /// One warm-up and two judged iterations; the result is kept.
     fn run() -> ScenarioRun {
-        let report = DriverResult { version: 1, pid: 7, iterations: 3, error: None };
+        let report = DriverResult { version: 1, pid: 7, iterations: 3, explained: 0, error: None };
         ScenarioRun {
             capture: "capture".into(),
             root_pid: 7,
@@ -160,6 +163,8 @@ mod tests {
             warmup: 1,
             output_tail: String::new(),
             sampled: sampled(),
+            checkpoints: None,
+            series: Vec::new(),
             untracked: Vec::new(),
             memory_limit_reached: None,
             escaped: false,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::memory_limit::MemoryLimit;
 use super::tracker::Follow;
-use crate::config::{self, CallTarget, Repeats, Scenario};
+use crate::config::{self, CallTarget, Checkpoints, Repeats, Scenario};
 
 /// One scenario, ready to run.
 #[derive(Debug, Clone)]
@@ -45,6 +45,8 @@ pub struct Command {
     pub until: Option<Duration>,
     /// Exit codes that are no error.
     pub exit_codes: Vec<i32>,
+    /// What an iteration of it is; `None`: it has none.
+    pub checkpoints: Option<Checkpoints>,
 }
 
 /// A function to call.
@@ -66,6 +68,8 @@ pub struct Call {
     pub result: KeepResult,
     /// How often it is called.
     pub repeats: Repeats,
+    /// How many more calls explain what grows, by snapshots of the heap before and after them; 0: none.
+    pub explain: u32,
 }
 
 /// What becomes of a call's result.
@@ -97,6 +101,14 @@ impl Plan {
         })
     }
 
+    /// What an iteration of the command is; `None` for a function, and where it has none.
+    pub fn checkpoints(&self) -> Option<Checkpoints> {
+        match &self.work {
+            Work::Run(command) => command.checkpoints,
+            Work::Call(_) => None,
+        }
+    }
+
     /// What is run, where the command does not tell: `call shop.quotes:quote`.
     pub fn title(&self) -> Option<String> {
         match &self.work {
@@ -109,10 +121,11 @@ impl Plan {
 impl Work {
     fn of(work: &config::Work, python: &Path) -> Work {
         match work {
-            config::Work::Run { argv, until, exit_codes } => Work::Run(Command {
+            config::Work::Run { argv, until, exit_codes, checkpoints } => Work::Run(Command {
                 argv: with_chosen_python(argv, python),
                 until: *until,
                 exit_codes: exit_codes.iter().map(|code| i32::from(*code)).collect(),
+                checkpoints: *checkpoints,
             }),
             config::Work::Call { target, arguments, setup, teardown, between, keep_result, repeats } => {
                 Work::Call(Call {
@@ -124,6 +137,7 @@ impl Work {
                     result: if *keep_result { KeepResult::Keep } else { KeepResult::Drop },
                     between: between.clone(),
                     repeats: *repeats,
+                    explain: 0,
                 })
             }
         }

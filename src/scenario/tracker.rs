@@ -49,6 +49,31 @@ pub enum TrackerError {
     },
 }
 
+/// What the recorded processes are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// Which processes are recorded.
+    pub follow: Follow,
+    /// Whether they may be asked to collect their garbage.
+    pub asked: Asked,
+}
+
+impl Settings {
+    /// Those of processes that are never asked anything.
+    pub fn following(follow: Follow) -> Settings {
+        Settings { follow, asked: Asked::Never }
+    }
+}
+
+/// Whether recorded processes may be asked from outside to collect their garbage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// They are, now and then.
+    NowAndThen,
+    /// Never.
+    Never,
+}
+
 /// Whether the processes that the command starts are recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Follow {
@@ -79,21 +104,21 @@ struct InMemory {
 
 impl Unpacked {
     /// Unpacks the library so that recorded processes write into `capture`, which must be absolute.
-    pub fn new(capture: &Path, follow: Follow) -> Result<Unpacked, TrackerError> {
+    pub fn new(capture: &Path, told: Settings) -> Result<Unpacked, TrackerError> {
         let folder = match private_folder(&candidates(), usable) {
             Ok(folder) => folder,
-            Err(unusable) => return Unpacked::in_memory(capture, follow).ok_or(unusable),
+            Err(unusable) => return Unpacked::in_memory(capture, told).ok_or(unusable),
         };
         let failed = |error| TrackerError::Write { folder: folder.path().to_path_buf(), error };
-        fill(folder.path(), &settings(capture, folder.path(), follow)).map_err(failed)?;
+        fill(folder.path(), &settings(capture, folder.path(), told)).map_err(failed)?;
         Ok(Unpacked { folder, memory: None, temporary: None })
     }
 
-    fn in_memory(capture: &Path, follow: Follow) -> Option<Unpacked> {
+    fn in_memory(capture: &Path, told: Settings) -> Option<Unpacked> {
         let mut folders = candidates();
         folders.extend(capture.parent().map(Path::to_path_buf));
         let folder = private_folder(&folders, absolute).ok()?;
-        let memory = InMemory::new(&settings(capture, folder.path(), follow)).ok()?;
+        let memory = InMemory::new(&settings(capture, folder.path(), told)).ok()?;
         let unpacked = Unpacked { folder, memory: Some(memory), temporary: None };
         // Without /proc the loader does not find it either.
         unpacked.library().exists().then_some(unpacked)
@@ -115,6 +140,11 @@ impl Unpacked {
     /// The folder, for further private files of the run.
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// All folders that go with the run.
+    pub fn folders(&self) -> impl Iterator<Item = &Path> {
+        std::iter::once(self.folder.path()).chain(self.temporary.as_ref().map(TempDir::path))
     }
 
     /// Makes a folder for the command's own temporary files, where such files go anyway: the private folder may be in
@@ -162,11 +192,14 @@ impl InMemory {
 const SETTINGS_FOLLOW: &[u8; 8] = b"leakgate";
 
 /// What the tracker reads: where to record and, where children are not followed, the file by which the first process
-/// of all is known.
-fn settings(capture: &Path, folder: &Path, follow: Follow) -> Vec<u8> {
+/// of all is known; and whether they may be asked something.
+fn settings(capture: &Path, folder: &Path, told: Settings) -> Vec<u8> {
     let line = |name: &str, path: &Path| [name.as_bytes(), path.as_os_str().as_bytes(), b"\n"].concat();
     let mut settings = line("capture=", capture);
-    if follow == Follow::Nothing {
+    if told.asked == Asked::NowAndThen {
+        settings.extend(b"asked\n");
+    }
+    if told.follow == Follow::Nothing {
         settings.extend(line("first=", &folder.join("first")));
     }
     settings
@@ -255,13 +288,14 @@ mod tests {
 
     #[test]
     fn the_settings_name_the_capture_folder_and_everything_is_deleted_on_drop() {
-        let unpacked = Unpacked::new(Path::new("/some/capture"), Follow::Children).unwrap();
+        let unpacked =
+            Unpacked::new(Path::new("/some/capture"), Settings::following(Follow::Children)).unwrap();
         let folder = unpacked.folder().to_path_buf();
         assert_eq!(fs::read_to_string(folder.join("settings")).unwrap(), "capture=/some/capture\n");
         assert_eq!(fs::read(unpacked.library()).unwrap(), LIBRARY);
         drop(unpacked);
         assert!(!folder.exists());
-        let alone = Unpacked::new(Path::new("/some/capture"), Follow::Nothing).unwrap();
+        let alone = Unpacked::new(Path::new("/some/capture"), Settings::following(Follow::Nothing)).unwrap();
         let settings = fs::read_to_string(alone.folder().join("settings")).unwrap();
         assert_eq!(
             settings,

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
+use super::intervals::{Intervals, Series};
 use super::launch::Running;
 use super::processes::{Processes, Reading, has_tracker};
 use super::questions::Questions;
@@ -92,6 +93,8 @@ pub struct Watched {
     pub recorded: bool,
     /// Programs that ran without the tracker.
     pub untracked: Vec<Untracked>,
+    /// The iterations of its processes, where they are time or traffic.
+    pub series: Vec<Series>,
 }
 
 /// One sample, for a progress line.
@@ -119,6 +122,7 @@ pub struct Watcher<'a> {
     ending: Option<Ending>,
     done_since: Option<Instant>,
     questions: Option<Questions>,
+    intervals: Option<Intervals>,
 }
 
 /// The command is being ended.
@@ -166,6 +170,7 @@ impl<'a> Watcher<'a> {
             ending: None,
             done_since: None,
             questions: None,
+            intervals: None,
         }
     }
 
@@ -178,6 +183,12 @@ impl<'a> Watcher<'a> {
     /// Answers the questions of the driver that is watched.
     pub fn answering(mut self, questions: Option<Questions>) -> Self {
         self.questions = questions;
+        self
+    }
+
+    /// Looks at the iterations of a command that are time or traffic.
+    pub fn looking(mut self, intervals: Option<Intervals>) -> Self {
+        self.intervals = intervals;
         self
     }
 
@@ -216,6 +227,7 @@ impl<'a> Watcher<'a> {
             processes: self.processes.count(),
             recorded: self.processes.has(self.running.child.id()),
             untracked: untracked::all(self.descendants, &self.folder),
+            series: self.intervals.map(Intervals::finish).unwrap_or_default(),
         };
         Ok((watched, self.running))
     }
@@ -226,6 +238,9 @@ impl<'a> Watcher<'a> {
         let readings = self.processes.read();
         self.timeline.add(elapsed.as_millis() as u64, &readings);
         self.surveyor.look(&self.folder, elapsed, &readings);
+        if let (Some(intervals), None) = (&mut self.intervals, self.ending) {
+            intervals.look(elapsed, &readings);
+        }
         let live = self.sampled.add(&readings);
         on_tick(&Tick {
             elapsed,

@@ -43,6 +43,50 @@ def work():
     assert_eq!(scenario["growth"]["verdict"], "no-leak");
 }
 
+#[test]
+fn what_came_once_is_told_with_its_line_and_is_no_leak() {
+    let app = "\
+KEPT, TABLE = [], []
+def work(leaks=False, count=[0]):
+    count[0] += 1
+    if count[0] == 55: TABLE.append(bytes(100_000))
+    if leaks: KEPT.append(bytes(1000))
+";
+    let (code, scenario) = checked(app, "call: \"app:work\", warmup: 40, iterations: 40");
+    assert_eq!((code, scenario["verdict"].as_str()), (Some(0), Some("pass")), "{scenario:#}");
+    let once = &scenario["growth"]["once"];
+    // The object's header and end, and the list that holds it.
+    assert_eq!((once[0]["iteration"].as_u64(), once[0]["bytes"].as_u64()), (Some(55), Some(100_033 + 32)));
+    assert_eq!(once[0]["place"]["line"].as_u64(), Some(4));
+    assert_eq!(
+        scenario["notes"][0],
+        "one-time growth, which is no leak: 97.7 KiB in iteration 55 at app.py:4 in work"
+    );
+
+    let (_, scenario) =
+        checked(app, "call: \"app:work\", with: { leaks: true }, warmup: 40, iterations: 40, confirm: false");
+    let evidence = scenario["findings"][0]["evidence"].as_array().unwrap();
+    let besides = "one-time growth besides: 97.7 KiB in iteration 55 at app.py:4 in work";
+    assert!(evidence.iter().any(|sentence| sentence == besides), "{evidence:#?}");
+}
+
+#[test]
+fn the_rate_of_a_leak_below_a_sawtooth_is_that_of_its_lowest_points() {
+    let app = "\
+ROWS, KEPT = [], []
+def work():
+    ROWS.append(bytes(10_000))
+    KEPT.append(bytes(67))
+    if len(ROWS) == 7: ROWS.clear()
+";
+    let (code, scenario) = checked(app, "call: \"app:work\", warmup: 112, iterations: 112, confirm: false");
+    assert_eq!(code, Some(1), "{scenario:#}");
+    let rate = &scenario["findings"][0]["rate"];
+    let each = rate["total"].as_f64().unwrap() / rate["iterations"].as_f64().unwrap();
+    // 100 bytes an object and 8 in a list, which grows in steps.
+    assert!((100.0..=118.0).contains(&each), "{rate}");
+}
+
 /// Leaks in the first process only.
 const ONCE: &str = "\
 import os
@@ -89,6 +133,10 @@ class TestPlain:
     def test(self): LOG.write(self.said + ' test\\n')
     def teardown_method(self, method): LOG.write('after ' + method.__name__ + '\\n')
 class TestCase(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls): LOG.write('class set up\\n'); cls.addClassCleanup(LOG.write, 'class cleaned\\n')
+    @classmethod
+    def tearDownClass(cls): LOG.write('class torn down\\n')
     def setUp(self): self.said = 'set up'
     def test(self): LOG.write(self.said + ' test\\n')
     def tearDown(self): LOG.write('torn down\\n')
@@ -100,5 +148,33 @@ class TestCase(unittest.TestCase):
         project.read("log.txt")
     };
     assert_eq!(log("TestPlain.test"), "before test\nafter test\n".repeat(2));
-    assert_eq!(log("TestCase.test"), "set up test\ntorn down\n".repeat(2));
+    let tests = "set up test\ntorn down\n".repeat(2);
+    assert_eq!(log("TestCase.test"), format!("class set up\n{tests}class torn down\nclass cleaned\n"));
+}
+
+#[test]
+fn an_error_around_the_tests_of_a_class_is_told_as_what_it_is() {
+    let app = "\
+import unittest
+class Up(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls): raise RuntimeError('no database')
+    def test(self): pass
+class Down(unittest.TestCase):
+    @classmethod
+    def tearDownClass(cls): raise RuntimeError('no database')
+    def test(self): pass
+class Cleanup(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls): cls.addClassCleanup(lambda: [][0])
+    def test(self): pass
+";
+    let title = |class: &str| {
+        let (code, scenario) = checked(app, &format!("call: \"app:{class}.test\", iterations: 2"));
+        assert_eq!(code, Some(3), "{scenario:#}");
+        scenario["error"]["title"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(title("Up"), "the setUpClass function raised RuntimeError: no database");
+    assert_eq!(title("Down"), "the tearDownClass function raised RuntimeError: no database");
+    assert_eq!(title("Cleanup"), "the tearDownClass function raised IndexError: list index out of range");
 }

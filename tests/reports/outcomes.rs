@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use leakgate::baseline::{Level, Package};
 use leakgate::config::FailOn;
-use leakgate::finding::{Figure, Finding, Holder, Place, Rate, RateUnit, Severity, Standing, Unit};
+use leakgate::finding::{Figure, Finding, Holder, Owner, Place, Rate, RateUnit, Severity, Standing, Unit};
 use leakgate::outcome::{
     BaselineFile, BudgetState, Compared, JudgedBudget, Outcome, ScenarioError, ScenarioResult, Verdict,
 };
@@ -128,6 +128,7 @@ pub(crate) fn finding(scenario: &str, rule: &str, title: &str) -> Finding {
         bill: None,
         help: String::new(),
         containers: vec![],
+        owners: vec![],
         standing: Standing::New,
         accepted: None,
         rate: None,
@@ -166,10 +167,41 @@ fn quote() -> ScenarioResult {
         ],
         figure: Some(figure("growth", 8_064, Some(64))),
         series: (0..=20).map(|iteration| 23_326_822 + 8_064 * iteration).collect(),
+        owners: owners(),
         help: "find what keeps a reference after the work is done: bound it with `deque(maxlen=…)`".into(),
-        ..finding("quote", "budget-growth", "every iteration keeps 7.9 KiB more, over its budget of 64 B")
+        ..finding(
+            "quote",
+            "budget-growth",
+            "`shop.quotes._SEEN` (list) keeps 1 more list, 7.9 KiB, after every iteration",
+        )
     }];
     quote
+}
+
+/// Who keeps what grows: a list of a module, and a local variable that no rule is about.
+fn owners() -> Vec<Owner> {
+    let steps = |steps: &[&str]| steps.iter().map(|step| (*step).to_owned()).collect();
+    vec![
+        Owner {
+            pattern: Some("growing-global".into()),
+            sentence: "`shop.quotes._SEEN` (list) keeps 1 more list, 7.9 KiB, after every iteration".into(),
+            name: "shop.quotes._SEEN".into(),
+            type_name: "list".into(),
+            path: steps(&["module shop.quotes", "_SEEN (list, 90 entries)", "list of 1,000"]),
+            place: Some(place("shop/quotes.py", 14, "remember")),
+            help: "find what keeps a reference after the work is done: bound it with `deque(maxlen=…)`"
+                .into(),
+        },
+        Owner {
+            pattern: None,
+            sentence: "`lines` (list) in `write` keeps 8 B more after every iteration".into(),
+            name: "lines".into(),
+            type_name: "list".into(),
+            path: steps(&["write, running", "lines (list, 20 entries)"]),
+            place: None,
+            help: String::new(),
+        },
+    ]
 }
 
 /// Compared with a baseline that has the leak at a lower rate, accepts another one, and is damaged.

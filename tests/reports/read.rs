@@ -2,7 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
-use leakgate::finding::{Rate, RateUnit, Standing};
+use leakgate::finding::{Place, Rate, RateUnit, Standing};
+use leakgate::gate::steps::{Step, Steps};
 use leakgate::gate::verdict::Outcome as Growth;
 use leakgate::outcome::{GrowthReport, Outcome, Partition, Verdict};
 use leakgate::profile::{BillMoment, LineKind};
@@ -43,9 +44,16 @@ fn every_word() -> Outcome {
     let growths = [Growth::NoLeak, Growth::Undecided, Growth::Leak].into_iter();
     for ((scenario, outcome), verdict) in all.scenarios.iter_mut().zip(growths).zip(verdicts) {
         scenario.verdict = verdict;
-        scenario.growth = Some(GrowthReport { outcome, warmup: 80, iterations: 80, floors: vec![1, 2, 3] });
+        scenario.growth =
+            Some(GrowthReport { outcome, warmup: 80, iterations: 80, floors: vec![1, 2, 3], steps: steps() });
     }
     all
+}
+
+fn steps() -> Steps {
+    let place = Place { file: "app.py".into(), line: 12, function: "load".into() };
+    let step = |iteration, place| Step { iteration, bytes: 4_096, place };
+    Steps { startup: 70_000, once: vec![step(90, Some(place)), step(117, None)] }
 }
 
 fn written(outcome: &Outcome) -> String {

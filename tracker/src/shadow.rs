@@ -1,9 +1,9 @@
 //! The shadow table: size and site of every live block, by address.
 //!
 //! One slot of 8 bytes for each 16 bytes of address space, in three levels that are mapped as they are needed; a leaf
-//! is 2 MiB and covers 4 MiB. A slot is `code:1 seen:1 size:38 site:24`; 0 means that no tracked block begins there.
+//! is 2 MiB and covers 4 MiB. A slot is `code:1 seen:1 told:1 size:37 site:24`; 0 means that no tracked block begins there.
 //! Whoever owns a block owns its slot: it is written between the real allocation and the return to the program, and
-//! cleared before the real free, so no lock is needed. Sizes of 256 GiB and more stand in a side table.
+//! cleared before the real free, so no lock is needed. Sizes of 128 GiB and more stand in a side table.
 
 use core::ops::Deref;
 use core::ptr::null_mut;
@@ -21,12 +21,14 @@ const LEAF_LEN: usize = 1 << LEAF_BITS;
 /// Bytes of a leaf.
 pub(crate) const LEAF_BYTES: usize = LEAF_LEN * 8;
 const SITE_BITS: u32 = 24;
-const SIZE_BITS: u32 = 38;
+const SIZE_BITS: u32 = 37;
 const SIZE_MASK: u64 = (1 << SIZE_BITS) - 1;
 const LARGE: u64 = SIZE_MASK;
 const CODE: u64 = 1 << 63;
 /// Marks a block that was looked at: another block at its address does not have the mark.
 const SEEN: u64 = 1 << 62;
+/// Marks a block that was in a snapshot of the heap, likewise.
+const TOLD: u64 = 1 << 61;
 /// Sizes below this one, of blocks that are no code objects, are what the ordinary event knows.
 const SMALL: u64 = 1 << 32;
 
@@ -260,6 +262,26 @@ pub(crate) fn is_seen(address: usize) -> bool {
     slot(address).is_some_and(|slot| slot.load(Ordering::Relaxed) & SEEN != 0)
 }
 
+/// A tracked block, which is marked as told from now on; whether it was before.
+#[inline(always)]
+pub(crate) fn tell(address: usize) -> Option<(Block, bool)> {
+    let slot = slot(address)?;
+    let value = slot.load(Ordering::Relaxed);
+    if value == 0 {
+        return None;
+    }
+    if value & TOLD == 0 {
+        slot.store(value | TOLD, Ordering::Relaxed);
+    }
+    Some((decode(address, value), value & TOLD != 0))
+}
+
+/// The tracked block that begins at an address.
+pub(crate) fn block_at(address: usize) -> Option<Block> {
+    let value = slot(address)?.load(Ordering::Relaxed);
+    (value != 0).then(|| decode(address, value))
+}
+
 #[inline(always)]
 fn parts(address: usize) -> (usize, usize, usize) {
     let granule = address >> 4;
@@ -387,7 +409,7 @@ fn remember_large(address: usize, size: u64) -> u64 {
         sizes[place] = (address, size);
         return LARGE;
     }
-    // 64 live blocks of 256 GiB each: the 65th counts as one byte less than 256 GiB.
+    // 64 live blocks of 128 GiB each: the 65th counts as one byte less than 128 GiB.
     LARGE - 1
 }
 

@@ -78,6 +78,12 @@ pub(crate) fn site(thread: &mut Thread, function: Function, caller: usize) -> u3
     }
 }
 
+/// The site of the calling thread's present Python stack, by which it is told where a thread was started: nothing is
+/// counted there. 0 where nothing of the thread is counted now.
+pub(crate) fn of_start(thread: &mut Thread) -> u32 {
+    if thread.inside | thread.suppressed != 0 { 0 } else { site(thread, Function::Malloc, 0) }
+}
+
 #[cold]
 #[inline(never)]
 fn learn(thread: &mut Thread, hash: u64, function: Function, leaf: usize) -> u32 {

@@ -104,6 +104,9 @@ fn read_settings() -> Option<()> {
     let length = settings_beside(library, &mut text).or_else(|| settings_inside(library, &mut text))?;
     let mut lines = text[..length].split(|byte| *byte == b'\n');
     FOLDER.set(lines.clone().find_map(|line| line.strip_prefix(b"capture="))?)?;
+    if lines.clone().any(|line| line == b"asked") {
+        python::may_be_asked();
+    }
     match lines.find_map(|line| line.strip_prefix(b"first=")) {
         Some(first) => claim(first),
         None => follow::begin(library),
@@ -177,6 +180,21 @@ pub(crate) fn child_path(make: impl Fn(&[u8]) -> Option<()>) -> Option<()> {
 /// Runs `f` with the path of a file in the capture folder; `name` begins with a slash and ends with a 0 byte.
 pub(crate) fn in_capture(name: &[u8], f: impl FnOnce(&[u8]) -> bool) -> bool {
     Path::of(&[FOLDER.get(), name]).is_some_and(|path| f(path.bytes()))
+}
+
+/// Runs `f` with the path of this process's heap snapshot of a number; `ending` ends with a 0 byte.
+pub(crate) fn heap_path(sequence: u32, number: u32, ending: &[u8], f: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+    let path = || {
+        let mut path = Path::of(&[FOLDER.get(), b"/heap-"])?;
+        path.add_number(sys::getpid())?;
+        for number in [sequence, number] {
+            path.add(b"-")?;
+            path.add_number(number)?;
+        }
+        path.add(ending)?;
+        Some(path)
+    };
+    path().is_some_and(|path| f(path.bytes()))
 }
 
 struct Path {

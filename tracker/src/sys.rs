@@ -52,6 +52,13 @@ pub(crate) fn remove(path: &[u8]) {
     raw(libc::SYS_unlinkat, [libc::AT_FDCWD as usize, path.as_ptr() as usize, 0, 0, 0, 0]);
 }
 
+/// Gives a file another name; both end in a 0 byte.
+pub(crate) fn rename(from: &[u8], to: &[u8]) -> bool {
+    debug_assert!(from.last() == Some(&0) && to.last() == Some(&0));
+    let at = libc::AT_FDCWD as usize;
+    raw(libc::SYS_renameat2, [at, from.as_ptr() as usize, at, to.as_ptr() as usize, 0, 0]) == 0
+}
+
 /// Reads into `buffer`; the number of bytes, 0 at the end or on failure.
 pub(crate) fn read(fd: &Fd, buffer: &mut [u8]) -> usize {
     checked(raw(libc::SYS_read, [fd.0 as usize, buffer.as_mut_ptr() as usize, buffer.len(), 0, 0, 0]))
@@ -186,7 +193,7 @@ pub(crate) fn grow(fd: &Fd, length: usize) -> Grown {
 }
 
 /// RLIMIT_FSIZE: writing past it would kill the process with SIGXFSZ.
-fn file_size_limit() -> u64 {
+pub(crate) fn file_size_limit() -> u64 {
     let mut limit = [u64::MAX; 2];
     let resource = libc::RLIMIT_FSIZE as usize;
     raw(libc::SYS_prlimit64, [0, resource, 0, limit.as_mut_ptr() as usize, 0, 0]);

@@ -345,6 +345,12 @@ pub(crate) fn note_stack(thread: &Thread, start: usize, end: usize) {
     unsafe { ((*thread.record).stack_start, (*thread.record).stack_end) = (start as u64, end as u64) };
 }
 
+/// Notes in the capture where the calling thread was started, and whether the program waits for it.
+pub(crate) fn note_start(thread: &Thread, started: u32, waited: u32) {
+    // SAFETY: as above.
+    unsafe { ((*thread.record).started, (*thread.record).waited) = (started, waited) };
+}
+
 /// The end of a thread, as far as other destructors let us be the last.
 extern "C" fn leave(value: *mut libc::c_void) {
     let thread = value.cast::<Thread>();

@@ -54,10 +54,10 @@ pub struct Follow {
 }
 
 /// The file as far as it is in use.
-struct Extent {
+pub(super) struct Extent {
     directory: Vec<u8>,
     chunks: usize,
-    sites: usize,
+    pub(super) sites: usize,
     strings: u64,
     containers: u32,
     checkpoints: u64,
@@ -164,7 +164,7 @@ fn is_same(before: &ContainerRecord, now: &ContainerRecord) -> bool {
 }
 
 impl Extent {
-    fn read<E: From<ReadError>>(
+    pub(super) fn read<E: From<ReadError>>(
         read_at: &mut impl FnMut(u64, &mut [u8]) -> Result<(), E>,
     ) -> Result<Extent, E> {
         let mut header = vec![0; HEADER_LEN];
@@ -198,7 +198,7 @@ impl Extent {
     }
 
     /// The bytes of a section from the first to before the second of `range`; missing chunks are zeros.
-    fn section<E: From<ReadError>>(
+    pub(super) fn section<E: From<ReadError>>(
         &self,
         section: Section,
         range: (u64, u64),
@@ -222,6 +222,23 @@ impl Extent {
                 read_at(at, &mut bytes[start - from..stop - from])?;
             }
         }
+        Ok(bytes)
+    }
+
+    /// The chunks that a section is in, in no order.
+    pub(super) fn chunks_of(&self, section: Section) -> impl Iterator<Item = usize> {
+        let number = move |chunk: usize| u32_at(&self.directory, chunk * 4).unwrap_or(0) >> 24;
+        (2..self.chunks).filter(move |chunk| number(*chunk) == section as u32)
+    }
+
+    /// The bytes of one chunk.
+    pub(super) fn chunk<E: From<ReadError>>(
+        &self,
+        chunk: usize,
+        read_at: &mut impl FnMut(u64, &mut [u8]) -> Result<(), E>,
+    ) -> Result<Vec<u8>, E> {
+        let mut bytes = vec![0; CHUNK];
+        read_at((chunk * CHUNK) as u64, &mut bytes)?;
         Ok(bytes)
     }
 

@@ -11,7 +11,7 @@ pub const TOP_BITS: u32 = 12;
 /// Bits of a slot that name the site.
 pub const SITE_BITS: u32 = 24;
 /// Bits above them that hold the size.
-pub const SIZE_BITS: u32 = 38;
+pub const SIZE_BITS: u32 = 37;
 
 /// A live block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

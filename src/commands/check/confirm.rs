@@ -1,7 +1,7 @@
 //! A failure is confirmed in a fresh process: only what both show is one.
 
-use super::{Check, one};
-use crate::config::{FailOn, Scenario};
+use super::{Check, explain, one, runs};
+use crate::config::{Checkpoints, FailOn, Scenario, Work};
 use crate::finding::{Finding, Severity};
 use crate::gate::leak;
 use crate::outcome::{ScenarioResult, Verdict};
@@ -16,11 +16,18 @@ pub(super) fn run(scenario: &Scenario, check: &Check) -> Result<ScenarioResult, 
     let again = format!("{}~2", scenario.name);
     // Left by an unstable run before this one. What cannot be removed is only more than is needed.
     let _ = capture_dir::remove(&check.results, &again);
-    let first = one::run(scenario, &scenario.name, check)?;
+    let first = measured(scenario, &scenario.name, check)?;
     let result = if first.verdict == Verdict::Fail && scenario.confirm {
-        let second = one::run(scenario, &again, check)?;
-        let result = agreed(first, &second, check.fail_on);
-        if result.verdict == Verdict::Fail {
+        let second = match scenario.work {
+            Work::Call { .. } => one::run_explained(scenario, (&again, explain::calls(&first)), check)?,
+            Work::Run { .. } => measured(scenario, &again, check)?,
+        };
+        let mut result = agreed(first, &second, check.fail_on);
+        // Without a folder there was no run.
+        if let Ok(cwd) = std::path::absolute(&scenario.cwd) {
+            explain::take_over(&mut result, &second, &cwd, check);
+        }
+        if result.verdict != Verdict::Unstable && !explain::has_snapshots(&check.results, &again) {
             // It shows the same again.
             let _ = capture_dir::remove(&check.results, &again);
         }
@@ -29,6 +36,16 @@ pub(super) fn run(scenario: &Scenario, check: &Check) -> Result<ScenarioResult, 
         first
     };
     Ok(if scenario.strict { strictly(result, check.fail_on) } else { result })
+}
+
+/// Runs and judges it, as often as it is to be run for that.
+fn measured(scenario: &Scenario, capture: &str, check: &Check) -> Result<ScenarioResult, Failure> {
+    match scenario.work {
+        Work::Run { checkpoints: Some(Checkpoints::Processes(number)), .. } => {
+            runs::run(scenario, (capture, number), check)
+        }
+        _ => one::run(scenario, capture, check),
+    }
 }
 
 /// What both processes show.

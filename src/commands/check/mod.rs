@@ -2,10 +2,13 @@
 
 mod against;
 mod confirm;
+mod explain;
+mod hanging;
 mod jobs;
 mod live;
 mod one;
 mod partition;
+mod runs;
 mod standing;
 
 use std::io::{IsTerminal, Write};
@@ -19,15 +22,17 @@ use self::live::{Display, Screen};
 use self::partition::Part;
 use self::standing::Register;
 use super::deliver::{self, Delivery};
-use super::lock_file;
 use super::surroundings::{CiArgs, Surroundings, workspace};
+use super::{lock_file, rule_set};
 use crate::config::{self, Config, ConfigErrors, FailOn, Paint, PythonChoice, Scenario};
 use crate::exit::Exit;
 use crate::outcome::{Outcome, ScenarioResult};
 use crate::report::Format;
+use crate::rules::RuleSet;
 use crate::scenario::Failure;
 use crate::scenario::capture_dir;
 use crate::scenario::environment;
+use crate::scenario::guard::Guard;
 use crate::scenario::packages;
 use crate::scenario::plan;
 use crate::scenario::python::{self, Python};
@@ -223,11 +228,15 @@ struct Check {
     against: Against,
     /// What is allowed or known.
     register: Register,
+    /// The rules that name leaks.
+    rules: RuleSet,
     /// Where results go, as the user would type it.
     results: PathBuf,
     /// The configuration's folder.
     folder: PathBuf,
     interruption: Interruption,
+    /// Cleans up if this program is killed; `None` where it could not be started.
+    guard: Option<Guard>,
     /// How many scenarios run at the same time.
     jobs: usize,
 }
@@ -250,10 +259,12 @@ impl Check {
             python,
             fail_on: args.fail_on.unwrap_or(config.fail_on),
             register: Register::of(config),
+            rules: rule_set::of(config)?,
             folder: home,
             results,
             interruption: Interruption::listen(&ENDING).context("failed to listen to signals")?,
             jobs: jobs.min(chosen.len()).max(1),
+            guard: Guard::start().ok(),
         })
     }
 }

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use super::{Check, standing};
+use super::{Check, explain, hanging, standing};
 use crate::baseline::{Environment, Section, allowed};
-use crate::config::{Budget, BudgetKey, Of, Repeats, Scenario, Work};
+use crate::config::{Budget, BudgetKey, Checkpoints, Of, Repeats, Scenario, Work};
 use crate::gate::budgets::{Judgement, Limit, MostIncrease, ScenarioFacts, judge};
 use crate::gate::measurement::Measurement;
 use crate::gate::processes::{self, figure_name};
@@ -16,20 +16,33 @@ use crate::outcome::{Compared, ScenarioError, ScenarioResult, Verdict};
 use crate::profile::{Capture, CheckpointKind, Profile, command_line, load};
 use crate::scenario::capture_dir::{self, Existing};
 use crate::scenario::memory_limit::MemoryLimit;
+use crate::scenario::plan::Work as PlannedWork;
 use crate::scenario::watch::End;
-use crate::scenario::{Failure, Plan, ScenarioRun, measure_all, run_scenario, untracked};
+use crate::scenario::{Failure, Plan, ScenarioRun, measure_all, run_scenario, script, untracked};
 
 /// Runs and judges a scenario, recorded into the capture of that name.
 ///
 /// # Errors
 /// Only when the user interrupted it.
 pub(super) fn run(scenario: &Scenario, capture: &str, check: &Check) -> Result<ScenarioResult, Failure> {
+    run_explained(scenario, (capture, 0), check)
+}
+
+/// As [`run`]; so many more calls of a function explain afterwards what grows.
+pub(super) fn run_explained(
+    scenario: &Scenario,
+    (capture, explain): (&str, u32),
+    check: &Check,
+) -> Result<ScenarioResult, Failure> {
     let mut result = empty(scenario);
-    let (plan, folder) = match prepare(scenario, capture, check) {
+    let (mut plan, folder) = match prepare(scenario, capture, check) {
         Ok(prepared) => prepared,
         Err(error) => return Ok(failed(result, error)),
     };
-    let run = match run_scenario(&plan, &folder, &check.interruption) {
+    if let PlannedWork::Call(call) = &mut plan.work {
+        call.explain = explain;
+    }
+    let run = match run_scenario(&plan, &folder, &check.interruption, check.guard.as_ref()) {
         Ok(run) => run,
         Err(Failure::Interrupted(number)) => return Err(Failure::Interrupted(number)),
         Err(failure) => return Ok(failed(result, without_details(failure.to_string()))),
@@ -37,13 +50,16 @@ pub(super) fn run(scenario: &Scenario, capture: &str, check: &Check) -> Result<S
     result.elapsed = run.elapsed;
     result.notes = run.notes.clone();
     if let Some(error) = &run.failure {
-        return Ok(failed(result, error.clone()));
+        let found = hanging::judged(result.clone(), scenario, (&run, &plan), check);
+        return Ok(found.unwrap_or_else(|| failed(result, error.clone())));
     }
     match measured(&run, &plan, &mut result.notes) {
         Ok(measurement) => {
             let environment = Environment::here(measurement.profile.process.interpreter.as_deref());
             let accepted = check.against.section(&scenario.name, &environment);
             let mut result = judged(result, scenario, &plan.cwd, &measurement, accepted);
+            let facts = ScenarioFacts { name: &scenario.name, cwd: &plan.cwd, driver: None };
+            explain::add_owners(&mut result, &facts, (&run, &measurement.profile), &check.rules);
             check.against.compare(&mut result, scenario, environment);
             standing::settle(&mut result, &plan.cwd, check);
             let keys: Vec<BudgetKey> = of_each(scenario).collect();
@@ -61,7 +77,14 @@ pub(super) fn run(scenario: &Scenario, capture: &str, check: &Check) -> Result<S
 /// What a scenario runs, for people, as it was typed: `call shop.quotes:quote, 20 iterations`.
 pub(super) fn describe(scenario: &Scenario) -> String {
     match &scenario.work {
-        Work::Run { argv, .. } => format!("run {}", command_line(argv)),
+        Work::Run { argv, checkpoints, .. } => {
+            let each = match checkpoints {
+                None => String::new(),
+                Some(Checkpoints::Processes(number)) => format!(", {number} processes"),
+                Some(checkpoints) => format!(", checkpoints {checkpoints}"),
+            };
+            format!("run {}{each}", command_line(argv))
+        }
         Work::Call { target, repeats: Repeats::Fixed { iterations: 1, .. }, .. } => {
             format!("call {target}, 1 iteration")
         }
@@ -112,12 +135,19 @@ fn prepare(scenario: &Scenario, capture: &str, check: &Check) -> Result<(Plan, P
     Ok((plan, folder.map_err(|error| without_details(error.to_string()))?))
 }
 
-fn measured(run: &ScenarioRun, plan: &Plan, notes: &mut Vec<String>) -> Result<Measurement, ScenarioError> {
+pub(super) fn measured(
+    run: &ScenarioRun,
+    plan: &Plan,
+    notes: &mut Vec<String>,
+) -> Result<Measurement, ScenarioError> {
     let capture = load::capture(&run.capture).map_err(|error| without_details(error.to_string()))?;
     notes.extend(capture.notes.iter().cloned());
     let main = judged_process(run, plan, &capture)
         .ok_or_else(|| without_details("the tracker recorded nothing of the process to judge".to_owned()))?;
     let profile = &capture.processes[main];
+    if let Some(error) = script::unmarked(run, profile) {
+        return Err(error);
+    }
     notes.extend(unusual_end(run, profile));
     notes.extend(profile.notes.iter().cloned());
     measure_all(run, capture, main).map_err(|error| without_details(error.to_string()))
@@ -150,7 +180,10 @@ fn unusual_end(run: &ScenarioRun, profile: &Profile) -> Option<String> {
 /// Index of the process that called the function; of a command's processes of the one with the highest peak, which
 /// stands for what is told about the end.
 fn judged_process(run: &ScenarioRun, plan: &Plan, capture: &Capture) -> Option<usize> {
-    let is_run = matches!(plan.work, crate::scenario::plan::Work::Run(_));
+    if plan.checkpoints().is_some_and(Checkpoints::are_in_a_process) {
+        return script::main(run, capture);
+    }
+    let is_run = matches!(plan.work, PlannedWork::Run(_));
     let wanted = if is_run { capture.main() } else { capture.last_of(run.root_pid) }?.process.id();
     capture.processes.iter().position(|profile| profile.process.id() == wanted)
 }

@@ -7,6 +7,8 @@
 mod floors;
 mod patience;
 mod series;
+#[cfg(test)]
+mod tests;
 
 pub use floors::{Direction, Floors, WINDOWS, window};
 pub use patience::{Round, first, next, warmup};

@@ -133,6 +133,23 @@ pub(super) struct GrowthEntry {
     pub(super) iterations: u64,
     /// Lowest live bytes in each window of them, in order.
     pub(super) floors: Vec<u64>,
+    /// What the first iteration left for good, in bytes.
+    #[serde(default)]
+    pub(super) startup: u64,
+    /// What single later iterations left for good, the largest of them.
+    #[serde(default)]
+    pub(super) once: Vec<StepEntry>,
+}
+
+/// One-time growth.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct StepEntry {
+    /// The iteration that left it.
+    pub(super) iteration: u32,
+    /// How much, in bytes.
+    pub(super) bytes: u64,
+    /// The line that holds most of it.
+    pub(super) place: Option<PlaceEntry>,
 }
 
 /// How a finding stands to what is known already.
@@ -223,7 +240,30 @@ pub(super) struct FindingEntry {
     /// What was resident at the moment of the figure, in lines that add up; `null` unless a budget of memory is broken
     /// and it is known.
     pub(super) bill: Option<BillEntry>,
+    /// Who keeps what grows, the largest first; empty where that is not known.
+    #[serde(default)]
+    pub(super) owners: Vec<OwnerEntry>,
     /// How to go on.
+    pub(super) help: String,
+}
+
+/// Who keeps what grows.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct OwnerEntry {
+    /// The rule that names the leak; `null` where none does.
+    pub(super) pattern: Option<String>,
+    /// Who keeps what, in a sentence.
+    pub(super) sentence: String,
+    /// Its name.
+    pub(super) name: String,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub(super) type_name: String,
+    /// How one gets to what grows.
+    pub(super) path: Vec<String>,
+    /// The line that fills it.
+    pub(super) place: Option<PlaceEntry>,
+    /// How to mend it.
     pub(super) help: String,
 }
 

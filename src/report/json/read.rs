@@ -10,13 +10,14 @@ use thiserror::Error;
 
 use super::document::{
     AcceptedEntry, BaselineEntry, BillEntry, BillLineEntry, BudgetEntry, ErrorEntry, FigureEntry,
-    FindingEntry, Fingerprint, GrowthEntry, HolderEntry, PartitionEntry, PlaceEntry, RateEntry, Report,
-    Scenario, StandingEntry, StandingWord,
+    FindingEntry, Fingerprint, GrowthEntry, HolderEntry, OwnerEntry, PartitionEntry, PlaceEntry, RateEntry,
+    Report, Scenario, StandingEntry, StandingWord, StepEntry,
 };
 use super::{DETAIL, DETAILS, SCHEME, VERSION, sentences};
 use crate::baseline::{AcceptedFigure, Environment, Level, Package};
 use crate::config::is_scenario_name;
-use crate::finding::{Figure, Finding, Holder, Place, Rate, Standing};
+use crate::finding::{Figure, Finding, Holder, Owner, Place, Rate, Standing};
+use crate::gate::steps::{Step, Steps};
 use crate::outcome::{
     BaselineFile, GrowthReport, JudgedBudget, Outcome, Partition, ScenarioError, ScenarioResult,
 };
@@ -212,8 +213,14 @@ fn error(entry: &ErrorEntry) -> ScenarioError {
 }
 
 fn growth(entry: GrowthEntry) -> GrowthReport {
-    let GrowthEntry { verdict, warmup, iterations, floors } = entry;
-    GrowthReport { outcome: verdict, warmup, iterations, floors }
+    let GrowthEntry { verdict, warmup, iterations, floors, startup, once } = entry;
+    let step = |entry: &StepEntry| Step {
+        iteration: entry.iteration,
+        bytes: entry.bytes,
+        place: entry.place.as_ref().map(place),
+    };
+    let steps = Steps { startup, once: once.iter().map(step).collect() };
+    GrowthReport { outcome: verdict, warmup, iterations, floors, steps }
 }
 
 fn budget(entry: BudgetEntry) -> JudgedBudget {
@@ -242,11 +249,24 @@ fn finding(entry: FindingEntry, scenario: &str) -> Result<Finding, ReadError> {
         bill: entry.bill.as_ref().map(bill),
         help: sentence(&entry.help),
         containers: Vec::new(),
+        owners: entry.owners.iter().map(owner).collect(),
         standing: standing(&entry.standing)?,
         accepted: entry.accepted.as_ref().map(accepted).transpose()?,
         rate: entry.rate.as_ref().map(rate).transpose()?,
         fingerprint: fingerprint(&entry.fingerprint)?,
     })
+}
+
+fn owner(entry: &OwnerEntry) -> Owner {
+    Owner {
+        pattern: entry.pattern.as_deref().map(name),
+        sentence: sentence(&entry.sentence),
+        name: clean::line(&entry.name, clean::FRAME),
+        type_name: clean::line(&entry.type_name, clean::FRAME),
+        path: sentences(&entry.path),
+        place: entry.place.as_ref().map(place),
+        help: sentence(&entry.help),
+    }
 }
 
 fn standing(entry: &StandingEntry) -> Result<Standing, ReadError> {

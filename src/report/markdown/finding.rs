@@ -58,7 +58,7 @@ pub(super) fn mark(severity: Severity) -> &'static str {
 /// `At shop/quotes.py:14 in remember · line changed in this pull request · rule budget-growth`.
 fn where_and_rule(scenario: &ScenarioResult, finding: &Finding, options: &Options) -> String {
     let standing = summary::standing(scenario, finding).map(|standing| format!(" · {}", sentence(&standing)));
-    let rule = format!("rule {}{}", code(&finding.rule, clean::NAME), standing.unwrap_or_default());
+    let rule = format!("rule {}{}", code(finding.pattern(), clean::NAME), standing.unwrap_or_default());
     match &finding.place {
         Some(at) => format!("{}{} · {rule}", capitalised_place(at, options), in_diff(at, options)),
         None => rule,
@@ -111,7 +111,14 @@ pub(super) fn body(finding: &Finding, options: &Options) -> String {
             out.push_str(&format!("{}\n", fenced(&numbered)));
         }
     }
-    let parts = [why(finding), held_by(finding), called_from(finding), resident(finding), fix(finding)];
+    let parts = [
+        why(finding),
+        kept_by(finding),
+        allocated_at(finding),
+        called_from(finding),
+        resident(finding),
+        fix(finding),
+    ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     out.push_str(&parts.join("\n\n"));
     out.push('\n');
@@ -128,13 +135,24 @@ fn why(finding: &Finding) -> Option<String> {
     (!text.is_empty()).then(|| format!("**Why**: {text}"))
 }
 
-fn held_by(finding: &Finding) -> Option<String> {
+/// The way to what grows, and who else keeps something.
+fn kept_by(finding: &Finding) -> Option<String> {
+    let (first, others) = finding.owners.split_first()?;
+    let steps: Vec<String> = first.path.iter().map(|step| code(step, clean::FRAME)).collect();
+    let mut text = format!("**Held by**: {}", steps.join(" → "));
+    for owner in others {
+        text.push_str(&format!("\n- also {}", sentence(&owner.sentence)));
+    }
+    Some(text)
+}
+
+fn allocated_at(finding: &Finding) -> Option<String> {
     let mut lines: Vec<String> = finding.holders.iter().map(holder).collect();
     if lines.is_empty() {
         return None;
     }
     lines.extend(summary::more(finding.more_holders).map(|more| format!("- {more}")));
-    Some(format!("**Held by**:\n\n{}", lines.join("\n")))
+    Some(format!("**Allocated**:\n\n{}", lines.join("\n")))
 }
 
 fn holder(holder: &Holder) -> String {

@@ -5,7 +5,7 @@ mod page;
 use self::page::{Page, Style};
 use super::{Options, bill, clean, excerpt, sparkline::sparkline, summary};
 use crate::finding::{Finding, Holder, Place, Severity};
-use crate::gate::leak;
+use crate::gate::{leak, runs, unstopped};
 use crate::outcome::{Outcome, ScenarioResult, Verdict};
 
 /// Findings of a scenario that are shown; the first in full.
@@ -196,12 +196,14 @@ fn finding_head(page: &mut Page, scenario: &ScenarioResult, finding: &Finding) {
     let (word, style) = match (finding.severity, finding.rule.as_str()) {
         (Severity::Warning, _) => ("  warn  ", Style::Warning),
         (Severity::Error, "memory-limit") => ("  limit ", Style::Bad),
+        (Severity::Error, unstopped::RULE) => ("  hangs ", Style::Bad),
+        (Severity::Error, runs::RULE) => ("  leak  ", Style::Bad),
         (Severity::Error, rule) if leak::figure_of(rule).is_some() => ("  leak  ", Style::Bad),
         (Severity::Error, _) => ("  over  ", Style::Bad),
     };
     page.labelled(MARGIN, (word, style), &clean::line(&finding.title, clean::SENTENCE), Style::Strong);
     let standing = summary::standing(scenario, finding).map(|standing| format!("   {standing}"));
-    let rule = format!("{}{}", clean::line(&finding.rule, clean::NAME), standing.unwrap_or_default());
+    let rule = format!("{}{}", clean::line(finding.pattern(), clean::NAME), standing.unwrap_or_default());
     match &finding.place {
         Some(place) => page.text(MARGIN, Style::Plain, &format!("{}   {rule}", at(place))),
         None => page.text(MARGIN, Style::Faint, &rule),
@@ -237,13 +239,14 @@ fn evidence_in_full(page: &mut Page, finding: &Finding) {
     if !finding.series_again.is_empty() {
         inside(page, "again", &sparkline(&finding.series_again));
     }
+    owners(page, finding);
     holders(page, finding);
     bill_of(page, finding);
     let path = summary::path(finding);
     if !path.is_empty() {
         let more = finding.holders.first().and_then(|holder| summary::more(holder.more_frames));
         let more = more.map(|more| format!(" ({more} frames)")).unwrap_or_default();
-        inside(page, "path", &format!("{}{more}", path.join(" → ")));
+        inside(page, "stack", &format!("{}{more}", path.join(" → ")));
     }
     fix(page, finding);
 }
@@ -260,6 +263,16 @@ fn evidence_in_short(page: &mut Page, finding: &Finding) {
         (None, None) => {}
     }
     fix(page, finding);
+}
+
+/// The way to what grows, and who else keeps something.
+fn owners(page: &mut Page, finding: &Finding) {
+    let Some((first, others)) = finding.owners.split_first() else { return };
+    let steps: Vec<String> = first.path.iter().map(|step| clean::line(step, clean::FRAME)).collect();
+    inside(page, "path", &steps.join(" → "));
+    for owner in others {
+        inside(page, "also", &clean::line(&owner.sentence, clean::SENTENCE));
+    }
 }
 
 fn holders(page: &mut Page, finding: &Finding) {
@@ -358,11 +371,18 @@ fn footer(page: &mut Page, outcome: &Outcome) {
         page.whole(&format!("  again   {}", summary::check_command(outcome, &again)));
         page.whole(&format!("  look    {}", summary::view_command(outcome, &first.name)));
     }
-    let new: Vec<&Finding> = failing.iter().flat_map(|scenario| summary::acceptable(scenario)).collect();
-    for finding in new.iter().take(TOGETHER) {
-        page.whole(&format!("  accept  {}", summary::allow_command(outcome, finding)));
+    let new = failing.iter().flat_map(|scenario| summary::acceptable(scenario));
+    // Findings of one place may share a fingerprint: one entry covers them.
+    let mut accept: Vec<String> = Vec::new();
+    for command in new.map(|finding| summary::allow_command(outcome, finding)) {
+        if !accept.contains(&command) {
+            accept.push(command);
+        }
     }
-    if let Some(more) = summary::more(new.len().saturating_sub(TOGETHER) as u64) {
+    for command in accept.iter().take(TOGETHER) {
+        page.whole(&format!("  accept  {command}"));
+    }
+    if let Some(more) = summary::more(accept.len().saturating_sub(TOGETHER) as u64) {
         page.text(MARGIN + 2, Style::Faint, &format!("{more}, in report.md"));
     }
 }

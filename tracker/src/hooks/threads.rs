@@ -6,7 +6,7 @@
 use core::ffi::{CStr, c_char, c_int, c_void};
 
 use super::call;
-use crate::{python, real, thread};
+use crate::{python, real, stack, thread};
 
 type Start = unsafe extern "C" fn(*mut c_void) -> *mut c_void;
 
@@ -16,6 +16,10 @@ struct Plan {
     argument: *mut c_void,
     name: [u8; thread::NAME],
     length: usize,
+    /// The site whose stack is where it is started.
+    started: u32,
+    /// One of the `WAITED_` values.
+    waited: u32,
 }
 
 /// POSIX `pthread_create`.
@@ -35,14 +39,15 @@ pub(crate) unsafe extern "C" fn pthread_create(
     if !thread::is_ready() {
         return unchanged();
     }
-    let length = python::name_of_starting_thread(&mut name);
+    let (length, waited) = python::name_of_starting_thread(&mut name);
+    let started = thread::current().map_or(0, stack::of_start);
     // SAFETY: no preconditions. The real function, so that it counts as nobody's.
     let plan = unsafe { real::malloc(size_of::<Plan>()) }.cast::<Plan>();
     if plan.is_null() {
         return unchanged();
     }
     // SAFETY: memory of that size, aligned as all of malloc's.
-    unsafe { plan.write(Plan { start, argument, name, length }) };
+    unsafe { plan.write(Plan { start, argument, name, length, started, waited }) };
     // SAFETY: the caller's own arguments, and a plan that the new thread frees.
     let result = unsafe { real::pthread_create(handle, attributes, begin, plan.cast()) };
     if result != 0 {
@@ -54,7 +59,7 @@ pub(crate) unsafe extern "C" fn pthread_create(
 
 unsafe extern "C" fn begin(plan: *mut c_void) -> *mut c_void {
     // SAFETY: `pthread_create` above wrote it for this thread alone.
-    let Plan { start, argument, name, length } = unsafe { plan.cast::<Plan>().read() };
+    let Plan { start, argument, name, length, started, waited } = unsafe { plan.cast::<Plan>().read() };
     // SAFETY: it came from the real `malloc`, and is not used any more.
     unsafe { real::free(plan) };
     if let Some(thread) = thread::current() {
@@ -62,8 +67,9 @@ unsafe extern "C" fn begin(plan: *mut c_void) -> *mut c_void {
             thread::name(thread, &name[..length]);
             thread.named = true;
         }
+        thread::note_start(thread, started, waited);
         // What the question allocates is not the program's.
-        if let Some((start, end)) = call::inside(thread, stack) {
+        if let Some((start, end)) = call::inside(thread, extent) {
             thread::note_stack(thread, start, end);
         }
     }
@@ -72,7 +78,7 @@ unsafe extern "C" fn begin(plan: *mut c_void) -> *mut c_void {
 }
 
 /// Where the calling thread's stack begins and ends, its thread-local variables included.
-fn stack() -> Option<(usize, usize)> {
+fn extent() -> Option<(usize, usize)> {
     // SAFETY: all zeros is memory that the C library fills.
     let mut attributes: libc::pthread_attr_t = unsafe { core::mem::zeroed() };
     let (mut start, mut length) = (core::ptr::null_mut(), 0);

@@ -6,7 +6,7 @@ use core::ptr::null_mut;
 use core::sync::atomic::{AtomicBool, Ordering};
 
 use super::api::{self, Object};
-use super::{containers, domains, frames, names, program, references, text};
+use super::{containers, domains, frames, heap, names, program, references, text};
 use crate::checkpoint::{Frozen, Moment};
 use crate::{bill, checkpoint, containers as lengths, thread};
 
@@ -35,7 +35,7 @@ macro_rules! method {
     };
 }
 
-static METHODS: [Method; 5] = [
+static METHODS: [Method; 6] = [
     method!(c"call", call, VARARGS, c"call(function, args, kwargs): calls it with its allocations counted"),
     method!(
         c"checkpoint",
@@ -48,6 +48,12 @@ static METHODS: [Method; 5] = [
         look,
         NOARGS,
         c"containers(): looks at all live containers; those that grew are watched from now on"
+    ),
+    method!(
+        c"snapshot",
+        snapshot,
+        NOARGS,
+        c"snapshot(): writes all live objects and their references into the capture; its number, or None"
     ),
     method!(
         c"suppress",
@@ -263,6 +269,15 @@ unsafe extern "C" fn look(_: Object, _: Object) -> Object {
     api::PyLong_FromLongLong().map_or(null_mut(), |number| unsafe { number(count as i64) })
 }
 
+unsafe extern "C" fn snapshot(_: Object, _: Object) -> Object {
+    let number = uncounted(heap::take_snapshot);
+    match (number, api::PyLong_FromLongLong()) {
+        // SAFETY: with the GIL.
+        (Some(number), Some(make)) => unsafe { make(number.into()) },
+        _ => none(),
+    }
+}
+
 /// The interpreter's end: garbage is collected, so that what is left is retained, and all sites are frozen.
 unsafe extern "C" fn exit(_: Object, _: Object) -> Object {
     references::end();
@@ -272,6 +287,29 @@ unsafe extern "C" fn exit(_: Object, _: Object) -> Object {
     uncounted(names::of_all_threads);
     freeze(&Moment::of(KIND_EXIT, 0));
     none()
+}
+
+/// Whether the program's garbage collector is switched on.
+pub(super) fn collects_itself() -> bool {
+    let ask = || {
+        // SAFETY: with the GIL; the functions take and give what their documentation says.
+        unsafe {
+            let gc = api::PyImport_ImportModule()?(c"gc".as_ptr());
+            if gc.is_null() {
+                return None;
+            }
+            let answer = api::call_method(gc, c"isenabled");
+            api::release(gc);
+            let answer = answer?;
+            let is_on = api::PyLong_AsLong()?(answer) != 0;
+            api::release(answer);
+            Some(is_on)
+        }
+    };
+    uncounted(ask).unwrap_or_else(|| {
+        api::clear_error();
+        false
+    })
 }
 
 /// `gc.collect()` until nothing more is freed, at most three times, silent whatever the program set. How many objects it

@@ -82,6 +82,7 @@ functions! {
     PyRun_String: fn(*const c_char, c_int, Object, Object) -> Object;
     PyEval_GetFrame: fn() -> Object;
     Py_DecRef: fn(Object) -> ();
+    Py_AddPendingCall: fn(extern "C" fn(*mut c_void) -> c_int, *mut c_void) -> c_int;
 }
 
 /// CPython's version.

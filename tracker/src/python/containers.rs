@@ -7,7 +7,6 @@ use leakgate_capture::{ContainerKind, NOTE_NO_CONTAINERS};
 use super::frames::word;
 use super::heap::{self, Builtins, Class, Growing, Visitor, length_offset};
 use super::objects::Type;
-use super::{api, text};
 use crate::capture::note;
 use crate::containers::{Found, Look};
 use crate::thread;
@@ -88,7 +87,7 @@ fn record_fresh(look: &mut Look) {
     let mut name = [0; NAME];
     for id in look.fresh() {
         let watched = look.watched(id);
-        let length = type_name(Type(watched.of), &mut name);
+        let length = heap::type_name(Type(watched.of), &mut name);
         look.record(id, &name[..length]);
         if watched.kind == ContainerKind::Deque {
             // SAFETY: a live deque.
@@ -132,39 +131,4 @@ fn refers_to(object: usize, wanted: [usize; 2]) -> bool {
         }
     }
     check.found == [true; 2]
-}
-
-/// Writes a type's name with its module; the number of bytes.
-fn type_name(of: Type, into: &mut [u8; NAME]) -> usize {
-    let name = of.name().map_or(&b"?"[..], |name| name.to_bytes());
-    let mut length = 0;
-    if of.is_made() && !name.contains(&b'.') {
-        length = module_of(of, into);
-        if &into[..length] == b"builtins" {
-            length = 0;
-        }
-        if (1..NAME).contains(&length) {
-            into[length] = b'.';
-            length += 1;
-        }
-    }
-    let rest = name.len().min(NAME - length);
-    into[length..length + rest].copy_from_slice(&name[..rest]);
-    length + rest
-}
-
-/// Writes the name of the module that a type was made in; the number of bytes.
-fn module_of(of: Type, into: &mut [u8; NAME]) -> usize {
-    let names = of.names();
-    let Some(item) = api::PyDict_GetItemString().filter(|_| names != 0) else {
-        return 0;
-    };
-    // SAFETY: with the GIL; a live type's dictionary, whose item is borrowed.
-    let module = unsafe { item(names as *mut c_void, c"__module__".as_ptr()) } as usize;
-    api::clear_error();
-    // SAFETY: a live object.
-    if module == 0 || !unsafe { Type::of(module) }.is_text() {
-        return 0;
-    }
-    text::read(module, into)
 }

@@ -5,7 +5,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 
 use leakgate_capture::Function;
 
-use super::{agent, api, references};
+use super::{agent, api, asked, references};
 use crate::hooks::call;
 use crate::modules;
 
@@ -59,7 +59,8 @@ pub(super) fn hook() {
         api::get_allocator(domain, &mut present);
         let at = address(present.malloc);
         let is_first = original(index).malloc.is_none();
-        let is_ours = [HOOKS[index].malloc, UNTIL_READY.malloc].into_iter().any(|hook| at == address(hook));
+        let ours = [HOOKS[index].malloc, UNTIL_READY.malloc, LISTENING.malloc];
+        let is_ours = ours.into_iter().any(|hook| at == address(hook));
         if is_ours || present.free.is_none() {
             continue;
         }
@@ -108,6 +109,24 @@ extern "C" fn malloc_until_ready(context: *mut u8, size: usize) -> usize {
         WAITING.store(false, Ordering::Relaxed);
         agent::uncounted(agent::begin);
     }
+    object_malloc(context, size)
+}
+
+/// As `OBJ`'s hook, and looks at each allocation whether something is asked from outside.
+const LISTENING: Allocator = Allocator { malloc: Some(malloc_listening), ..HOOKS[1] };
+
+/// Looks from now on whether something is asked, unless somebody else hooked the domain. With the GIL.
+pub(super) fn listen() {
+    let mut present = NONE;
+    api::get_allocator(OBJ, &mut present);
+    if address(present.malloc) == address(HOOKS[1].malloc) {
+        let mut hook = LISTENING;
+        api::set_allocator(OBJ, &mut hook);
+    }
+}
+
+extern "C" fn malloc_listening(context: *mut u8, size: usize) -> usize {
+    asked::look();
     object_malloc(context, size)
 }
 

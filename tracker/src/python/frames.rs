@@ -169,6 +169,56 @@ pub(super) fn untagged(value: usize) -> Option<usize> {
     (is_object && value & !tag != 0).then_some(value & !tag)
 }
 
+/// A running function's code and position.
+pub(super) fn read(frame: usize) -> RawFrame {
+    Frames { at: 0, floor: 0, layout: layout() }.read(frame)
+}
+
+/// The names that a running function sees as global.
+pub(super) fn globals(frame: usize) -> usize {
+    // SAFETY: a running frame, laid out as its version's row says.
+    unsafe { word(frame + layout().frame_globals) }
+}
+
+/// Objects that a running frame which is none itself refers to beside its variables: its code, its function, its names
+/// and the object that stands for it, as far as it has them.
+pub(super) fn parts(frame: usize) -> impl Iterator<Item = usize> {
+    let layout = layout();
+    let parts = [
+        Some(layout.frame_code),
+        layout.frame_function,
+        Some(layout.frame_globals + 16),
+        Some(layout.frame_globals + 24),
+    ];
+    // Before 3.12 the code stands where the object would.
+    parts.into_iter().flatten().filter_map(move |offset| {
+        let at = if layout.minor == 11 && offset == layout.frame_globals + 24 { offset + 8 } else { offset };
+        // SAFETY: as above.
+        untagged(unsafe { word(frame + at) })
+    })
+}
+
+/// Places for the values that a function works with.
+pub(super) fn stack_size(code: usize) -> usize {
+    // SAFETY: a live code object, laid out as its version's row says.
+    let size = unsafe { ((code + layout().code_first_line - STACK_BEFORE_FIRST_LINE) as *const i32).read() };
+    usize::try_from(size).unwrap_or(0)
+}
+
+const STACK_BEFORE_FIRST_LINE: usize = 4;
+/// Since then some objects never die, which their count tells.
+const FIRST_WITH_IMMORTAL: u8 = 12;
+
+/// The references to an object, and whether it never dies.
+///
+/// # Safety
+/// `object` must be a live one.
+pub(super) unsafe fn references(object: usize) -> (u32, bool) {
+    // SAFETY: the caller's promise.
+    let count = unsafe { (object as *const u32).read() };
+    (count, layout().minor >= FIRST_WITH_IMMORTAL && (count as i32) < 0)
+}
+
 /// Whether the calling thread runs no Python function.
 pub(super) fn is_idle() -> bool {
     walk(0).next().is_none()

@@ -39,6 +39,12 @@ pub(crate) struct Layout {
     pub position: Position,
     /// In the frame: its local variables.
     pub frame_locals: usize,
+    /// In the frame: the names that it sees as global; its own names are two further.
+    pub frame_globals: usize,
+    /// In a frame that is no object: its function.
+    pub frame_function: Option<usize>,
+    /// In the thread state: the dictionary of its own values, and its context. `None`: not known.
+    pub state_values: Option<(usize, usize)>,
     /// The byte that tells who owns the frame; frames of owners of 3 and more are not Python functions.
     pub frame_owner: Option<usize>,
     pub code_filename: usize,
@@ -80,6 +86,9 @@ const FRAMES: Layout = Layout {
     frame_position: 104,
     position: Position::Index(1),
     frame_locals: 360,
+    frame_globals: 48,
+    frame_function: None,
+    state_values: Some((152, 240)),
     frame_owner: None,
     code_filename: 104,
     code_name: 112,
@@ -102,6 +111,9 @@ const INTERPRETER_FRAMES: Layout = Layout {
     frame_position: 56,
     position: Position::Pointer,
     frame_locals: 72,
+    frame_globals: 8,
+    frame_function: Some(0),
+    state_values: Some((128, 224)),
     // In 3.11 all are functions.
     frame_owner: None,
     code_filename: 112,
@@ -122,6 +134,9 @@ const NEW_FRAMES: Layout = Layout {
     frame_code: 0,
     frame_previous: 8,
     frame_owner: Some(70),
+    frame_globals: 24,
+    frame_function: Some(16),
+    state_values: Some((128, 208)),
     code_first_line: 68,
     code_instructions: 200,
     text_header: (40, 56),
@@ -154,6 +169,7 @@ pub(super) const LAYOUTS: &[Layout] = &[
         cframe_frame: Some(0),
         state_frame: 56,
         state_thread: 136,
+        state_values: Some((112, 208)),
         code_instructions: 192,
         told: None,
         ..NEW_FRAMES
@@ -161,6 +177,7 @@ pub(super) const LAYOUTS: &[Layout] = &[
     NEW_FRAMES,
     Layout {
         minor: 14,
+        state_values: None,
         code_tag: 3,
         frame_locals: 80,
         frame_owner: Some(74),
@@ -177,6 +194,7 @@ pub(super) const LAYOUTS: &[Layout] = &[
     },
     Layout {
         minor: 15,
+        state_values: None,
         code_tag: 3,
         frame_locals: 80,
         frame_owner: Some(74),

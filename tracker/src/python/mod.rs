@@ -2,6 +2,7 @@
 
 pub(crate) mod agent;
 mod api;
+mod asked;
 mod containers;
 mod deallocation;
 mod dictionaries;
@@ -24,7 +25,7 @@ use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use leakgate_capture::{
     FRAME_NOTE, FRAME_PYTHON, FrameRecord, NOTE_DEBUG_ALLOCATOR, NOTE_FREE_THREADED, NOTE_OTHER_LAYOUT,
-    NOTE_UNKNOWN_PYTHON, NOTE_WRONG_WALK,
+    NOTE_UNKNOWN_PYTHON, NOTE_WRONG_WALK, WAITED_UNKNOWN,
 };
 
 use crate::capture::note;
@@ -35,6 +36,7 @@ use crate::table::mix;
 use crate::thread::Thread;
 use crate::{modules, start};
 
+pub(crate) use asked::allow as may_be_asked;
 pub(crate) use frames::RawFrame;
 use options::Allocators;
 
@@ -135,6 +137,7 @@ pub(crate) fn arm() {
     agent::uncounted(heap::begin);
     deallocation::arm();
     references::arm();
+    asked::arm();
     ARMED.store(true, Ordering::Release);
     walk::arm();
 }
@@ -145,12 +148,13 @@ pub(crate) fn hash_stack(thread: &Thread, seed: u64) -> u64 {
     walk::hash(thread, seed)
 }
 
-/// Writes the name of the Python thread that the calling thread is about to start; its length, 0 if there is none.
-pub(crate) fn name_of_starting_thread(into: &mut [u8]) -> usize {
+/// Writes the name of the Python thread that the calling thread is about to start; its length, 0 if there is none, and
+/// one of the `WAITED_` values.
+pub(crate) fn name_of_starting_thread(into: &mut [u8]) -> (usize, u32) {
     if !ARMED.load(Ordering::Relaxed) {
-        return 0;
+        return (0, WAITED_UNKNOWN);
     }
-    agent::uncounted(|| names::of_starting_thread(into)).unwrap_or(0)
+    agent::uncounted(|| names::of_starting_thread(into)).unwrap_or((0, WAITED_UNKNOWN))
 }
 
 /// What tells the code at an address from others that were there before.
@@ -216,4 +220,6 @@ pub(crate) fn frame(interner: &mut Interner, raw: &RawFrame) -> Option<u32> {
 pub(crate) fn after_fork() {
     NAMED.release();
     program::after_fork();
+    heap::after_fork();
+    asked::after_fork();
 }

@@ -1,5 +1,7 @@
 //! The names that Python has for its threads.
 
+use leakgate_capture::{WAITED_FOR, WAITED_NOT, WAITED_UNKNOWN};
+
 use super::api::{
     self, Object, PyDict_GetItemString, PyImport_GetModuleDict, PyList_GetItem, PyList_Size, PyLong_AsLong,
     PyUnicode_AsUTF8AndSize, attribute, call_method, clear_error, release,
@@ -65,8 +67,9 @@ unsafe fn with_name(object: Object, take: impl FnOnce(&[u8])) -> Option<()> {
     }
 }
 
-/// Writes the name of the thread that this one is about to start, if it is in `Thread.start`; the bytes written.
-pub(super) fn of_starting_thread(into: &mut [u8]) -> Option<usize> {
+/// Writes the name of the thread that this one is about to start, if it is in `Thread.start`; the bytes written, and
+/// whether the program will wait for it, as one of the `WAITED_` values.
+pub(super) fn of_starting_thread(into: &mut [u8]) -> Option<(usize, u32)> {
     if !api::holds_gil() {
         return None;
     }
@@ -82,10 +85,29 @@ pub(super) fn of_starting_thread(into: &mut [u8]) -> Option<usize> {
             into[..written].copy_from_slice(&name[..written]);
         })
     };
-    if found.is_none() {
+    // SAFETY: as above.
+    let waited = found.and_then(|()| unsafe { is_daemon(own as Object) });
+    if waited.is_none() {
         clear_error();
     }
-    found.map(|()| written)
+    let waited = match waited {
+        Some(true) => WAITED_NOT,
+        Some(false) => WAITED_FOR,
+        None => WAITED_UNKNOWN,
+    };
+    found.map(|()| (written, waited))
+}
+
+/// # Safety
+/// `object` must be a live object, with the GIL held.
+unsafe fn is_daemon(object: Object) -> Option<bool> {
+    // SAFETY: see above.
+    unsafe {
+        let flag = attribute(object, c"_daemonic")?;
+        let number = PyLong_AsLong()?(flag);
+        release(flag);
+        (number >= 0).then_some(number != 0)
+    }
 }
 
 /// Whether a code object is that of `Thread.start`.

@@ -15,12 +15,16 @@ const TYPE_SIZE: usize = 32;
 pub(super) const TYPE_DEALLOC: usize = 48;
 const TYPE_FLAGS: usize = 168;
 const TYPE_TRAVERSE: usize = 184;
-const TYPE_BASE: usize = 256;
-const TYPE_NAMES: usize = 264;
+pub(super) const TYPE_BASE: usize = 256;
+pub(super) const TYPE_NAMES: usize = 264;
 /// In a type: what gives the memory back.
 pub(super) const TYPE_FREE: usize = 320;
 /// In a type: what tells whether an object has a header of the collector, where not all have.
 const TYPE_IS_COLLECTED: usize = 328;
+pub(super) const TYPE_BASES: usize = 336;
+pub(super) const TYPE_ORDER: usize = 344;
+pub(super) const TYPE_CACHE: usize = 352;
+pub(super) const TYPE_SUBCLASSES: usize = 360;
 const TYPE_DEL: usize = 376;
 const TYPE_FINALIZE: usize = 392;
 
@@ -36,6 +40,9 @@ const HAS_PRE_HEADER: usize = 1 << 3 | 1 << 4;
 /// Most bytes of a block before the object. Of the objects whose blocks CPython keeps, only numbers are so small that
 /// another one could begin that close behind.
 pub(super) const LONGEST_HEADER: usize = 32;
+
+/// What is below is no address: since 3.12 some types have small numbers where others have objects.
+pub(super) const LOWEST: usize = 1 << 16;
 
 /// A type of a live object.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -105,6 +112,11 @@ impl Type {
     /// The dictionary of its names; 0: there is none.
     pub(super) fn names(self) -> usize {
         self.field(TYPE_NAMES)
+    }
+
+    /// The type that it is built on; 0: none.
+    pub(super) fn base(self) -> Type {
+        Type(self.field(TYPE_BASE))
     }
 
     /// Whether its objects are built on those of another type.

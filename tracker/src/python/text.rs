@@ -32,6 +32,19 @@ pub(super) fn read(string: usize, into: &mut [u8]) -> usize {
     written
 }
 
+/// Whether a string has more than what was read of it.
+pub(super) fn is_longer(string: usize, read: usize, text: &[u8]) -> bool {
+    // SAFETY: a live string object.
+    let length = unsafe { frames::word(string + LENGTH) };
+    let begins = text[..read].iter().filter(|byte| **byte & 0xc0 != 0x80);
+    begins.count() < length
+}
+
+/// Bytes of an ASCII string before its text.
+pub(super) fn ascii_header() -> usize {
+    frames::text_header().0
+}
+
 fn unit(data: usize, kind: usize, index: usize) -> u32 {
     let at = data + index * kind;
     // SAFETY: the string has `length` units of `kind` bytes behind its header, and `index` is below `length`.

@@ -44,7 +44,22 @@ impl<T: Copy> Growing<T> {
         unsafe { core::slice::from_raw_parts(self.items, self.used) }
     }
 
-    fn bytes(&self) -> usize {
+    /// The items, to be changed.
+    pub(in crate::python) fn items_mut(&mut self) -> &mut [T] {
+        if self.items.is_null() {
+            return &mut [];
+        }
+        // SAFETY: as above, and the whole is borrowed.
+        unsafe { core::slice::from_raw_parts_mut(self.items, self.used) }
+    }
+
+    /// Forgets all items.
+    pub(in crate::python) fn clear(&mut self) {
+        self.used = 0;
+    }
+
+    /// Bytes that it takes.
+    pub(in crate::python) fn bytes(&self) -> usize {
         self.room * size_of::<T>()
     }
 

@@ -113,7 +113,17 @@ impl Builtins {
         }
     }
 
-    fn classify(&self, of: Type) -> Class {
+    /// Bytes of a tuple before its items.
+    pub(super) fn tuple_header(&self) -> usize {
+        self.tuple_header
+    }
+
+    /// The type of tuples, and the bytes before their items.
+    pub(super) fn tuple(&self) -> (usize, usize) {
+        (self.tuple, self.tuple_header)
+    }
+
+    pub(super) fn classify(&self, of: Type) -> Class {
         let flags = of.flags();
         // Whether an object of a type that decides by itself has a header is not asked: those are types.
         let has_header = of.is_collected() && !of.decides_itself();

@@ -1,0 +1,114 @@
+//! Who keeps what grows: worked out from snapshots of the heap that a second process takes, and named by the rules.
+
+use std::path::Path;
+
+use super::{Check, standing};
+use crate::finding::{Finding, Owner, Severity};
+use crate::gate::leak;
+use crate::gate::owners::{self, Heaps, Told};
+use crate::gate::place::ScenarioFacts;
+use crate::heap::{self, Snapshot};
+use crate::outcome::{ScenarioResult, Verdict};
+use crate::profile::Profile;
+use crate::rules::{self, Kind, RuleSet};
+use crate::scenario::ScenarioRun;
+
+/// Calls between two snapshots, at least and at most.
+const CALLS: (u32, u32) = (8, 512);
+/// What leaks is to be seen so often between them.
+const TIMES: usize = 4;
+
+/// How many more calls of the function show what grows: enough that it grows a few times.
+pub(super) fn calls(first: &ScenarioResult) -> u32 {
+    let needed = first.findings.iter().map(|finding| {
+        let steps = finding.series.windows(2).filter(|pair| pair[0] != pair[1]).count();
+        let by_series = (TIMES * finding.series.len()).checked_div(steps).unwrap_or(0);
+        let rate = finding.rate.filter(|rate| rate.total > 0);
+        let by_rate = rate.map_or(0, |rate| TIMES as u64 * rate.iterations / rate.total.unsigned_abs());
+        by_series.max(usize::try_from(by_rate).unwrap_or(usize::MAX))
+    });
+    let needed = u32::try_from(needed.max().unwrap_or(0)).unwrap_or(u32::MAX);
+    needed.clamp(CALLS.0, CALLS.1)
+}
+
+/// Adds to the findings of a run that was explained who keeps what grows, and what only the collector frees.
+pub(super) fn add_owners(
+    result: &mut ScenarioResult,
+    facts: &ScenarioFacts,
+    (run, profile): (&ScenarioRun, &Profile),
+    rules: &RuleSet,
+) {
+    let iterations = run.driver.as_ref().map_or(0, |driver| driver.explained);
+    let told = Told { scenario: facts, profile, rules };
+    let Some(snapshots) = snapshots(run, profile) else { return };
+    let [before, after, rest @ ..] = &snapshots[..] else { return };
+    let found =
+        if iterations > 0 { owners::owners(told, &Heaps { before, after, iterations }) } else { Vec::new() };
+    for finding in &mut result.findings {
+        let of_finding = found.iter().filter(|found| is_about(finding, found.kind));
+        finding.owners = of_finding.map(|found| found.owner.clone()).collect();
+    }
+    result.findings.extend(rest.first().and_then(|garbage| owners::cycles(told, garbage)));
+}
+
+/// The snapshots of the process that called the function, in order; `None` where there are none or one cannot be read.
+fn snapshots(run: &ScenarioRun, profile: &Profile) -> Option<Vec<Snapshot>> {
+    let all = heap::load::find(&run.capture).ok()?;
+    let of_process = all.into_iter().filter(|found| found.process == profile.process.id());
+    of_process.map(|found| heap::load::snapshot(&found.path).ok()).collect()
+}
+
+/// Whether what an owner keeps is what a finding is about.
+fn is_about(finding: &Finding, kind: Kind) -> bool {
+    match finding.rule.as_str() {
+        "growth-fds" | "budget-fds" => kind == Kind::Resource,
+        "growth-threads" | "budget-threads" => kind == Kind::Thread,
+        "growth" | "budget-growth" | "budget-blocks" | "budget-left" | "budget-retained" => true,
+        _ => false,
+    }
+}
+
+/// Takes over what the second process shows: the owners give a finding its sentence, its place and how to mend it.
+pub(super) fn take_over(result: &mut ScenarioResult, second: &ScenarioResult, cwd: &Path, check: &Check) {
+    for finding in &mut result.findings {
+        let again = second.findings.iter().find(|again| again.rule == finding.rule);
+        if let Some(again) = again.filter(|again| !again.owners.is_empty()) {
+            take_owners(finding, &again.owners, &check.rules);
+        }
+    }
+    let cycles = second.findings.iter().filter(|finding| check.rules.get(&finding.rule).is_some());
+    result.findings.extend(cycles.cloned());
+    if result.verdict != Verdict::Unstable {
+        // Allowances may ask for an owner.
+        standing::settle(result, cwd, check);
+    }
+}
+
+fn take_owners(finding: &mut Finding, owners: &[Owner], rules: &RuleSet) {
+    finding.owners = owners.to_vec();
+    let first = &owners[0];
+    if leak::figure_of(&finding.rule).is_some() {
+        finding.title = first.sentence.clone();
+    } else {
+        finding.evidence.push(first.sentence.clone());
+    }
+    if first.place.is_some() {
+        finding.place = first.place.clone();
+    }
+    if !first.help.is_empty() {
+        finding.help = first.help.clone();
+    }
+    let is_warning = |owner: &Owner| {
+        let rule = owner.pattern.as_ref().and_then(|pattern| rules.get(pattern));
+        rule.is_some_and(|rule| rule.severity == rules::Severity::Warn)
+    };
+    if leak::figure_of(&finding.rule).is_some() && owners.iter().all(is_warning) {
+        finding.severity = Severity::Warning;
+    }
+}
+
+/// Whether a capture has snapshots of the heap, which its views show.
+pub(super) fn has_snapshots(results: &Path, capture: &str) -> bool {
+    let place = results.join("captures").join(capture);
+    heap::load::find(&place).is_ok_and(|found| !found.is_empty())
+}

@@ -1,0 +1,51 @@
+//! How much an owner keeps with every iteration, as a sentence goes on.
+
+use crate::finding::{Rate, RateUnit};
+use crate::gate::leak::{bytes_each, more, when};
+
+/// What some iterations added to an owner.
+pub(super) struct Gains {
+    /// Entries.
+    pub entries: u64,
+    /// Objects, entries and what hangs on them.
+    pub objects: u64,
+    /// Bytes of these objects.
+    pub bytes: u64,
+    /// How many iterations there were; not 0.
+    pub iterations: u32,
+}
+
+impl Gains {
+    /// `keeps 1 more entry, 7.9 KiB, after every iteration`.
+    pub(super) fn in_words(&self) -> String {
+        let iterations = u64::from(self.iterations);
+        let (count, noun) = match self.entries {
+            0 => (self.objects, "object"),
+            entries => (entries, "entry"),
+        };
+        let rate =
+            Rate { total: i64::try_from(count).unwrap_or(i64::MAX), iterations, unit: RateUnit::Entries };
+        let bytes = match self.bytes {
+            0 => String::new(),
+            bytes => {
+                let total = i64::try_from(bytes).unwrap_or(i64::MAX);
+                format!(", {} an iteration", bytes_each(Rate { total, iterations, unit: RateUnit::Bytes }))
+            }
+        };
+        format!("keeps {} {}{bytes}", more(rate.total, iterations, noun), when(rate))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gains_are_said_as_people_count() {
+        let said =
+            |entries, objects, bytes, iterations| Gains { entries, objects, bytes, iterations }.in_words();
+        assert_eq!(said(8, 8, 64_512, 8), "keeps 1 more entry after every iteration, 7.9 KiB an iteration");
+        assert_eq!(said(0, 16, 800, 8), "keeps 2 more objects after every iteration, 100 B an iteration");
+        assert_eq!(said(4, 0, 0, 40), "keeps 1 more entry every 10 iterations");
+    }
+}

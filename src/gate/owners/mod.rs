@@ -1,0 +1,212 @@
+//! Who keeps what grows, from pictures of a process's heap before and after some iterations, and what the rules call it.
+//!
+//! `held_by` says what the way to an owner begins with, `gains` how much it keeps, in words; `garbage` what only the collector
+//! frees.
+
+mod gains;
+mod garbage;
+mod held_by;
+
+pub use garbage::cycles;
+
+use self::gains::Gains;
+use self::held_by::held_by;
+use crate::finding::{Owner, Place};
+use crate::gate::holders;
+use crate::gate::place::ScenarioFacts;
+use crate::heap::compare::Changes;
+use crate::heap::lengths::{Longer, longer};
+use crate::heap::path::{Detail, Path};
+use crate::heap::reach::Hold;
+use crate::heap::{self, NodeId, Reach, Snapshot};
+use crate::profile::Profile;
+use crate::rules::{Evidence, Kind, RuleSet};
+
+/// What grows fewer times than this may be chance.
+const LEAST: i64 = 3;
+/// Owners that a finding names.
+const MOST: usize = 4;
+/// Where the interpreter notes the threads that run.
+const THREADS: [&str; 3] = ["threading._active", "threading._limbo", "threading._dangling"];
+
+/// A process before and after some iterations.
+pub struct Heaps<'a> {
+    /// Before them.
+    pub before: &'a Snapshot,
+    /// After them.
+    pub after: &'a Snapshot,
+    /// How many there were.
+    pub iterations: u32,
+}
+
+/// What belongs to the process.
+#[derive(Clone, Copy)]
+pub struct Told<'a> {
+    /// The scenario.
+    pub scenario: &'a ScenarioFacts<'a>,
+    /// The process's own profile: its sites are those of the snapshots.
+    pub profile: &'a Profile,
+    /// The rules that hold.
+    pub rules: &'a RuleSet,
+}
+
+/// An owner with the kind of what it keeps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// What kind of evidence it is.
+    pub kind: Kind,
+    /// The owner.
+    pub owner: Owner,
+}
+
+/// Who keeps more than before, the largest first.
+pub fn owners(told: Told, heaps: &Heaps) -> Vec<Found> {
+    let (before, after) = (heaps.before, heaps.after);
+    let (reach_before, reach_after) = (Reach::of(before), Reach::of(after));
+    let changes = Changes::between(before, after);
+    let looked = Looked { told, heaps, reach: &reach_after };
+    let all = heap::owners((before, &reach_before), (after, &reach_after), &changes);
+    let mut found: Vec<(Option<NodeId>, Found)> =
+        all.iter().filter(|owner| counts(owner)).map(|owner| (owner.node, looked.found(owner))).collect();
+    for longer in longer(before, (after, &reach_after), &changes) {
+        let is_known = found.iter().any(|(node, _)| *node == Some(longer.node));
+        if longer.entries >= LEAST.unsigned_abs() && !is_known {
+            found.push((Some(longer.node), looked.longer(&longer)));
+        }
+    }
+    found.into_iter().take(MOST).map(|(_, found)| found).collect()
+}
+
+/// Whether it grew often enough, and is not leakgate's.
+fn counts(owner: &heap::Owner) -> bool {
+    let is_programs = !matches!(owner.hold, Hold::Own | Hold::Working);
+    is_programs && (owner.entries >= LEAST || owner.held.objects >= LEAST)
+}
+
+struct Looked<'a> {
+    told: Told<'a>,
+    heaps: &'a Heaps<'a>,
+    reach: &'a Reach,
+}
+
+impl Looked<'_> {
+    fn found(&self, owner: &heap::Owner) -> Found {
+        let gains = Gains {
+            entries: owner.entries.max(0).unsigned_abs(),
+            objects: owner.held.objects.max(0).unsigned_abs(),
+            bytes: owner.held.bytes.max(0).unsigned_abs(),
+            iterations: self.heaps.iterations,
+        };
+        let mut types = vec![owner.type_name.clone()];
+        types.extend(owner.types.iter().map(|(name, _)| name.clone()));
+        let made = owner.sites.iter().find_map(|(site, _)| self.place(*site));
+        let is_lost = owner.node.is_none();
+        let name = if owner.count > 1 || is_lost { owner.shape.clone() } else { owner.path.clone() };
+        let filled = owner.filled_at.and_then(|site| self.place(site));
+        let place = if is_lost { made } else { filled.or(made) };
+        let kind = match owner.hold {
+            Hold::Native if is_lost => Kind::Lost,
+            Hold::Cycle => Kind::Cycle,
+            _ if THREADS.iter().any(|threads| name.starts_with(threads)) => Kind::Thread,
+            _ => Kind::Growth,
+        };
+        let path = match (kind, owner.length) {
+            (Kind::Lost, _) => vec![format!("nothing in Python, {}", owner.type_name)],
+            (_, Some(length)) => vec![self.with_length(&name, &owner.type_name, length)],
+            (_, None) => vec![format!("{name} ({})", owner.type_name)],
+        };
+        let beyond = owner.beyond.split(" → ").filter(|_| kind != Kind::Lost).map(str::to_owned);
+        self.named(
+            kind,
+            Draft {
+                name,
+                held_by: owner.node.map(|node| held_by(self.heaps.after, self.reach, node)),
+                types,
+                gains: gains.in_words(),
+                path: path.into_iter().chain(beyond).collect(),
+                place,
+            },
+        )
+    }
+
+    /// A container to which something came that is no new object.
+    fn longer(&self, longer: &Longer) -> Found {
+        let after = self.heaps.after;
+        let type_name = after.type_name(longer.node).to_owned();
+        let name = Path::to(after, self.reach, longer.node).text(after, Detail::Exact);
+        let gains =
+            Gains { entries: longer.entries, objects: 0, bytes: 0, iterations: self.heaps.iterations };
+        let filled = after.filled_at(longer.node).and_then(|site| self.place(site));
+        self.named(
+            Kind::Growth,
+            Draft {
+                path: vec![self.with_length(&name, &type_name, longer.length)],
+                held_by: Some(held_by(after, self.reach, longer.node)),
+                types: vec![type_name],
+                gains: gains.in_words(),
+                place: filled,
+                name,
+            },
+        )
+    }
+
+    fn with_length(&self, name: &str, type_name: &str, length: u64) -> String {
+        format!("{name} ({type_name}, {} entries)", crate::units::grouped(length))
+    }
+
+    fn place(&self, site: usize) -> Option<Place> {
+        let site = self.told.profile.sites.get(site)?;
+        holders::best_place(self.told.scenario, self.told.profile, site.stack)
+    }
+
+    /// What the rules call it; resources before all else.
+    fn named(&self, kind: Kind, draft: Draft) -> Found {
+        let evidence = |kind| Evidence {
+            kind,
+            owner: draft.shown(kind),
+            held_by: draft.held_by,
+            types: draft.types.clone(),
+            gains: draft.gains.clone(),
+        };
+        let kinds = if kind == Kind::Growth { vec![Kind::Resource, Kind::Growth] } else { vec![kind] };
+        let named = kinds.iter().find_map(|kind| Some((*kind, self.told.rules.name(&evidence(*kind))?)));
+        let (kind, sentence, pattern, help) = match named {
+            Some((kind, named)) => (kind, named.message, Some(named.rule), named.fix),
+            None => (kind, draft.sentence(), None, String::new()),
+        };
+        let Draft { name, types, path, place, .. } = draft;
+        let type_name = types.into_iter().next().unwrap_or_default();
+        Found { kind, owner: Owner { pattern, sentence, name, type_name, path, place, help } }
+    }
+}
+
+/// An owner before it has a name.
+struct Draft {
+    name: String,
+    held_by: Option<crate::rules::HeldBy>,
+    types: Vec<String>,
+    gains: String,
+    path: Vec<String>,
+    place: Option<Place>,
+}
+
+impl Draft {
+    /// The owner as a message of that kind of rule says it.
+    fn shown(&self, kind: Kind) -> String {
+        let made = |what: &str| match &self.place {
+            Some(place) => format!("{what} at {place}"),
+            None => format!("{what} at a place that is not known"),
+        };
+        match kind {
+            Kind::Growth => self.name.clone(),
+            Kind::Resource => format!("kept by `{}`, {}", self.name, made("opened")),
+            Kind::Thread => made("started"),
+            Kind::Lost => made(&format!("{}, made", self.types[0])),
+            Kind::Cycle => made("made"),
+        }
+    }
+
+    fn sentence(&self) -> String {
+        format!("`{}` ({}) {}", self.name, self.types[0], self.gains)
+    }
+}

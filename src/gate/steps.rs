@@ -1,0 +1,132 @@
+//! One-time growth: what an iteration left for good and later ones did not leave again, such as a lazy import, a table
+//! that was made larger, a pool that was started. Not a leak, and part of the figures: so it is told, with its line.
+
+use crate::finding::Place;
+use crate::gate::holders;
+use crate::gate::measurement::Measurement;
+use crate::gate::place::ScenarioFacts;
+use crate::profile::{Checkpoint, CheckpointKind};
+use crate::units::{Bytes, grouped};
+
+/// Growth below this is not worth a line of a report.
+const LEAST: i64 = 1024;
+/// Steps that are told.
+const MOST: usize = 3;
+/// What is left again and again is no step: so many times the ordinary one must it be.
+const ABOVE_ORDINARY: i64 = 8;
+
+/// What one iteration left for good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// Number of the iteration, from 1, warm-up included.
+    pub iteration: u32,
+    /// Live bytes that were there after it and never went away again, above those that an ordinary iteration keeps.
+    pub bytes: u64,
+    /// The line that holds most of them, where one is known.
+    pub place: Option<Place>,
+}
+
+impl std::fmt::Display for Step {
+    /// `64.0 KiB in iteration 37 at app.py:12 in load`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} in iteration {}", Bytes(self.bytes), grouped(u64::from(self.iteration)))?;
+        match &self.place {
+            Some(place) if place.line > 0 => write!(f, " at {place}"),
+            Some(place) => write!(f, " {place}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What the iterations left for good.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Steps {
+    /// What the first iteration left, in bytes.
+    pub startup: u64,
+    /// The largest steps of later ones, in order of their iterations.
+    pub once: Vec<Step>,
+}
+
+/// Looks for the steps of a function that was called again and again.
+pub(super) fn steps(scenario: &ScenarioFacts, measurement: &Measurement) -> Steps {
+    let moments = moments(&measurement.profile.checkpoints);
+    let live: Vec<i64> = moments.iter().map(|(_, checkpoint)| signed(checkpoint.live.bytes)).collect();
+    let kept = kept(&live);
+    let Some((_, later)) = kept.split_first() else { return Steps::default() };
+    let (ordinary, largest) = largest(later);
+    let once = largest.into_iter().map(|index| {
+        // `later` begins with the second iteration, whose moment is the third: the first is before all of them.
+        let ((before, _), (at, checkpoint)) = (moments[index + 1], moments[index + 2]);
+        let last = moments[moments.len() - 1].0;
+        Step {
+            iteration: checkpoint.iteration,
+            bytes: (later[index] - ordinary).unsigned_abs(),
+            place: holders::kept(scenario, measurement, before, at, last).place().cloned(),
+        }
+    });
+    Steps { startup: kept[0].unsigned_abs(), once: once.collect() }
+}
+
+/// The moment before all iterations and that after each, with their index.
+fn moments(checkpoints: &[Checkpoint]) -> Vec<(usize, &Checkpoint)> {
+    let counts = |kind| matches!(kind, CheckpointKind::Start | CheckpointKind::Iteration);
+    checkpoints.iter().enumerate().filter(|(_, checkpoint)| counts(checkpoint.kind)).collect()
+}
+
+fn signed(bytes: u64) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
+}
+
+/// What each moment after the first has above the one before and never loses again: how much the lowest of all that
+/// follow goes up.
+fn kept(live: &[i64]) -> Vec<i64> {
+    let mut lowest: Vec<i64> = live.to_vec();
+    for index in (1..lowest.len()).rev() {
+        lowest[index - 1] = lowest[index - 1].min(lowest[index]);
+    }
+    lowest.windows(2).map(|pair| pair[1] - pair[0]).collect()
+}
+
+/// What an ordinary iteration keeps, and the indices of the largest that stand out, in order.
+fn largest(kept: &[i64]) -> (i64, Vec<usize>) {
+    let mut sorted = kept.to_vec();
+    sorted.sort_unstable();
+    let ordinary = sorted.get(sorted.len() / 2).copied().unwrap_or(0);
+    let least = LEAST.max(ordinary.saturating_mul(ABOVE_ORDINARY));
+    let mut found: Vec<usize> = (0..kept.len()).filter(|index| kept[*index] >= least).collect();
+    found.sort_by_key(|index| std::cmp::Reverse(kept[*index]));
+    found.truncate(MOST);
+    found.sort_unstable();
+    (ordinary, found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_never_goes_away_again_was_kept_by_the_iteration_that_brought_it() {
+        assert_eq!(kept(&[100, 5_100, 5_100, 9_100, 9_100]), [5_000, 0, 4_000, 0]);
+        // A sawtooth keeps nothing; what stands below its lowest point came after the last time that it was lower.
+        assert_eq!(kept(&[0, 50, 90, 0, 50, 90, 10]), [0, 0, 0, 10, 0, 0]);
+        assert_eq!(kept(&[7]), [] as [i64; 0]);
+    }
+
+    #[test]
+    fn a_step_stands_out_from_what_every_iteration_leaves() {
+        assert_eq!(largest(&[0, 2_048, 0, 0, 1_023, 0]), (0, vec![1]));
+        assert_eq!(largest(&[8_064; 20]), (8_064, vec![]));
+        let mut leak_with_a_step = [8_064; 20];
+        leak_with_a_step[4] += 100_000;
+        assert_eq!(largest(&leak_with_a_step), (8_064, vec![4]));
+        assert_eq!(largest(&[0, 3_000, 0, 5_000, 0, 4_000, 0, 6_000, 0]), (0, vec![3, 5, 7]));
+    }
+
+    #[test]
+    fn a_step_is_said_with_its_line() {
+        let place = Place { file: "app.py".into(), line: 12, function: "load".into() };
+        let step = Step { iteration: 1_037, bytes: 65_536, place: Some(place) };
+        assert_eq!(step.to_string(), "64.0 KiB in iteration 1,037 at app.py:12 in load");
+        assert_eq!(Step { place: None, ..step }.to_string(), "64.0 KiB in iteration 1,037");
+    }
+}

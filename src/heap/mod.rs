@@ -1,0 +1,17 @@
+//! The object graph of a Python process, from a heap snapshot: what there is, who holds it, what grew.
+//!
+//! Pure functions over the model; only `load` opens files.
+
+pub mod compare;
+pub mod cycles;
+pub mod lengths;
+pub mod load;
+pub mod model;
+pub mod owners;
+pub mod path;
+pub mod reach;
+
+pub use compare::Changes;
+pub use model::{NodeId, Snapshot};
+pub use owners::{Owner, owners};
+pub use reach::Reach;

@@ -1,0 +1,343 @@
+//! Who holds what came between two snapshots: for each new object the nearest older one on the way to it.
+//!
+//! ```text
+//!   module ─► dict ─► PRICES ─► [Row, Row, Row]        older │ new
+//!                        │         └──── dict …
+//!                      owner      its entries, and what hangs on them
+//! ```
+//!
+//! What went away is taken off in the same way, so that a container which replaces its entries does not grow. Owners whose
+//! ways are alike but for indices and keys count as one.
+
+use std::collections::HashMap;
+
+use super::compare::Changes;
+use super::model::{Label, NodeId, NodeKind, Snapshot};
+use super::path::{Detail, Path, own_name, shown};
+use super::reach::{Hold, Reach};
+
+/// Most entries of each list of an owner.
+const MOST_LISTED: usize = 8;
+
+/// Objects and bytes, more or fewer than before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, PartialOrd, Ord)]
+pub struct Change {
+    /// Bytes.
+    pub bytes: i64,
+    /// Objects.
+    pub objects: i64,
+}
+
+impl Change {
+    fn add(&mut self, bytes: u64, sign: i64) {
+        self.bytes += sign * bytes as i64;
+        self.objects += sign;
+    }
+}
+
+/// What holds memory that came between two snapshots.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner {
+    /// How it is held itself.
+    pub hold: Hold,
+    /// What it is: the first of those that count as one. An object of the later snapshot. `None`: there is none, the objects
+    /// are held by nobody.
+    pub node: Option<NodeId>,
+    /// The name of its type.
+    pub type_name: String,
+    /// What kind of object it is.
+    pub kind: NodeKind,
+    /// The way to it, as Python would write it: `app.cache.PRICES`.
+    pub path: String,
+    /// The same with `*` for indices and keys, which is what tells owners apart.
+    pub shape: String,
+    /// How many count as this one.
+    pub count: usize,
+    /// Entries that it has more than before: its length where it has one, else the objects that it refers to itself.
+    pub entries: i64,
+    /// Entries that it has now, where it has a length.
+    pub length: Option<u64>,
+    /// What it holds more than before.
+    pub held: Change,
+    /// Of the objects that came, the types, most bytes first.
+    pub types: Vec<(String, Change)>,
+    /// The sites that allocated them, as indices into `Profile::sites`, most bytes first.
+    pub sites: Vec<(usize, Change)>,
+    /// The site that last made its table of entries longer.
+    pub filled_at: Option<usize>,
+    /// The site that allocated the owner.
+    pub made_at: Option<usize>,
+    /// Keys of new entries that are strings, as far as they are known.
+    pub keys: Vec<String>,
+    /// From the owner to the first of its new entries and beyond: types, as `list → app.Row`.
+    pub beyond: String,
+}
+
+/// Finds the owners, those that hold most bytes more than before first; those that hold nothing more are left out.
+pub fn owners(before: (&Snapshot, &Reach), after: (&Snapshot, &Reach), changes: &Changes) -> Vec<Owner> {
+    let mut groups = Groups::default();
+    let held = Held::of(after, |node| changes.is_new(node));
+    held.each(|node, key| groups.add(after, node, key, 1));
+    let lost = Held::of(before, |node| changes.is_gone(node));
+    lost.each(|node, key| groups.add(before, node, key, -1));
+    let mut owners: Vec<Owner> = groups
+        .0
+        .into_values()
+        .filter(|group| group.held.bytes > 0 || group.held.objects > 0)
+        .filter_map(|group| group.owner(after, before.0, changes))
+        .collect();
+    owners.sort_by(|a, b| b.held.cmp(&a.held).then_with(|| a.shape.cmp(&b.shape)));
+    owners
+}
+
+/// What tells owners apart.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Key {
+    hold: Hold,
+    shape: String,
+    type_name: String,
+}
+
+/// Which objects of a snapshot that are in it alone belong to which object that is not.
+struct Held<'a> {
+    snapshot: &'a Snapshot,
+    reach: &'a Reach,
+    /// By object: its owner plus 1; 0: it is not in question.
+    owner: Vec<u32>,
+    is_alone: Vec<bool>,
+}
+
+/// In `Held::owner`: held by no object.
+const NOBODY: u32 = u32::MAX;
+
+impl<'a> Held<'a> {
+    fn of((snapshot, reach): (&'a Snapshot, &'a Reach), is_alone: impl Fn(NodeId) -> bool) -> Self {
+        let is_alone: Vec<bool> = snapshot.ids().map(is_alone).collect();
+        let mut held = Held { snapshot, reach, owner: vec![0; snapshot.len()], is_alone };
+        let mut way = Vec::new();
+        for node in snapshot.ids() {
+            held.find(node, &mut way);
+        }
+        held
+    }
+
+    /// Goes up to the nearest object that is not in question, and gives all on the way the same owner.
+    fn find(&mut self, node: NodeId, way: &mut Vec<NodeId>) {
+        let mut at = node;
+        let owner = loop {
+            if !self.is_alone[at.index()] {
+                break at.0 + 1;
+            }
+            if self.owner[at.index()] != 0 {
+                break self.owner[at.index()];
+            }
+            way.push(at);
+            match self.reach.parent(self.snapshot, at) {
+                Some((parent, _)) => at = parent,
+                None => break NOBODY,
+            }
+        };
+        for node in way.drain(..) {
+            self.owner[node.index()] = owner;
+        }
+    }
+
+    /// Calls `tell` with each object in question and its owner's number of `keys`.
+    fn each(&self, mut tell: impl FnMut(NodeId, (&Key, Option<NodeId>, bool))) {
+        let mut keys: HashMap<(u32, u32), Key> = HashMap::new();
+        for node in self.snapshot.ids().filter(|node| self.is_alone[node.index()]) {
+            let owner = self.owner[node.index()];
+            let (named, top) = if owner == NOBODY {
+                (None, self.top(node))
+            } else {
+                (Some(self.meant(NodeId(owner - 1))), node)
+            };
+            let about = match named {
+                Some(named) => (named.0, 0),
+                None => (
+                    NOBODY,
+                    self.snapshot.nodes.types[top.index()]
+                        | u32::from(self.reach.hold(top) == Hold::Cycle) << 31,
+                ),
+            };
+            let key = keys.entry(about).or_insert_with(|| self.key(named, top));
+            let is_entry = self
+                .reach
+                .parent(self.snapshot, node)
+                .is_none_or(|(parent, _)| !self.is_alone[parent.index()]);
+            tell(node, (key, named, is_entry));
+        }
+    }
+
+    /// The first object on the way to one that no older object holds.
+    fn top(&self, node: NodeId) -> NodeId {
+        let mut at = node;
+        while let Some((parent, _)) = self.reach.parent(self.snapshot, at) {
+            at = parent;
+        }
+        at
+    }
+
+    /// The object that people mean: the instance, module or class, not the dictionary of its attributes.
+    fn meant(&self, owner: NodeId) -> NodeId {
+        match self.reach.parent(self.snapshot, owner) {
+            Some((parent, edge)) if edge.label == Label::Known(super::model::Known::Dictionary) => parent,
+            _ => owner,
+        }
+    }
+
+    fn key(&self, named: Option<NodeId>, top: NodeId) -> Key {
+        let (snapshot, reach) = (self.snapshot, self.reach);
+        let Some(named) = named else {
+            let type_name = snapshot.type_name(top).to_owned();
+            return Key {
+                hold: reach.hold(top),
+                shape: Path::to(snapshot, reach, top).text(snapshot, Detail::Shape),
+                type_name,
+            };
+        };
+        let shape = Path::to(snapshot, reach, named).text(snapshot, Detail::Shape);
+        Key { hold: reach.hold(named), shape, type_name: snapshot.type_name(named).to_owned() }
+    }
+}
+
+/// What is known of owners that count as one.
+#[derive(Default)]
+struct Group {
+    hold: Option<Hold>,
+    shape: String,
+    type_name: String,
+    /// Of the later snapshot, and what came to each.
+    nodes: HashMap<NodeId, Change>,
+    entries: i64,
+    held: Change,
+    types: HashMap<u32, Change>,
+    sites: HashMap<u32, Change>,
+    first: Option<NodeId>,
+    keys: Vec<String>,
+}
+
+#[derive(Default)]
+struct Groups(HashMap<Key, Group>);
+
+impl Groups {
+    fn add(
+        &mut self,
+        (snapshot, reach): (&Snapshot, &Reach),
+        node: NodeId,
+        (key, named, is_entry): (&Key, Option<NodeId>, bool),
+        sign: i64,
+    ) {
+        let group = match self.0.get_mut(key) {
+            Some(group) => group,
+            None => self.0.entry(key.clone()).or_insert_with(|| Group {
+                hold: Some(key.hold),
+                shape: key.shape.clone(),
+                type_name: key.type_name.clone(),
+                ..Group::default()
+            }),
+        };
+        let bytes = snapshot.bytes(node);
+        group.held.add(bytes, sign);
+        if is_entry {
+            group.entries += sign;
+        }
+        if sign < 0 {
+            return;
+        }
+        if let Some(named) = named {
+            group.nodes.entry(named).or_default().add(bytes, 1);
+        }
+        group.types.entry(snapshot.nodes.types[node.index()]).or_default().add(bytes, 1);
+        group.sites.entry(snapshot.nodes.sites[node.index()]).or_default().add(bytes, 1);
+        if is_entry {
+            group.first.get_or_insert(node);
+            if group.keys.len() < MOST_LISTED
+                && let Some((_, edge)) = reach.parent(snapshot, node)
+                && let Label::Key(name) = edge.label
+            {
+                group.keys.push(shown(snapshot, NodeId(name)));
+            }
+        }
+    }
+}
+
+impl Group {
+    fn owner(
+        self,
+        (after, reach): (&Snapshot, &Reach),
+        before: &Snapshot,
+        changes: &Changes,
+    ) -> Option<Owner> {
+        let most = self.nodes.iter().max_by_key(|(node, change)| (**change, std::cmp::Reverse(**node)));
+        let node = most.map(|(node, _)| *node);
+        let (first, hold) = (self.first?, self.hold?);
+        let grown: i64 = self.nodes.keys().filter_map(|node| grown(after, before, changes, *node)).sum();
+        let has_length = node.is_some_and(|node| is_container(after.kind(node)));
+        let path = Path::to(after, reach, node.unwrap_or(first)).text(after, Detail::Exact);
+        Some(Owner {
+            hold,
+            node,
+            kind: node.map_or(NodeKind::Other, |node| after.kind(node)),
+            type_name: self.type_name,
+            path,
+            shape: self.shape,
+            count: self.nodes.len().max(1),
+            entries: if has_length { grown } else { self.entries },
+            length: node.filter(|_| has_length).and_then(|node| after.length(node)),
+            held: self.held,
+            types: listed(self.types, |number| after.type_names.get(number as usize).cloned()),
+            sites: listed(self.sites, |site| (site as usize).checked_sub(1)),
+            filled_at: node.and_then(|node| after.filled_at(node)),
+            made_at: node.and_then(|node| after.site(node)),
+            keys: self.keys,
+            beyond: beyond(after, reach, changes, first),
+        })
+    }
+}
+
+fn grown(after: &Snapshot, before: &Snapshot, changes: &Changes, node: NodeId) -> Option<i64> {
+    let length = |snapshot: &Snapshot, node| snapshot.length(node).map(|length| length as i64);
+    Some(length(after, node)? - changes.before(node).and_then(|node| length(before, node)).unwrap_or(0))
+}
+
+fn is_container(kind: NodeKind) -> bool {
+    use NodeKind::{Array, ByteArray, Deque, Dictionary, List, OrderedDictionary, Set};
+    matches!(kind, Array | ByteArray | Deque | Dictionary | List | OrderedDictionary | Set)
+}
+
+/// The largest of what is counted by number; those without a name are left out.
+fn listed<T: Ord>(counted: HashMap<u32, Change>, name: impl Fn(u32) -> Option<T>) -> Vec<(T, Change)> {
+    let mut listed: Vec<(T, Change)> =
+        counted.into_iter().filter_map(|(number, change)| Some((name(number)?, change))).collect();
+    listed.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    listed.truncate(MOST_LISTED);
+    listed
+}
+
+/// Types on the way from an entry to the largest of what hangs on it.
+fn beyond(after: &Snapshot, reach: &Reach, changes: &Changes, entry: NodeId) -> String {
+    const LONGEST: usize = 4;
+    let (mut text, mut at) = (after.type_name(entry).to_owned(), entry);
+    for _ in 0..LONGEST {
+        let is_below = |to: &NodeId| {
+            changes.is_new(*to) && reach.parent(after, *to).is_some_and(|(parent, _)| parent == at)
+        };
+        let below = after.edges_of(at).map(|edge| edge.to).filter(is_below);
+        let Some(next) = below
+            .filter(|to| after.site(*to).is_some())
+            .max_by_key(|to| (after.bytes(*to), std::cmp::Reverse(*to)))
+        else {
+            break;
+        };
+        text.push_str(" → ");
+        text.push_str(&own_name(after, next));
+        at = next;
+    }
+    text
+}
+
+/// Whether an owner holds more only because C code holds it, or has lost it.
+pub fn is_lost(owner: &Owner) -> bool {
+    owner.node.is_none() && owner.hold == Hold::Native
+}

@@ -1,0 +1,236 @@
+//! The way to an object, as Python would write it: `app.cache.PRICES['eu'][0]`.
+
+use leakgate_capture::heap::{NAME_ARGUMENT, NAME_MODULE, NAME_OBJECT, NAME_VARIABLE};
+
+use super::model::{Known, Label, NodeId, NodeKind, Root, RootKind, Snapshot};
+use super::reach::Reach;
+
+/// Most steps that are followed: a linked list can be as long as there is memory.
+const LONGEST: usize = 10_000;
+/// Steps at both ends of a longer way that is written out.
+const SHOWN: usize = 12;
+
+/// The way to an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Path {
+    /// What holds the first object; `None`: only the collector frees it.
+    pub root: Option<Root>,
+    /// The objects, the first one held from outside and the last one the one that was asked for, and by which name the one
+    /// before refers to each.
+    pub steps: Vec<(Label, NodeId)>,
+}
+
+/// How much of a path is written out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detail {
+    /// All of it.
+    Exact,
+    /// Indices and keys as `*`: what is alike is the same.
+    Shape,
+}
+
+impl Path {
+    /// The way to an object.
+    pub fn to(snapshot: &Snapshot, reach: &Reach, node: NodeId) -> Path {
+        let (mut steps, mut at) = (Vec::new(), node);
+        while let Some((parent, edge)) = reach.parent(snapshot, at) {
+            steps.push((edge.label, at));
+            at = parent;
+            if steps.len() == LONGEST {
+                break;
+            }
+        }
+        steps.push((Label::None, at));
+        steps.reverse();
+        Path { root: reach.root(at).cloned(), steps }
+    }
+
+    /// As Python would write it.
+    pub fn text(&self, snapshot: &Snapshot, detail: Detail) -> String {
+        let mut writer = Writer { snapshot, detail, text: String::new(), pending: Pending::None };
+        let (first, rest) = self.begin(&mut writer);
+        let mut before = first;
+        let skipped = rest.len().checked_sub(2 * SHOWN).filter(|skipped| *skipped > 1);
+        for (index, (label, node)) in rest.iter().enumerate() {
+            match skipped {
+                Some(skipped) if index == SHOWN => writer.skip(skipped),
+                Some(skipped) if (SHOWN..SHOWN + skipped).contains(&index) => {}
+                _ => writer.step(before, *label, *node),
+            }
+            before = *node;
+        }
+        writer.finish(before)
+    }
+
+    /// Writes what the way begins with. The object that was written last, and the steps after it.
+    fn begin(&self, writer: &mut Writer) -> (NodeId, &[(Label, NodeId)]) {
+        let first = self.steps[0].1;
+        let kind = self.root.as_ref().map(|root| root.kind);
+        if kind == Some(RootKind::Modules)
+            && let Some((Label::Key(name), module)) = self.steps.get(1)
+        {
+            writer.text.push_str(&shown(writer.snapshot, NodeId(*name)));
+            return (*module, &self.steps[2..]);
+        }
+        writer.root(kind, first);
+        (first, &self.steps[1..])
+    }
+}
+
+/// What the next name is to be taken for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pending {
+    None,
+    /// An attribute: the object is the dictionary of its owner's names.
+    Attribute,
+    /// A variable or an argument of a function: the object is a tuple of them.
+    Closure,
+    Argument {
+        /// The function.
+        of: NodeId,
+    },
+}
+
+struct Writer<'a> {
+    snapshot: &'a Snapshot,
+    detail: Detail,
+    text: String,
+    pending: Pending,
+}
+
+impl Writer<'_> {
+    fn root(&mut self, kind: Option<RootKind>, node: NodeId) {
+        let snapshot = self.snapshot;
+        let text = match kind {
+            Some(RootKind::Modules) => "sys.modules".to_owned(),
+            Some(RootKind::Local { frame, name }) => {
+                let frame = &snapshot.frames[frame as usize];
+                let function = shown(snapshot, frame.function);
+                if frame.is_own {
+                    "leakgate's driver".to_owned()
+                } else if let Some(name) = name {
+                    format!("{function}().{}", shown(snapshot, name))
+                } else {
+                    format!("{function}()")
+                }
+            }
+            Some(RootKind::Thread(thread)) => format!("(values of thread {thread})"),
+            Some(RootKind::Context(thread)) => format!("(context of thread {thread})"),
+            Some(RootKind::Own) => "leakgate's driver".to_owned(),
+            Some(RootKind::Working) => format!("(a running function's {})", snapshot.type_name(node)),
+            Some(RootKind::Native) => format!("(C code's {})", snapshot.type_name(node)),
+            Some(RootKind::StaticType | RootKind::Immortal) => own_name(snapshot, node),
+            None => format!("(garbage: {})", snapshot.type_name(node)),
+        };
+        self.text.push_str(&text);
+    }
+
+    fn skip(&mut self, count: usize) {
+        self.text.push_str(&format!(" … {count} more … "));
+        self.pending = Pending::None;
+    }
+
+    fn step(&mut self, from: NodeId, label: Label, to: NodeId) {
+        let pending = std::mem::replace(&mut self.pending, Pending::None);
+        match (pending, label) {
+            (Pending::Attribute, Label::Key(name)) => self.attribute(NodeId(name)),
+            (Pending::Closure, Label::Item(index)) => self.variable(to, index),
+            (Pending::Argument { of }, Label::Item(index)) => self.argument(of, index),
+            (_, Label::Known(Known::Dictionary)) => self.pending = Pending::Attribute,
+            (_, Label::Known(Known::Closure)) => {
+                self.text.push_str(".__closure__");
+                self.pending = Pending::Closure;
+            }
+            (_, Label::Known(Known::Defaults)) => {
+                self.text.push_str(".__defaults__");
+                self.pending = Pending::Argument { of: from };
+            }
+            (_, Label::Known(Known::Contents))
+                if self.snapshot.names_of(from, NAME_VARIABLE).next().is_some() => {}
+            (_, Label::Known(known)) => {
+                self.text.push('.');
+                self.text.push_str(known.text());
+            }
+            (_, Label::Attribute(name) | Label::Variable(name)) => self.attribute(NodeId(name)),
+            (_, Label::Key(name)) => self.key(NodeId(name)),
+            (_, Label::Item(index)) => self.item(index),
+            (_, Label::KeyObject(_)) => self.text.push_str("[…]"),
+            (_, Label::DictionaryKey) => self.text.push_str(".keys()"),
+            (_, Label::Element) => self.text.push_str("{…}"),
+            (_, Label::None) => {
+                self.text.push_str(" → ");
+                self.text.push_str(self.snapshot.type_name(to));
+            }
+        }
+    }
+
+    fn attribute(&mut self, name: NodeId) {
+        self.text.push('.');
+        self.text.push_str(&shown(self.snapshot, name));
+    }
+
+    fn key(&mut self, name: NodeId) {
+        match self.detail {
+            Detail::Exact => {
+                self.text.push_str("['");
+                self.text.push_str(&shown(self.snapshot, name));
+                self.text.push_str("']");
+            }
+            Detail::Shape => self.text.push_str("[*]"),
+        }
+    }
+
+    fn item(&mut self, index: u32) {
+        match self.detail {
+            Detail::Exact => self.text.push_str(&format!("[{index}]")),
+            Detail::Shape => self.text.push_str("[*]"),
+        }
+    }
+
+    /// The variable that a cell stands for.
+    fn variable(&mut self, cell: NodeId, index: u32) {
+        match self.snapshot.names_of(cell, NAME_VARIABLE).next() {
+            Some(name) => self.text.push_str(&format!("['{}']", clean(name))),
+            None => self.item(index),
+        }
+    }
+
+    /// The argument that a default value belongs to.
+    fn argument(&mut self, function: NodeId, index: u32) {
+        let name = self.snapshot.names_of(function, NAME_ARGUMENT).nth(index as usize);
+        match name {
+            Some(name) => self.text.push_str(&format!("['{}']", clean(name))),
+            None => self.item(index),
+        }
+    }
+
+    fn finish(mut self, last: NodeId) -> String {
+        if self.pending == Pending::Attribute && self.snapshot.kind(last) != NodeKind::Module {
+            self.text.push_str(".__dict__");
+        }
+        self.text
+    }
+}
+
+/// What an object is called where it has a name of its own: a type's, a function's, a module's; else its type's.
+pub fn own_name(snapshot: &Snapshot, node: NodeId) -> String {
+    let of = |kind| snapshot.names_of(node, kind).next().map(clean);
+    match (snapshot.kind(node), of(NAME_MODULE), of(NAME_OBJECT)) {
+        (NodeKind::Function, Some(module), Some(name)) => format!("{module}.{name}"),
+        (NodeKind::Function | NodeKind::Module, _, Some(name)) => name,
+        (NodeKind::Type, _, _) => snapshot.named_type(node).map_or_else(|| "type".to_owned(), clean),
+        _ => snapshot.type_name(node).to_owned(),
+    }
+}
+
+/// A text of the program's, fit to be printed: control characters are escaped, and a cut one ends in `…`.
+pub fn shown(snapshot: &Snapshot, string: NodeId) -> String {
+    match snapshot.text(string) {
+        Some((text, is_cut)) => clean(text) + if is_cut { "…" } else { "" },
+        None => "?".to_owned(),
+    }
+}
+
+fn clean(text: &str) -> String {
+    crate::view::text::clean(text).into_owned()
+}

@@ -1,0 +1,335 @@
+//! The iterations of a command that are so much time or so many bytes: what its processes have live is looked at from
+//! outside, again and again.
+//!
+//! An interval has four parts. Of each part the lowest figures of each site are kept, so that what comes and goes within it
+//! counts as gone; at its beginning the process is asked to collect its garbage. The process is not stopped for it.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use leakgate_capture::OFFSET_ASKED;
+use leakgate_capture::read::{self, Now, ReadError};
+
+use super::processes::Reading;
+use crate::config::Checkpoints;
+use crate::profile::{Amount, Checkpoint, CheckpointKind, Profile, ProgramId};
+
+/// Parts of an interval.
+const PARTS: u64 = 4;
+/// Of one process's time, looking at it takes at most this part.
+const SHARE: u32 = 20;
+/// After so many kept parts, twice as many are taken for one: a long run takes no more memory than a short one.
+const MOST: usize = 4096;
+/// Processes that are looked at; of more of them, those that come later are not.
+const MOST_PROCESSES: usize = 64;
+
+/// The intervals of all processes of a command.
+#[derive(Debug)]
+pub struct Intervals {
+    every: Every,
+    folder: PathBuf,
+    processes: Vec<Process>,
+}
+
+/// How long an interval is.
+#[derive(Debug, Clone, Copy)]
+enum Every {
+    Milliseconds(u64),
+    Bytes(u64),
+}
+
+/// What was seen of one process.
+#[derive(Debug)]
+pub struct Series {
+    /// The process.
+    pub id: ProgramId,
+    /// Iterations that it went through.
+    pub iterations: u32,
+    /// The lowest figures of each part, as checkpoints of these iterations: each has several.
+    pub checkpoints: Vec<Checkpoint>,
+}
+
+#[derive(Debug)]
+struct Process {
+    id: ProgramId,
+    /// `None` where it cannot be read.
+    file: Option<File>,
+    /// Where in time or traffic its first interval begins.
+    origin: Option<u64>,
+    part: Part,
+    /// How many parts are kept as one.
+    span: u64,
+    kept: Vec<Checkpoint>,
+    /// What each site had in the part that was kept last.
+    last: Vec<Amount>,
+    asked: u32,
+    looked: Option<Instant>,
+    took: Duration,
+}
+
+/// A part of an interval that has begun.
+#[derive(Debug, Default)]
+struct Part {
+    number: u64,
+    /// The lowest of each site, and of all of them together.
+    lowest: Vec<Amount>,
+    live: Option<Amount>,
+}
+
+impl Intervals {
+    /// Those of the processes that record into `capture`; `None` where iterations are something else.
+    pub fn of(checkpoints: Checkpoints, capture: &Path) -> Option<Intervals> {
+        let every = match checkpoints {
+            Checkpoints::Time(time) => Every::Milliseconds(time.as_millis() as u64),
+            Checkpoints::Traffic(bytes) => Every::Bytes(bytes),
+            Checkpoints::Program | Checkpoints::Processes(_) => return None,
+        };
+        Some(Intervals { every, folder: capture.to_path_buf(), processes: Vec::new() })
+    }
+
+    /// Looks at the processes that run.
+    pub(super) fn look(&mut self, elapsed: Duration, readings: &[Reading]) {
+        for reading in readings.iter().filter(|reading| reading.rss.is_some()) {
+            let Some(index) = self.index_of(reading) else { continue };
+            self.processes[index].look(self.every, elapsed);
+        }
+    }
+
+    /// What was seen of each process. A part that is not over is left out: the end of a program is none of its iterations.
+    pub(super) fn finish(self) -> Vec<Series> {
+        self.processes.into_iter().map(Process::finish).collect()
+    }
+
+    fn index_of(&mut self, reading: &Reading) -> Option<usize> {
+        if let Some(index) = self.processes.iter().position(|process| process.id == reading.id) {
+            return Some(index);
+        }
+        (self.processes.len() < MOST_PROCESSES).then(|| {
+            let path = self.folder.join(reading.file());
+            let file = OpenOptions::new().read(true).write(true).open(path);
+            self.processes.push(Process::new(reading.id, file.ok()));
+            self.processes.len() - 1
+        })
+    }
+}
+
+impl Process {
+    fn new(id: ProgramId, file: Option<File>) -> Process {
+        Process {
+            id,
+            file,
+            origin: None,
+            part: Part::default(),
+            span: 1,
+            kept: Vec::new(),
+            last: Vec::new(),
+            asked: 0,
+            looked: None,
+            took: Duration::ZERO,
+        }
+    }
+
+    fn look(&mut self, every: Every, elapsed: Duration) {
+        if self.looked.is_some_and(|looked| looked.elapsed() < self.took * SHARE) {
+            return;
+        }
+        let began = Instant::now();
+        // A file that cannot be read now may be read the next time; one that never can leaves no iterations, which is told.
+        let Some(Ok(sites)) = self.file.as_ref().map(sites) else { return };
+        let at = match every {
+            Every::Milliseconds(_) => elapsed.as_millis() as u64,
+            Every::Bytes(_) => traffic(&sites),
+        };
+        let length = match every {
+            Every::Milliseconds(length) | Every::Bytes(length) => length,
+        };
+        let passed = at.saturating_sub(*self.origin.get_or_insert(at));
+        let part = (u128::from(passed) * u128::from(PARTS) / u128::from(length)) as u64;
+        if self.part.live.is_some() && part >= self.part.number + self.span {
+            self.keep();
+        }
+        if self.part.live.is_none() {
+            self.part = Part { number: part, ..Part::default() };
+            self.ask();
+        }
+        self.part.add(&sites);
+        self.looked = Some(Instant::now());
+        self.took = began.elapsed();
+    }
+
+    /// Asks the process to collect its garbage.
+    fn ask(&mut self) {
+        self.asked += 1;
+        // Without an answer the figures are what they are.
+        let _ = self.file.as_ref().map(|file| file.write_all_at(&self.asked.to_le_bytes(), OFFSET_ASKED));
+    }
+
+    fn keep(&mut self) {
+        let Part { number, lowest, live } = std::mem::take(&mut self.part);
+        let Some(live) = live else { return };
+        self.last.resize(lowest.len().max(self.last.len()), Amount::default());
+        let is_first = self.kept.is_empty();
+        let mut changes = Vec::new();
+        for (site, (last, now)) in self.last.iter_mut().zip(&lowest).enumerate() {
+            if is_first || last != now {
+                changes.push((site as u32, *now));
+                *last = *now;
+            }
+        }
+        self.kept.push(Checkpoint {
+            kind: CheckpointKind::Iteration,
+            iteration: u32::try_from(number / PARTS + 1).unwrap_or(u32::MAX),
+            live,
+            window_peak: 0,
+            fds: entries(self.id.pid, "fd"),
+            threads: entries(self.id.pid, "task"),
+            collected: 0,
+            changes,
+        });
+        if self.kept.len().is_multiple_of(MOST) {
+            self.span *= 2;
+        }
+    }
+
+    fn finish(mut self) -> Series {
+        // The part that had begun: what is before it is over.
+        let whole = self.part.number / PARTS;
+        let iterations = u32::try_from(whole).unwrap_or(u32::MAX);
+        self.kept.retain(|checkpoint| checkpoint.iteration <= iterations);
+        let iterations = if self.kept.is_empty() { 0 } else { iterations };
+        Series { id: self.id, iterations, checkpoints: self.kept }
+    }
+}
+
+impl Part {
+    fn add(&mut self, sites: &[Now]) {
+        let is_first = self.live.is_none();
+        let mut sum = Amount::default();
+        for (index, site) in sites.iter().enumerate() {
+            let now = amount(site);
+            if site.counts {
+                sum += now;
+            }
+            match self.lowest.get_mut(index) {
+                Some(lowest) => *lowest = least(*lowest, now),
+                // It was not there when the part began.
+                None => self.lowest.push(if is_first { now } else { Amount::default() }),
+            }
+        }
+        self.live = Some(self.live.map_or(sum, |lowest| least(lowest, sum)));
+    }
+}
+
+impl Series {
+    /// Puts the checkpoints behind those of the profile, and gives the index of the first of them.
+    pub(super) fn add_to(&self, profile: &mut Profile) -> usize {
+        for checkpoint in &mut profile.checkpoints {
+            if checkpoint.kind == CheckpointKind::Iteration {
+                // One of the program's own, which are not what was asked for.
+                checkpoint.iteration = 0;
+            }
+        }
+        let begin = profile.checkpoints.len();
+        profile.checkpoints.extend(self.checkpoints.iter().cloned());
+        if let Some(first) = profile.checkpoints.get_mut(begin) {
+            // It says of each site what it has: nothing of what the profile has before is left.
+            let known = first.changes.len() as u32;
+            let others = known..profile.sites.len() as u32;
+            first.changes.extend(others.map(|site| (site, Amount::default())));
+        }
+        begin
+    }
+}
+
+fn sites(file: &File) -> Result<Vec<Now>, Failed> {
+    read::now(&mut |at, into: &mut [u8]| file.read_exact_at(into, at).map_err(Failed::from))
+}
+
+/// Why the sites cannot be read at this moment.
+#[derive(Debug)]
+struct Failed;
+
+impl From<io::Error> for Failed {
+    fn from(_: io::Error) -> Failed {
+        Failed
+    }
+}
+
+impl From<ReadError> for Failed {
+    fn from(_: ReadError) -> Failed {
+        Failed
+    }
+}
+
+/// All bytes that were ever allocated.
+fn traffic(sites: &[Now]) -> u64 {
+    sites.iter().filter(|site| site.counts).fold(0, |sum, site| sum.saturating_add(site.total_bytes))
+}
+
+fn amount(site: &Now) -> Amount {
+    // Figures of several threads are not of one moment: for that long their sum may be below zero.
+    let above_zero = |figure: i64| u64::try_from(figure).unwrap_or(0);
+    Amount { bytes: above_zero(site.live_bytes), blocks: above_zero(site.live_blocks) }
+}
+
+fn least(one: Amount, other: Amount) -> Amount {
+    Amount { bytes: one.bytes.min(other.bytes), blocks: one.blocks.min(other.blocks) }
+}
+
+/// How many descriptors or threads a process has; `None` where they cannot be seen.
+fn entries(pid: u32, what: &str) -> Option<u32> {
+    let count = fs::read_dir(format!("/proc/{pid}/{what}")).ok()?.count();
+    u32::try_from(count).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn site(bytes: i64) -> Now {
+        Now { counts: true, live_bytes: bytes, live_blocks: bytes / 10, total_bytes: 0 }
+    }
+
+    #[test]
+    fn of_a_part_the_lowest_is_kept_and_what_is_new_in_it_counts_from_the_next_on() {
+        let mut part = Part::default();
+        part.add(&[site(100), site(50)]);
+        part.add(&[site(70), site(90), site(10)]);
+        part.add(&[site(80), site(20), site(30)]);
+        let lowest: Vec<u64> = part.lowest.iter().map(|amount| amount.bytes).collect();
+        assert_eq!(lowest, [70, 20, 0]);
+        assert_eq!(part.live, Some(Amount { bytes: 130, blocks: 13 }));
+    }
+
+    #[test]
+    fn the_interval_that_was_not_over_is_left_out() {
+        let mut process = Process::new(ProgramId::default(), None);
+        for number in 0..6 {
+            process.part = Part { number, ..Part::default() };
+            process.part.add(&[site(1_000 * number as i64)]);
+            process.keep();
+        }
+        process.part.number = 6;
+        let series = process.finish();
+        assert_eq!(series.iterations, 1);
+        let live: Vec<u64> = series.checkpoints.iter().map(|checkpoint| checkpoint.live.bytes).collect();
+        assert_eq!(live, [0, 1_000, 2_000, 3_000]);
+        assert!(series.checkpoints.iter().all(|checkpoint| checkpoint.iteration == 1));
+    }
+
+    #[test]
+    fn a_long_run_is_kept_in_longer_parts() {
+        let mut process = Process::new(ProgramId::default(), None);
+        for number in 0..MOST as u64 {
+            process.part = Part { number, ..Part::default() };
+            process.part.add(&[site(1)]);
+            process.keep();
+        }
+        assert_eq!((process.kept.len(), process.span), (MOST, 2));
+        // Only what changes is kept.
+        assert!(process.kept[1..].iter().all(|checkpoint| checkpoint.changes.is_empty()));
+    }
+}

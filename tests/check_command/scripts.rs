@@ -1,0 +1,221 @@
+//! `run` with `checkpoints`: what an iteration of a command is, and what is said about programs that go on for ever.
+
+use insta::assert_snapshot;
+
+use crate::project::Project;
+
+fn one(scenario: &str, work: &str) -> Project {
+    let project =
+        Project::new(&format!("scenarios:\n  work: {{ run: [python, work.py], {scenario} }}\n"), "");
+    project.write("work.py", work);
+    project
+}
+
+fn checked(scenario: &str, work: &str) -> (Option<i32>, serde_json::Value) {
+    let project = one(scenario, work);
+    let code = project.check().code;
+    (code, project.scenario("work"))
+}
+
+fn rules(scenario: &serde_json::Value) -> Vec<&str> {
+    scenario["findings"].as_array().unwrap().iter().map(|finding| finding["rule"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn what_a_command_keeps_between_its_own_checkpoints_is_a_leak_with_its_rate_and_its_line() {
+    let work = "\
+from leakgate_memory import checkpoint
+KEPT = {}
+for number in range(80):
+    if number % 2 == 0: KEPT[number] = bytes(1000)
+    checkpoint()
+";
+    let (code, scenario) = checked("checkpoints: program", work);
+    assert_eq!(code, Some(1), "{scenario:#}");
+    let finding = &scenario["findings"][0];
+    assert_eq!((finding["rule"].as_str(), finding["place"]["line"].as_u64()), (Some("growth"), Some(4)));
+    let growth = &scenario["growth"];
+    assert_eq!((growth["warmup"].as_u64(), growth["iterations"].as_u64()), (Some(40), Some(40)));
+    // 1,033 bytes of a `bytes` object, every other time: after 40 of 80 each the same number are live.
+    let blocks = finding["holders"][0]["blocks"].as_u64();
+    assert_eq!(blocks, Some(20), "{finding:#}");
+    assert_eq!(finding["series"].as_array().unwrap().len(), 41);
+}
+
+#[test]
+fn a_command_that_keeps_the_same_is_judged_by_the_budgets_of_its_iterations() {
+    let work = "\
+import os
+from leakgate_memory import checkpoint
+for number in range(40):
+    piece = bytes(1 << 20)
+    piece = None
+    if number % 4 == 0: os.dup(0)
+    checkpoint()
+";
+    let budgets = "budgets: { peak_added: 1 MiB, growth: 64 B, threads: 0, fds: 3 }";
+    let (code, scenario) = checked(&format!("checkpoints: program, {budgets}"), work);
+    assert_eq!(code, Some(1), "{scenario:#}");
+    let measured = |name: &str| {
+        let budgets = scenario["budgets"].as_array().unwrap();
+        budgets.iter().find(|budget| budget["name"] == name).unwrap()["measured"].as_i64().unwrap()
+    };
+    assert_eq!((measured("growth"), measured("threads"), measured("fds")), (0, 0, 5));
+    // The object's head, and what the call of `checkpoint` itself may need.
+    assert!((33..4096).contains(&(measured("peak_added") - (1 << 20))), "{}", measured("peak_added"));
+    assert_eq!(rules(&scenario), ["growth-fds", "budget-peak_added"]);
+}
+
+#[test]
+fn a_command_that_marks_no_iteration_is_an_error_and_one_that_marks_few_is_undecided() {
+    let (code, scenario) = checked("checkpoints: program", "pass");
+    assert_eq!(code, Some(3));
+    assert_eq!(
+        scenario["error"]["title"],
+        "`leakgate_memory.checkpoint()` was never called, so the command has no iterations to judge"
+    );
+    let few = "from leakgate_memory import checkpoint\nfor _ in range(15): checkpoint()\n";
+    assert_snapshot!(one("checkpoints: program", few).check().whole());
+    assert_eq!(checked("checkpoints: program, strict: true", few).0, Some(1));
+}
+
+#[test]
+fn endless_growth_is_a_leak_with_its_line_also_where_only_the_timeout_ends_it() {
+    let work = "\
+import time
+data = []
+while True:
+    data += [bytes(64_000)]
+    time.sleep(0.0005)
+";
+    for ended in ["until: 4 s", "timeout: 4 s"] {
+        let (code, scenario) = checked(&format!("checkpoints: every 4 MiB, confirm: false, {ended}"), work);
+        assert_eq!(code, Some(1), "{scenario:#}");
+        assert_eq!(rules(&scenario), ["growth"]);
+        assert_eq!(scenario["findings"][0]["place"]["line"], 4);
+        let iterations = scenario["findings"][0]["rate"]["iterations"].as_u64().unwrap();
+        let each = scenario["findings"][0]["rate"]["total"].as_u64().unwrap() / iterations;
+        // All that is allocated is kept; the list itself is made anew now and then.
+        assert!((3 << 20..5 << 20).contains(&each), "{each} in {iterations} iterations");
+    }
+}
+
+/// Cycles that live for a while: the young collections pass them by, and a full one is rare where much lives.
+const CYCLES: &str = "\
+import gc, sys, time
+ballast = [[] for _ in range(300_000)]
+class Node: pass
+recent = []
+if sys.argv[1:]: gc.disable()
+while True:
+    node = Node(); node.itself = node; node.body = bytes(2_000)
+    recent.append(node)
+    if len(recent) > 3_000: recent = recent[1_500:]
+    time.sleep(0.0002)
+";
+
+#[test]
+fn garbage_that_waits_for_the_collector_is_no_leak_and_is_one_where_the_collector_is_off() {
+    let waiting = Project::new(
+        "\
+scenarios:
+  waits: { run: [python, work.py], until: 5 s, checkpoints: every 100 ms }
+  is-off: { run: [python, work.py, off], until: 5 s, checkpoints: every 100 ms, confirm: false }
+",
+        "",
+    );
+    waiting.write("work.py", CYCLES);
+    assert_eq!(waiting.check().code, Some(1));
+    assert_eq!(waiting.scenario("waits")["verdict"], "pass", "{:#}", waiting.scenario("waits"));
+    assert_eq!(rules(&waiting.scenario("is-off")), ["growth"]);
+}
+
+#[test]
+fn a_command_that_is_not_python_has_iterations_too() {
+    let project = Project::new(
+        "scenarios:\n  work: { run: [sh, -c, 'while :; do sleep 0.01; done'], until: 3 s, checkpoints: every 100 ms }\n",
+        "",
+    );
+    assert_eq!(project.check().code, Some(0));
+    assert_eq!(project.scenario("work")["growth"]["outcome"], "no leak", "{:#}", project.scenario("work"));
+}
+
+#[test]
+fn a_command_that_ends_too_soon_for_a_verdict_is_undecided() {
+    let project = one("checkpoints: every 1 h", "pass");
+    let checked = project.check();
+    assert_eq!(checked.code, Some(0), "{}", checked.whole());
+    let title =
+        "undecided whether memory leaks: 0 iterations of `checkpoints: every 1 h`, at least 8 are needed";
+    assert_eq!(project.scenario("work")["findings"][0]["title"], title);
+}
+
+/// A run that needs more than the one before it: it keeps what all of them wrote.
+const ADDING: &str = "\
+with open('state.txt', 'a') as file: file.write('x' * 10_000)
+with open('state.txt') as file: KEPT = file.read()
+";
+
+#[test]
+fn what_grows_from_run_to_run_is_a_finding_with_its_place() {
+    let project = one("checkpoints: { processes: 5 }", ADDING);
+    assert_eq!(project.check().code, Some(1));
+    let scenario = project.scenario("work");
+    assert_eq!(rules(&scenario), ["growth-processes"]);
+    let finding = &scenario["findings"][0];
+    assert_eq!(finding["title"], "every run retains more than the one before it, 9.8 KiB on average");
+    assert_eq!(finding["rate"]["total"], 40_000);
+    let most = "most of it at work.py:2 in <module>: 40000 B more in the last run than in the first";
+    assert!(finding["evidence"].as_array().unwrap().iter().any(|evidence| evidence == most), "{finding:#}");
+    // Of runs without a finding of their own, only the first and the last are kept.
+    assert!(project.has(".leakgate/captures/work") && project.has(".leakgate/captures/work~run5"));
+    assert!(!project.has(".leakgate/captures/work~run2") && !project.has(".leakgate/captures/work~run4"));
+}
+
+#[test]
+fn every_run_must_hold_the_budgets_and_what_differs_is_a_range() {
+    let work = "\
+import os
+number = sum(name.startswith('ran') for name in os.listdir('.'))
+open(f'ran{number}', 'w').close()
+big = bytes((64 if number == 1 else 32) << 20)
+big = None
+";
+    let project = one("checkpoints: { processes: 3 }, confirm: false, budgets: { peak: 48 MiB }", work);
+    assert_eq!(project.check().code, Some(1));
+    let scenario = project.scenario("work");
+    assert_eq!(rules(&scenario), ["budget-peak"]);
+    let finding = &scenario["findings"][0];
+    assert!(finding["figure"]["measured"].as_i64().unwrap() > 64 << 20, "{finding:#}");
+    let told = finding["evidence"].as_array().unwrap().last().unwrap();
+    assert_eq!(told, "in 1 of 3 runs; this is the largest");
+    let note = scenario["notes"][0].as_str().unwrap();
+    assert!(note.starts_with("3 processes: peak 3") && note.contains(" MiB to 6"), "{note}");
+    // A run that fails says which.
+    let failing = "import os; os.mkdir('once')";
+    let (code, scenario) = checked("checkpoints: { processes: 3 }", failing);
+    assert_eq!(code, Some(3));
+    assert_eq!(scenario["error"]["title"], "run 2 of 3: the command ended with exit code 1");
+}
+
+#[test]
+fn a_program_that_waits_for_a_thread_at_its_end_is_a_finding_about_that_thread() {
+    let work = "\
+import threading
+stop = threading.Event()
+def poll():
+    while not stop.wait(0.01): data = [1] * 100
+def main():
+    threading.Thread(target=poll, name='poller').start()
+    threading.Thread(target=stop.wait, name='in the background', daemon=True).start()
+main()
+";
+    assert_snapshot!(one("timeout: 3 s, budgets: { peak: 80 MiB }", work).check().whole());
+    // One that is not at its end only takes too long.
+    let waits = "import threading\nthreading.Thread(target=threading.Event().wait).start()\nthreading.Event().wait()\n";
+    let (code, scenario) = checked("timeout: 2 s", waits);
+    assert_eq!(
+        (code, scenario["error"]["title"].as_str()),
+        (Some(3), Some("not done within its timeout of 2 s; it was ended"))
+    );
+}

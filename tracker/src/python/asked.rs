@@ -1,0 +1,78 @@
+//! Garbage is collected when that is asked for from outside: what waits for the collector is told from what is held.
+//!
+//! The word that asks stands in the capture, and is looked at with each object that is allocated; only in programs whose
+//! settings say that they may be asked. The collection itself is left to the interpreter's own next moment for such
+//! things, on its main thread, where it might have collected by itself. Where the program has switched its collector
+//! off, nothing is done: its garbage is held.
+
+use core::ffi::{c_int, c_void};
+use core::mem::offset_of;
+use core::ptr::null_mut;
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+
+use leakgate_capture::Header;
+
+use super::{agent, api, domains};
+use crate::capture::header_word;
+use crate::sys;
+
+/// A collection is followed by this many times its own length without one.
+const REST: u64 = 20;
+
+/// Whether the settings say that the program may be asked.
+static MAY_BE: AtomicBool = AtomicBool::new(false);
+/// The word as it was when it was looked at last.
+static SEEN: AtomicU32 = AtomicU32::new(0);
+/// No collection before this time, in nanoseconds.
+static NOT_BEFORE: AtomicU64 = AtomicU64::new(0);
+
+/// The program may be asked. Called by the constructor.
+pub(crate) fn allow() {
+    MAY_BE.store(true, Ordering::Relaxed);
+}
+
+/// The user's code starts. With the GIL.
+pub(super) fn arm() {
+    if MAY_BE.load(Ordering::Relaxed) && api::Py_AddPendingCall().is_some() {
+        domains::listen();
+    }
+}
+
+/// In a forked child, which has a word of its own.
+pub(super) fn after_fork() {
+    SEEN.store(0, Ordering::Relaxed);
+}
+
+/// Looks at the word. Inside the allocation of an object, with the GIL.
+#[inline(always)]
+pub(super) fn look() {
+    let word = header_word(offset_of!(Header, asked)).load(Ordering::Relaxed);
+    if word != SEEN.load(Ordering::Relaxed) {
+        hear(word);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn hear(word: u32) {
+    SEEN.store(word, Ordering::Relaxed);
+    if let Some(add) = api::Py_AddPendingCall() {
+        // SAFETY: may be called at any time, and allocates nothing; the function lives for ever. A full queue is no harm:
+        // the next word asks again.
+        unsafe { add(collect, null_mut()) };
+    }
+}
+
+/// The interpreter calls it between two steps of the program, on its main thread.
+extern "C" fn collect(_: *mut c_void) -> c_int {
+    let began = sys::now_ns();
+    if began < NOT_BEFORE.load(Ordering::Relaxed) {
+        return 0;
+    }
+    if agent::collects_itself() && agent::collect().is_none() {
+        api::clear_error();
+    }
+    let ended = sys::now_ns();
+    NOT_BEFORE.store(ended + REST * ended.saturating_sub(began), Ordering::Relaxed);
+    0
+}
