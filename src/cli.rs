@@ -37,13 +37,13 @@ enum Command {
     Baseline(baseline::Args),
     Diff(diff::Args),
     Allow(allow::Args),
-    Doctor(doctor::Args),
-    Completions(completions::CompletionsArgs),
-    Man(completions::ManArgs),
     Rules(rules::Args),
     /// What cleans up when the program is killed
     #[command(name = guard::COMMAND, hide = true)]
     Guard,
+    Doctor(doctor::Args),
+    Completions(completions::CompletionsArgs),
+    Man(completions::ManArgs),
 }
 
 /// Runs the program; the only caller is `main`.
@@ -79,14 +79,14 @@ impl Command {
             Command::Baseline(args) => baseline::run(args, out, messages),
             Command::Diff(args) => diff::run(args, out),
             Command::Allow(args) => allow::run(args, out),
-            Command::Doctor(args) => doctor::run(args, out),
-            Command::Completions(args) => completions::completions(args, Cli::command(), out),
-            Command::Man(args) => completions::man(args, Cli::command(), out),
             Command::Rules(args) => rules::run(args, out),
             Command::Guard => {
                 guard::run(io::stdin().lock());
                 Ok(Exit::Passed)
             }
+            Command::Doctor(args) => doctor::run(args, out),
+            Command::Completions(args) => completions::completions(args, Cli::command(), out),
+            Command::Man(args) => completions::man(args, Cli::command(), out),
         }
     }
 
@@ -111,11 +111,11 @@ impl Command {
             | Command::Baseline(_)
             | Command::Diff(_)
             | Command::Allow(_)
+            | Command::Rules(_)
+            | Command::Guard
             | Command::Doctor(_)
             | Command::Completions(_)
-            | Command::Man(_)
-            | Command::Rules(_)
-            | Command::Guard => Exit::BadInput,
+            | Command::Man(_) => Exit::BadInput,
         }
     }
 }

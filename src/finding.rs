@@ -60,9 +60,10 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// The name of the leak: the pattern that it was found to be, else the rule.
+    /// The name of the leak: the pattern that it was found to be, else the rule; of a budget the rule.
     pub fn pattern(&self) -> &str {
-        self.owners.iter().find_map(|owner| owner.pattern.as_deref()).unwrap_or(&self.rule)
+        let pattern = self.owners.first().and_then(|owner| owner.pattern.as_deref());
+        pattern.filter(|_| !self.rule.starts_with("budget-")).unwrap_or(&self.rule)
     }
 
     /// The place of a finding in a report: what is new first, what is lived with last, errors before warnings.

@@ -119,22 +119,22 @@ fn budgets_of_a_scenario_replace_those_of_the_defaults_one_by_one() {
         [
             Budget {
                 increase: Some(Increase { share: Some(500), amount: Some(16 << 20) }),
-                ..budget(BudgetKey::Peak, 1_717_986_918, 1_503_238_553, 47)
+                ..budget(BudgetKey::Peak, 1_717_986_918, 1_503_238_553, 48)
             },
-            budget(BudgetKey::PeakAdded, 4 << 20, None, 48),
-            budget(BudgetKey::Retained, None, 1 << 30, 49),
-            budget(BudgetKey::Left, 100_000, None, 50),
-            budget(BudgetKey::Rss, 900 << 20, None, 51),
-            budget(BudgetKey::Growth, 64, None, 52),
-            budget(BudgetKey::Blocks, 100, None, 53),
-            budget(BudgetKey::Fds, 0, None, 54),
+            budget(BudgetKey::PeakAdded, 4 << 20, None, 49),
+            budget(BudgetKey::Retained, None, 1 << 30, 50),
+            budget(BudgetKey::Left, 100_000, None, 51),
+            budget(BudgetKey::Rss, 900 << 20, None, 52),
+            budget(BudgetKey::Growth, 64, None, 53),
+            budget(BudgetKey::Blocks, 100, None, 54),
+            budget(BudgetKey::Fds, 0, None, 55),
             Budget {
                 increase: Some(Increase { share: None, amount: Some(1) }),
-                ..budget(BudgetKey::Threads, 2, 0, 55)
+                ..budget(BudgetKey::Threads, 2, 0, 56)
             },
         ]
     );
-    // `growth` of the defaults is measured per iteration: a command has none.
+    // `growth` of the defaults is measured per iteration: a command without `checkpoints` has none.
     let wanted =
         [budget(BudgetKey::Peak, 80 << 20, None, 23), budget(BudgetKey::Rss, 1_395_864_371, None, 17)];
     assert_eq!(scenario(&config, "import-app").budgets, wanted);
@@ -145,7 +145,8 @@ fn the_scope_of_a_scenario_holds_for_budgets_that_do_not_say_theirs() {
     let demo = scenario(&everything(), "demo");
     assert!(!demo.follow && demo.strict);
     let of: Vec<(BudgetKey, Of)> = demo.budgets.iter().map(|budget| (budget.key, budget.of)).collect();
-    assert_eq!(of, [(BudgetKey::Retained, Of::Each), (BudgetKey::Rss, Of::Tree)]);
+    let growth = (BudgetKey::Growth, Of::Each);
+    assert_eq!(of, [(BudgetKey::Retained, Of::Each), (BudgetKey::Rss, Of::Tree), growth]);
     let text = "version: 1\ndefaults: { scope: tree, follow: false, budgets: { peak: 1 B } }\n\
                 scenarios: { a: { call: m:f, budgets: { growth: 0, rss: 1 B } }, b: { call: m:f, scope: each, follow: true } }\n";
     let config = loaded(text);

@@ -9,13 +9,14 @@ use assert_cmd::Command;
 use serde_json::Value;
 
 /// Which rule catches which leak.
-const CAUGHT_BY: [(&str, &str); 6] = [
+const CAUGHT_BY: [(&str, &str); 7] = [
     ("growing-list-leak", "growth"),
     ("reference-cycle-leak", "budget-peak_added"),
     ("endless-thread-leak", "growth-threads"),
     ("unbounded-cache-leak", "growth"),
     ("unclosed-connection-leak", "growth-fds"),
     ("big-model-leak", "budget-retained"),
+    ("worker-leak", "growth"),
 ];
 
 /// What `leakgate check` says of the examples, with its exit code checked.

@@ -75,6 +75,7 @@ mod function;
 pub mod heap;
 #[cfg(feature = "read")]
 pub mod journal;
+mod options;
 #[cfg(feature = "read")]
 pub mod read;
 mod record;
@@ -83,6 +84,7 @@ pub mod survey;
 pub use bill::*;
 pub use container::*;
 pub use function::{Domain, Function};
+pub use options::{HIDING_ALLOCATORS, PythonOptions, is_python};
 pub use record::*;
 
 /// First eight bytes of a file.

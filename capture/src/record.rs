@@ -74,7 +74,7 @@ pub struct Header {
     pub lengths: u64,
     /// 200: containers in use, id 0 included; 0 or 1: none.
     pub containers: u32,
-    /// 204: written from outside: each time that it changes, the process is asked to collect its garbage.
+    /// 204: odd, written from outside: the process is asked to collect its garbage. It adds 1 when it has.
     pub asked: u32,
 }
 

@@ -73,11 +73,13 @@ fn report_not_of_command(problems: &mut Problems<'_>, entry: &Entry, checkpoints
             "use `peak` or `retained`, say by `checkpoints` what an iteration is, or `call` a function of the program",
         ),
         Some(Checkpoints::Processes(_)) => (
-            format!("`{name}` is measured over iterations in one process, and with `processes` each has one"),
+            format!(
+                "`{name}` is measured over iterations of one process; with `processes` each run has a process of its own"
+            ),
             "use `peak` or `retained`: every run must hold them",
         ),
         Some(_) => (
-            format!("`{name}` is not measured where an iteration is `checkpoints` of a command"),
+            format!("`{name}` cannot be measured with these `checkpoints`"),
             "use `peak`, `retained` or `growth`, or `call` a function of the program",
         ),
     };

@@ -50,7 +50,7 @@ fn every(problems: &mut Problems<'_>, node: &Node, amount: &str) -> Option<Check
     let (message, help) = match (units::parse_duration(amount), amount.parse::<Bytes>()) {
         // `0` is both.
         (Ok(Duration::ZERO), _) | (_, Ok(Bytes(0))) => {
-            ("`checkpoints` must be every more than 0".to_owned(), None)
+            ("`checkpoints`: an iteration must be more than 0".to_owned(), None)
         }
         (Ok(time), _) if time >= SHORTEST_INTERVAL => return Some(Checkpoints::Time(time)),
         (Ok(_), _) => {

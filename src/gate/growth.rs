@@ -24,7 +24,7 @@ pub struct Growth {
 }
 
 /// Figures that the process froze itself.
-const EXACT: &str = "exact";
+pub(super) const EXACT: &str = "exact";
 /// Figures of a process that went on while it was looked at.
 const SEEN: &str = "the lowest that was seen of each";
 

@@ -148,6 +148,12 @@ pub(super) fn kept(
     largest(scenario, profile, &came, By::Bytes)
 }
 
+/// The line of a stack to lead a reader to, if it is the user's own.
+pub(super) fn users_place(scenario: &ScenarioFacts, profile: &Profile, stack: StackId) -> Option<Place> {
+    let frame = best_frame(scenario, profile, stack)?;
+    scenario.place(frame).filter(|_| scenario.origin(frame) <= Origin::Snippet)
+}
+
 /// The line of a stack to lead a reader to.
 pub(super) fn best_place(scenario: &ScenarioFacts, profile: &Profile, stack: StackId) -> Option<Place> {
     scenario.place(best_frame(scenario, profile, stack)?)

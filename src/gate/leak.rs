@@ -8,11 +8,11 @@ use crate::finding::{Figure, Finding, Rate, RateUnit, Severity, Unit};
 use crate::gate::budgets::finding;
 use crate::gate::growth::{Growth, growth, sureness};
 use crate::gate::holders::{self, By, Held, Moment, held, held_by};
-use crate::gate::measurement::{Measurement, Needs};
+use crate::gate::measurement::{Garbage, Measurement};
 use crate::gate::place::ScenarioFacts;
 use crate::gate::steps::{Step, Steps, steps};
 use crate::gate::verdict::{self, Direction, Evidence, Floors, Leak, Outcome, Verdict, WINDOWS};
-use crate::gate::wording;
+use crate::gate::{few, threads, wording};
 use crate::outcome::GrowthReport;
 use crate::profile::{Checkpoint, Container, Frame, StackId};
 use crate::units::{Bytes, grouped};
@@ -43,7 +43,7 @@ pub(super) struct Growing {
 
 /// Judges the growth of a function that was called again and again.
 pub(super) fn judge(scenario: &ScenarioFacts, measurement: &Measurement) -> Growing {
-    if let Some(few) = too_few(scenario, measurement) {
+    if let Some(few) = few::judge(scenario, measurement) {
         return few;
     }
     let Some(start) = measurement.start else { return Growing::default() };
@@ -72,40 +72,6 @@ pub(super) fn judge(scenario: &ScenarioFacts, measurement: &Measurement) -> Grow
         },
         notes: told.filling().into_iter().chain(told.once()).collect(),
     }
-}
-
-/// A command that was to be judged by its iterations and had too few of them: that is told, and never passed over.
-fn too_few(scenario: &ScenarioFacts, measurement: &Measurement) -> Option<Growing> {
-    let is_enough = |needs: &Needs| needs.seen >= needs.iterations && needs.looks >= WINDOWS;
-    let needs = measurement.needs.filter(|needs| !is_enough(needs))?;
-    let judged = measurement.iterations.len() as u64;
-    let report = GrowthReport {
-        outcome: Outcome::Undecided,
-        warmup: u64::from(needs.seen) - judged,
-        iterations: judged,
-        floors: Vec::new(),
-        steps: Steps::default(),
-    };
-    let plural = if needs.seen == 1 { "" } else { "s" };
-    let finding = Finding {
-        severity: Severity::Warning,
-        title: if needs.seen < needs.iterations {
-            let Needs { seen, each, iterations, .. } = needs;
-            format!(
-                "undecided whether memory leaks: {seen} iteration{plural} of `checkpoints: {each}`, at least \
-                 {iterations} are needed"
-            )
-        } else {
-            format!(
-                "undecided whether memory leaks: the judged iterations went by in {} looks at the command, at least \
-                 {WINDOWS} are needed",
-                needs.looks
-            )
-        },
-        help: wording::too_few(needs.each).to_owned(),
-        ..finding(scenario, RULE.to_owned(), Held::default())
-    };
-    Some(Growing { report: Some(report), findings: vec![finding], notes: Vec::new() })
 }
 
 /// A verdict and what it is about.
@@ -161,6 +127,7 @@ impl Told<'_> {
         }
         self.add_reasons(&mut evidence, &containers);
         evidence.extend(self.besides(&held));
+        evidence.extend(self.garbage());
         Finding {
             title: self.title(&containers, rate),
             place,
@@ -306,8 +273,13 @@ impl Told<'_> {
         let rate = Rate { total: i64::from(last) - i64::from(first), iterations, unit };
         let [_, fds, threads] = RULES;
         let (name, key) = if unit == RateUnit::Threads { threads } else { fds };
+        // Of descriptors it is not recorded who opened them.
+        let started = (unit == RateUnit::Threads)
+            .then(|| threads::most_started(self.scenario, &self.measurement.profile));
+        let (place, running) = started.flatten().unzip();
         Some(Finding {
             title: format!("{} {}", more(rate.total, iterations, noun), when(rate)),
+            place,
             evidence: vec![
                 format!(
                     "{first} at the start, {last} after {} iterations, {}",
@@ -315,7 +287,10 @@ impl Told<'_> {
                     sureness(self.measurement)
                 ),
                 format!("{WINDOWS} windows, never back"),
-            ],
+            ]
+            .into_iter()
+            .chain(running)
+            .collect(),
             rate: Some(rate),
             help: wording::help(key).to_owned(),
             ..finding(self.scenario, name.to_owned(), Held::default())
@@ -361,6 +336,12 @@ impl Told<'_> {
         let told: Vec<String> = judged.map(ToString::to_string).collect();
         let is_all = self.verdict.outcome != Outcome::Leak && !told.is_empty();
         is_all.then(|| format!("one-time growth, which is no leak: {}", told.join("; ")))
+    }
+
+    /// That nothing was done about garbage, where that is so.
+    fn garbage(&self) -> Option<String> {
+        let is_kept = self.measurement.needs.is_some_and(|needs| needs.garbage == Garbage::Kept);
+        is_kept.then(|| wording::GARBAGE_KEPT.to_owned())
     }
 
     fn kind(&self) -> wording::Undecided {

@@ -51,8 +51,19 @@ pub struct Needs {
     pub seen: u32,
     /// How often the process was frozen or looked at in those that are judged.
     pub looks: usize,
+    /// What became of garbage meanwhile.
+    pub garbage: Garbage,
     /// What one of them is.
     pub each: Checkpoints,
+}
+
+/// What became of garbage that only the collector frees, before figures were taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Garbage {
+    /// It was collected, unless the program has switched its collector off.
+    Collected,
+    /// Nothing was done about it: the program is not Python, or its main thread ran none.
+    Kept,
 }
 
 /// The state after one iteration and a garbage collection.

@@ -1,11 +1,12 @@
 //! The judgement: measured figures against budgets. Decides, and only decides: opens no file, prints nothing.
 //!
-//! `budgets` judges each figure, with `growth` for the one that is a rate, `leak` and `verdict` for whether memory leaks, `steps` for growth that came once, `unstopped` for programs that do not end, `processes` for those of several, `runs` for those of several runs; `holders` says whose memory it is, by the
+//! `budgets` judges each figure, with `growth` for the one that is a rate, `leak` and `verdict` for whether memory leaks, `steps` for growth that came once, `few` for commands with too few iterations, `threads` for programs that wait for one, `processes` for those of several, `runs` for those of several runs; `holders` says whose memory it is, by the
 //! places that `place` tells apart; `fingerprint` gives a finding its identity; `wording` has what people read. `allow` and `known` say which findings are lived with, by the `sites` that their
 //! memory came through.
 
 pub mod allow;
 pub mod budgets;
+mod few;
 pub mod fingerprint;
 pub mod growth;
 pub mod holders;
@@ -18,6 +19,6 @@ pub mod processes;
 pub mod runs;
 pub mod sites;
 pub mod steps;
-pub mod unstopped;
+pub mod threads;
 pub mod verdict;
 pub mod wording;

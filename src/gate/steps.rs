@@ -2,6 +2,7 @@
 //! that was made larger, a pool that was started. Not a leak, and part of the figures: so it is told, with its line.
 
 use crate::finding::Place;
+use crate::gate::growth;
 use crate::gate::holders;
 use crate::gate::measurement::Measurement;
 use crate::gate::place::ScenarioFacts;
@@ -49,14 +50,21 @@ pub struct Steps {
 
 /// Looks for the steps of a function that was called again and again.
 pub(super) fn steps(scenario: &ScenarioFacts, measurement: &Measurement) -> Steps {
+    if growth::sureness(measurement) != growth::EXACT {
+        // Looks from outside do not tell what one iteration did.
+        return Steps::default();
+    }
     let moments = moments(&measurement.profile.checkpoints);
     let live: Vec<i64> = moments.iter().map(|(_, checkpoint)| signed(checkpoint.live.bytes)).collect();
     let kept = kept(&live);
-    let Some((_, later)) = kept.split_first() else { return Steps::default() };
+    // A command that marks its iterations itself has no moment before them.
+    let has_start = moments.first().is_some_and(|(_, first)| first.kind == CheckpointKind::Start);
+    let before = usize::from(has_start);
+    let Some(later) = kept.get(before..) else { return Steps::default() };
     let (ordinary, largest) = largest(later);
     let once = largest.into_iter().map(|index| {
-        // `later` begins with the second iteration, whose moment is the third: the first is before all of them.
-        let ((before, _), (at, checkpoint)) = (moments[index + 1], moments[index + 2]);
+        // `later` begins with the second iteration.
+        let ((before, _), (at, checkpoint)) = (moments[index + before], moments[index + before + 1]);
         let last = moments[moments.len() - 1].0;
         Step {
             iteration: checkpoint.iteration,
@@ -64,7 +72,8 @@ pub(super) fn steps(scenario: &ScenarioFacts, measurement: &Measurement) -> Step
             place: holders::kept(scenario, measurement, before, at, last).place().cloned(),
         }
     });
-    Steps { startup: kept[0].unsigned_abs(), once: once.collect() }
+    let startup = kept.first().filter(|_| has_start).map_or(0, |first| first.unsigned_abs());
+    Steps { startup, once: once.collect() }
 }
 
 /// The moment before all iterations and that after each, with their index.

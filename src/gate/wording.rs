@@ -175,6 +175,10 @@ pub fn undecided(work: Undecided) -> &'static str {
     }
 }
 
+/// What is said where figures may contain what only waits for the collector.
+pub const GARBAGE_KEPT: &str =
+    "garbage could not be collected meanwhile: what waits for the collector counts as held";
+
 /// What it is that is undecided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Undecided {

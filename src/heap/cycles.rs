@@ -1,229 +1,255 @@
-//! What only the collector frees: the objects that nothing else holds, and the circles in which they hold each other.
+//! Objects that refer to each other in a ring, and that nothing else holds: only the collector frees them.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 
-use super::model::{Edge, Known, Label, NodeId, Snapshot};
+use super::model::{Known, Label, NodeId, NodeKind, RootKind, Snapshot};
+use super::owners::Change;
 use super::path::shown;
 use super::reach::{Hold, Reach};
 
-/// Most steps of a circle that are written out.
-const SHOWN: usize = 8;
-/// An instance's attributes.
-const DICTIONARY: Label = Label::Known(Known::Dictionary);
-/// Types that are listed.
-const TYPES: usize = 5;
-
-/// The garbage of a snapshot.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Garbage {
-    /// How many objects.
-    pub objects: u64,
-    /// Their bytes.
-    pub bytes: u64,
-    /// Their types with how many there are of each, those with the most bytes first.
-    pub types: Vec<(String, u64)>,
-    /// The circles of one shape, those that hold the most bytes first.
-    pub cycles: Vec<Cycle>,
-}
-
-/// Circles of one shape.
+/// Rings that are alike: the same types, referring to each other by the same names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cycle {
-    /// The way around: `Node.child → Node.parent → Node`.
-    pub around: String,
+    /// Once around, from the object that the way begins with: `app.Node.other → app.Node.back → app.Node`.
+    pub path: String,
+    /// The objects of the first of them, once around.
+    pub ring: Vec<NodeId>,
     /// How many there are.
-    pub count: u64,
-    /// Bytes of the objects that are part of them.
-    pub bytes: u64,
-    /// The site that made the largest object of the first one, as an index into `Profile::sites`.
-    pub made_at: Option<usize>,
+    pub count: usize,
+    /// What they take together, with all that hangs on them.
+    pub held: Change,
+    /// The sites that allocated the objects of the rings, as indices into `Profile::sites`, with what each takes.
+    pub sites: Vec<(usize, Change)>,
+    /// Whether a frame, a traceback or an exception is part of the ring.
+    pub has_frame: bool,
 }
 
-/// Looks for it.
-pub fn garbage(snapshot: &Snapshot, reach: &Reach) -> Garbage {
-    let is_garbage: Vec<bool> = snapshot.ids().map(|node| reach.hold(node) == Hold::Cycle).collect();
-    let nodes: Vec<NodeId> = snapshot.ids().filter(|node| is_garbage[node.index()]).collect();
-    let mut of_type: HashMap<&str, (u64, u64)> = HashMap::new();
-    for node in &nodes {
-        let (bytes, count) = of_type.entry(snapshot.type_name(*node)).or_default();
-        *bytes += snapshot.bytes(*node);
-        *count += 1;
-    }
-    let mut types: Vec<(&str, (u64, u64))> = of_type.into_iter().collect();
-    types.sort_by_key(|(name, amount)| (std::cmp::Reverse(*amount), *name));
-    Garbage {
-        objects: nodes.len() as u64,
-        bytes: nodes.iter().map(|node| snapshot.bytes(*node)).sum(),
-        types: types.into_iter().take(TYPES).map(|(name, (_, count))| (name.to_owned(), count)).collect(),
-        cycles: cycles(snapshot, &nodes, &is_garbage),
-    }
-}
-
-fn cycles(snapshot: &Snapshot, nodes: &[NodeId], is_garbage: &[bool]) -> Vec<Cycle> {
-    let mut found: HashMap<String, Cycle> = HashMap::new();
-    for part in parts(snapshot, nodes, is_garbage) {
-        let bytes: u64 = part.iter().map(|node| snapshot.bytes(*node)).sum();
-        let Some(around) = around(snapshot, &part) else { continue };
-        let largest = part.iter().filter(|node| snapshot.site(**node).is_some());
-        let largest = largest.max_by_key(|node| (snapshot.bytes(**node), std::cmp::Reverse(**node)));
-        let cycle = found.entry(around.clone()).or_insert_with(|| Cycle {
-            around,
+/// The rings of a snapshot, those that take most first. `is_meant`: which of the objects count.
+pub fn cycles(snapshot: &Snapshot, reach: &Reach, is_meant: impl Fn(NodeId) -> bool) -> Vec<Cycle> {
+    let mut groups: HashMap<String, Cycle> = HashMap::new();
+    let mut head_of: HashMap<NodeId, String> = HashMap::new();
+    for root in reach.roots.iter().filter(|root| root.kind == RootKind::Cycle && is_meant(root.node)) {
+        let ring = ring(snapshot, reach, root.node);
+        let path = text(snapshot, &ring);
+        let nodes: Vec<NodeId> = ring.iter().map(|(node, _)| *node).collect();
+        let group = groups.entry(path.clone()).or_insert_with(|| Cycle {
+            path: path.clone(),
+            has_frame: nodes.iter().any(|node| is_of_frame(snapshot, *node)),
+            ring: nodes.clone(),
             count: 0,
-            bytes: 0,
-            made_at: largest.and_then(|node| snapshot.site(*node)),
+            held: Change::default(),
+            sites: Vec::new(),
         });
-        cycle.count += 1;
-        cycle.bytes += bytes;
+        group.count += 1;
+        nodes.iter().for_each(|node| add_site(snapshot, *node, &mut group.sites));
+        head_of.insert(root.node, path);
     }
-    let mut cycles: Vec<Cycle> = found.into_values().collect();
-    cycles.sort_by(|one, other| other.bytes.cmp(&one.bytes).then_with(|| one.around.cmp(&other.around)));
+    for node in snapshot.ids().filter(|node| reach.hold(*node) == Hold::Cycle) {
+        let head = reach.top(snapshot, node);
+        if let Some(group) = head_of.get(&head).and_then(|path| groups.get_mut(path)) {
+            group.held.add(snapshot.bytes(node), 1);
+        }
+    }
+    let mut cycles: Vec<Cycle> = groups.into_values().collect();
+    for cycle in &mut cycles {
+        cycle.sites.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    }
+    cycles.sort_by(|a, b| b.held.cmp(&a.held).then_with(|| a.path.cmp(&b.path)));
     cycles
 }
 
-/// The parts in which every object can be reached from every other: Tarjan's algorithm, without recursion.
-fn parts(snapshot: &Snapshot, nodes: &[NodeId], is_garbage: &[bool]) -> Vec<Vec<NodeId>> {
-    const UNSEEN: u32 = u32::MAX;
-    let mut walk = Walk {
-        number: vec![UNSEEN; is_garbage.len()],
-        lowest: vec![0; is_garbage.len()],
-        is_open: vec![false; is_garbage.len()],
-        open: Vec::new(),
-        next: 0,
-    };
-    let mut parts = Vec::new();
-    for root in nodes {
-        if walk.number[root.index()] != UNSEEN {
-            continue;
+fn add_site(snapshot: &Snapshot, node: NodeId, sites: &mut Vec<(usize, Change)>) {
+    let Some(site) = snapshot.site(node) else { return };
+    let bytes = snapshot.bytes(node);
+    match sites.iter_mut().find(|(known, _)| *known == site) {
+        Some((_, change)) => change.add(bytes, 1),
+        None => {
+            let mut change = Change::default();
+            change.add(bytes, 1);
+            sites.push((site, change));
         }
-        walk.enter(*root);
-        let mut way = vec![(*root, snapshot.edges.range(*root))];
-        while let Some((node, edges)) = way.last_mut() {
-            let node = *node;
-            let Some(at) = edges.next() else {
-                way.pop();
-                if let Some((caller, _)) = way.last() {
-                    walk.lower(*caller, walk.lowest[node.index()]);
+    }
+}
+
+/// Whether an object is there because a function raised.
+fn is_of_frame(snapshot: &Snapshot, node: NodeId) -> bool {
+    snapshot.kind(node) == NodeKind::Frame || snapshot.type_name(node) == "traceback"
+}
+
+/// The shortest way from an object back to itself, and by which name each refers to the next.
+fn ring(snapshot: &Snapshot, reach: &Reach, head: NodeId) -> Vec<(NodeId, Label)> {
+    let mut by: HashMap<NodeId, (NodeId, Label)> = HashMap::new();
+    let (mut queue, mut next) = (vec![head], 0);
+    while let Some(node) = queue.get(next).copied() {
+        next += 1;
+        for edge in snapshot.edges_of(node).filter(|edge| reach.hold(edge.to) == Hold::Cycle) {
+            if edge.to == head {
+                let mut ring = vec![(node, edge.label)];
+                let mut at = node;
+                while at != head {
+                    let (before, label) = by[&at];
+                    ring.push((before, label));
+                    at = before;
                 }
-                parts.extend(walk.close(snapshot, node));
+                ring.reverse();
+                return ring;
+            }
+            by.entry(edge.to).or_insert_with(|| {
+                queue.push(edge.to);
+                (node, edge.label)
+            });
+        }
+    }
+    vec![(head, Label::None)]
+}
+
+fn text(snapshot: &Snapshot, ring: &[(NodeId, Label)]) -> String {
+    let mut text = String::new();
+    let mut is_attribute = false;
+    for (index, (node, label)) in ring.iter().enumerate() {
+        if !is_attribute {
+            text.push_str(if index == 0 { "" } else { " → " });
+            text.push_str(snapshot.type_name(*node));
+        }
+        match label {
+            Label::Known(Known::Dictionary) => {
+                is_attribute = true;
                 continue;
-            };
-            let to = snapshot.edges.to[at];
-            if !is_garbage[to.index()] {
-                continue;
             }
-            if walk.number[to.index()] == UNSEEN {
-                walk.enter(to);
-                way.push((to, snapshot.edges.range(to)));
-            } else if walk.is_open[to.index()] {
-                walk.lower(node, walk.number[to.index()]);
+            Label::Key(name) if is_attribute => {
+                text.push_str(&format!(".{}", shown(snapshot, NodeId(*name))))
             }
-        }
-    }
-    parts
-}
-
-struct Walk {
-    number: Vec<u32>,
-    lowest: Vec<u32>,
-    is_open: Vec<bool>,
-    open: Vec<NodeId>,
-    next: u32,
-}
-
-impl Walk {
-    fn enter(&mut self, node: NodeId) {
-        self.number[node.index()] = self.next;
-        self.lowest[node.index()] = self.next;
-        self.is_open[node.index()] = true;
-        self.open.push(node);
-        self.next += 1;
-    }
-
-    fn lower(&mut self, node: NodeId, to: u32) {
-        let lowest = &mut self.lowest[node.index()];
-        *lowest = (*lowest).min(to);
-    }
-
-    /// The part that ends with this object, if one does and it is a circle.
-    fn close(&mut self, snapshot: &Snapshot, node: NodeId) -> Option<Vec<NodeId>> {
-        if self.lowest[node.index()] != self.number[node.index()] {
-            return None;
-        }
-        let start = self.open.iter().rposition(|open| *open == node)?;
-        let part = self.open.split_off(start);
-        part.iter().for_each(|node| self.is_open[node.index()] = false);
-        let is_own = |node: &NodeId| snapshot.edges_of(*node).any(|edge| edge.to == *node);
-        (part.len() > 1 || part.iter().any(is_own)).then_some(part)
-    }
-}
-
-/// The shortest way around from the object of a part that tells most: an instance before a dictionary or a tuple.
-fn around(snapshot: &Snapshot, part: &[NodeId]) -> Option<String> {
-    let inside: std::collections::HashSet<NodeId> = part.iter().copied().collect();
-    let tells = |node: &&NodeId| (is_plain(snapshot, **node), **node);
-    let start = *part.iter().min_by_key(tells)?;
-    let mut from: HashMap<NodeId, (NodeId, Edge)> = HashMap::new();
-    let mut queue = VecDeque::from([start]);
-    while let Some(at) = queue.pop_front() {
-        for edge in snapshot.edges_of(at).filter(|edge| inside.contains(&edge.to)) {
-            if edge.to == start {
-                return Some(written(snapshot, start, (at, edge), &from));
+            Label::Attribute(name) | Label::Variable(name) => {
+                text.push_str(&format!(".{}", shown(snapshot, NodeId(*name))))
             }
-            if !from.contains_key(&edge.to) {
-                from.insert(edge.to, (at, edge));
-                queue.push_back(edge.to);
-            }
+            Label::Known(known) => text.push_str(&format!(".{}", known.text())),
+            Label::Item(_) | Label::Key(_) | Label::KeyObject(_) => text.push_str("[*]"),
+            Label::Element => text.push_str("{…}"),
+            Label::DictionaryKey => text.push_str(".keys()"),
+            Label::None => {}
         }
+        is_attribute = false;
     }
-    None
-}
-
-/// Whether it is a builtin container, which says less than what it belongs to.
-fn is_plain(snapshot: &Snapshot, node: NodeId) -> bool {
-    !snapshot.type_name(node).contains('.')
-}
-
-fn written(
-    snapshot: &Snapshot,
-    start: NodeId,
-    last: (NodeId, Edge),
-    from: &HashMap<NodeId, (NodeId, Edge)>,
-) -> String {
-    let mut steps = vec![last];
-    while let Some(step) = from.get(&steps[steps.len() - 1].0) {
-        steps.push(*step);
-    }
-    steps.reverse();
-    let mut text = snapshot.type_name(start).to_owned();
-    for (index, (_, edge)) in steps.iter().enumerate() {
-        if index == SHOWN && steps.len() > SHOWN + 1 {
-            text.push_str(&format!(" → … {} more → {}", steps.len() - SHOWN, snapshot.type_name(start)));
-            return text;
-        }
-        let before = index.checked_sub(1).map(|before| steps[before].1.label);
-        match (before, edge.label) {
-            (Some(DICTIONARY), Label::Key(name)) => text.push_str(&named(snapshot, Label::Attribute(name))),
-            (_, label) => text.push_str(&named(snapshot, label)),
-        }
-        // The dictionary of an instance's attributes is not what people see.
-        if edge.label != DICTIONARY {
-            text.push_str(" → ");
-            text.push_str(snapshot.type_name(edge.to));
-        }
+    if let Some((first, _)) = ring.first() {
+        text.push_str(" → ");
+        text.push_str(snapshot.type_name(*first));
     }
     text
 }
 
-/// A reference, as Python would write it.
-fn named(snapshot: &Snapshot, label: Label) -> String {
-    match label {
-        Label::Attribute(name) | Label::Variable(name) => format!(".{}", shown(snapshot, NodeId(name))),
-        Label::Key(name) => format!("['{}']", shown(snapshot, NodeId(name))),
-        Label::Item(_) => "[…]".to_owned(),
-        Label::KeyObject(_) => "[…]".to_owned(),
-        Label::DictionaryKey => ".keys()".to_owned(),
-        Label::Element => "{…}".to_owned(),
-        DICTIONARY | Label::None => String::new(),
-        Label::Known(known) => format!(".{}", known.text()),
+/// Of the objects that are in question, one of each group that refers to each other in a ring and that none of the others
+/// refers to: all of the others hang on these.
+pub(super) fn heads(snapshot: &Snapshot, is_left: &dyn Fn(NodeId) -> bool) -> Vec<NodeId> {
+    let left: Vec<NodeId> = snapshot.ids().filter(|node| is_left(*node)).collect();
+    if left.is_empty() {
+        return Vec::new();
+    }
+    let components = Components::of(snapshot, &left);
+    let mut is_held = vec![false; components.count];
+    let mut best: Vec<Option<NodeId>> = vec![None; components.count];
+    for (place, node) in left.iter().enumerate() {
+        let own = components.of[place];
+        for edge in snapshot.edges_of(*node) {
+            if let Some(to) = components.place(edge.to)
+                && components.of[to] != own
+            {
+                is_held[components.of[to] as usize] = true;
+            }
+        }
+        // An instance says more than its dictionary.
+        let rank = |node: NodeId| (snapshot.kind(node) != NodeKind::Other, node);
+        let best = &mut best[own as usize];
+        if best.is_none_or(|known| rank(*node) < rank(known)) {
+            *best = Some(*node);
+        }
+    }
+    let mut heads: Vec<NodeId> =
+        best.into_iter().zip(is_held).filter(|(_, is_held)| !is_held).filter_map(|(best, _)| best).collect();
+    heads.sort_unstable();
+    heads
+}
+
+/// Groups of objects each of which can be reached from each other one.
+struct Components {
+    /// By object, its place among those in question plus 1; 0: it is not one of them.
+    places: Vec<u32>,
+    /// By place.
+    of: Vec<u32>,
+    count: usize,
+}
+
+const OPEN: u32 = u32::MAX;
+
+impl Components {
+    /// Tarjan's way, without recursion: chains of objects can be as long as there is memory.
+    fn of(snapshot: &Snapshot, nodes: &[NodeId]) -> Components {
+        let mut components =
+            Components { places: vec![0; snapshot.len()], of: vec![OPEN; nodes.len()], count: 0 };
+        for (place, node) in nodes.iter().enumerate() {
+            components.places[node.index()] = place as u32 + 1;
+        }
+        let mut search =
+            Search { order: vec![0; nodes.len()], low: vec![0; nodes.len()], next: 0, open: Vec::new() };
+        for place in 0..nodes.len() {
+            if search.order[place] == 0 {
+                components.search(snapshot, nodes, place, &mut search);
+            }
+        }
+        components
+    }
+
+    fn place(&self, node: NodeId) -> Option<usize> {
+        (self.places[node.index()] as usize).checked_sub(1)
+    }
+
+    fn search(&mut self, snapshot: &Snapshot, nodes: &[NodeId], first: usize, search: &mut Search) {
+        let mut way = vec![(first, snapshot.edges.range(nodes[first]))];
+        search.enter(first);
+        while let Some((place, rest)) = way.last_mut() {
+            let place = *place;
+            if let Some(at) = rest.next() {
+                let Some(to) = self.place(snapshot.edges.to[at]) else { continue };
+                if search.order[to] == 0 {
+                    search.enter(to);
+                    way.push((to, snapshot.edges.range(nodes[to])));
+                } else if self.of[to] == OPEN {
+                    search.low[place] = search.low[place].min(search.order[to]);
+                }
+                continue;
+            }
+            way.pop();
+            if let Some((before, _)) = way.last() {
+                search.low[*before] = search.low[*before].min(search.low[place]);
+            }
+            if search.low[place] == search.order[place] {
+                self.close(place, search);
+            }
+        }
+    }
+
+    fn close(&mut self, place: usize, search: &mut Search) {
+        while let Some(member) = search.open.pop() {
+            self.of[member] = self.count as u32;
+            if member == place {
+                break;
+            }
+        }
+        self.count += 1;
+    }
+}
+
+struct Search {
+    /// In which order places were entered, from 1.
+    order: Vec<u32>,
+    low: Vec<u32>,
+    next: u32,
+    open: Vec<usize>,
+}
+
+impl Search {
+    fn enter(&mut self, place: usize) {
+        self.next += 1;
+        (self.order[place], self.low[place]) = (self.next, self.next);
+        self.open.push(place);
     }
 }

@@ -56,7 +56,7 @@ pub fn find(capture: &Path) -> Result<Vec<Found>, HeapError> {
     for entry in fs::read_dir(capture).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if let Some((process, number)) = parse(&name) {
+        if let Some((process, number)) = parse_name(&name) {
             found.push(Found { process, number, path });
         }
     }
@@ -65,7 +65,7 @@ pub fn find(capture: &Path) -> Result<Vec<Found>, HeapError> {
 }
 
 /// `heap-PID-N-NUMBER.lgh`.
-fn parse(name: &str) -> Option<(ProgramId, u32)> {
+pub(crate) fn parse_name(name: &str) -> Option<(ProgramId, u32)> {
     let mut numbers =
         name.strip_prefix("heap-")?.strip_suffix(".lgh")?.split('-').map(|part| part.parse().ok());
     let mut next = || numbers.next().flatten();

@@ -4,14 +4,22 @@
 
 pub mod compare;
 pub mod cycles;
+pub mod dominators;
 pub mod lengths;
 pub mod load;
 pub mod model;
 pub mod owners;
 pub mod path;
 pub mod reach;
+pub mod types;
 
 pub use compare::Changes;
+pub use cycles::{Cycle, cycles};
+pub use dominators::Dominators;
 pub use model::{NodeId, Snapshot};
 pub use owners::{Owner, owners};
 pub use reach::Reach;
+pub use types::{growth_by_site, growth_by_type, types};
+
+#[cfg(test)]
+mod tests;

@@ -136,6 +136,8 @@ pub enum RootKind {
     Thread(u32),
     /// A thread's context variables.
     Context(u32),
+    /// It is one of a ring of objects that refer to each other, which only the collector frees.
+    Cycle,
     /// It is leakgate's own.
     Own,
     /// The object never dies.

@@ -12,7 +12,7 @@
 use std::collections::HashMap;
 
 use super::compare::Changes;
-use super::model::{Label, NodeId, NodeKind, Snapshot};
+use super::model::{Edge, Known, Label, NodeId, NodeKind, Snapshot};
 use super::path::{Detail, Path, own_name, shown};
 use super::reach::{Hold, Reach};
 
@@ -29,7 +29,7 @@ pub struct Change {
 }
 
 impl Change {
-    fn add(&mut self, bytes: u64, sign: i64) {
+    pub(super) fn add(&mut self, bytes: u64, sign: i64) {
         self.bytes += sign * bytes as i64;
         self.objects += sign;
     }
@@ -77,9 +77,9 @@ pub struct Owner {
 pub fn owners(before: (&Snapshot, &Reach), after: (&Snapshot, &Reach), changes: &Changes) -> Vec<Owner> {
     let mut groups = Groups::default();
     let held = Held::of(after, |node| changes.is_new(node));
-    held.each(|node, key| groups.add(after, node, key, 1));
+    held.each(|node, key| groups.add(after.0, node, key, 1));
     let lost = Held::of(before, |node| changes.is_gone(node));
-    lost.each(|node, key| groups.add(before, node, key, -1));
+    lost.each(|node, key| groups.add(before.0, node, key, -1));
     let mut owners: Vec<Owner> = groups
         .0
         .into_values()
@@ -148,7 +148,7 @@ impl<'a> Held<'a> {
         for node in self.snapshot.ids().filter(|node| self.is_alone[node.index()]) {
             let owner = self.owner[node.index()];
             let (named, top) = if owner == NOBODY {
-                (None, self.top(node))
+                (None, self.reach.top(self.snapshot, node))
             } else {
                 (Some(self.meant(NodeId(owner - 1))), node)
             };
@@ -169,19 +169,13 @@ impl<'a> Held<'a> {
         }
     }
 
-    /// The first object on the way to one that no older object holds.
-    fn top(&self, node: NodeId) -> NodeId {
-        let mut at = node;
-        while let Some((parent, _)) = self.reach.parent(self.snapshot, at) {
-            at = parent;
-        }
-        at
-    }
-
-    /// The object that people mean: the instance, module or class, not the dictionary of its attributes.
+    /// The object that people mean: the instance, module or class, not the dictionary of its attributes; the function, not
+    /// the dictionary of its cache.
     fn meant(&self, owner: NodeId) -> NodeId {
         match self.reach.parent(self.snapshot, owner) {
-            Some((parent, edge)) if edge.label == Label::Known(super::model::Known::Dictionary) => parent,
+            Some((parent, edge)) if matches!(edge.label, Label::Known(Known::Dictionary | Known::Cache)) => {
+                parent
+            }
             _ => owner,
         }
     }
@@ -214,7 +208,6 @@ struct Group {
     types: HashMap<u32, Change>,
     sites: HashMap<u32, Change>,
     first: Option<NodeId>,
-    keys: Vec<String>,
 }
 
 #[derive(Default)]
@@ -223,7 +216,7 @@ struct Groups(HashMap<Key, Group>);
 impl Groups {
     fn add(
         &mut self,
-        (snapshot, reach): (&Snapshot, &Reach),
+        snapshot: &Snapshot,
         node: NodeId,
         (key, named, is_entry): (&Key, Option<NodeId>, bool),
         sign: i64,
@@ -252,12 +245,6 @@ impl Groups {
         group.sites.entry(snapshot.nodes.sites[node.index()]).or_default().add(bytes, 1);
         if is_entry {
             group.first.get_or_insert(node);
-            if group.keys.len() < MOST_LISTED
-                && let Some((_, edge)) = reach.parent(snapshot, node)
-                && let Label::Key(name) = edge.label
-            {
-                group.keys.push(shown(snapshot, NodeId(name)));
-            }
         }
     }
 }
@@ -284,26 +271,45 @@ impl Group {
             shape: self.shape,
             count: self.nodes.len().max(1),
             entries: if has_length { grown } else { self.entries },
-            length: node.filter(|_| has_length).and_then(|node| after.length(node)),
+            length: node.filter(|_| has_length).and_then(|node| entries_of(after, node)),
             held: self.held,
             types: listed(self.types, |number| after.type_names.get(number as usize).cloned()),
             sites: listed(self.sites, |site| (site as usize).checked_sub(1)),
             filled_at: node.and_then(|node| after.filled_at(node)),
             made_at: node.and_then(|node| after.site(node)),
-            keys: self.keys,
+            keys: node.map_or_else(Vec::new, |node| keys(after, changes, node)),
             beyond: beyond(after, reach, changes, first),
         })
     }
 }
 
 fn grown(after: &Snapshot, before: &Snapshot, changes: &Changes, node: NodeId) -> Option<i64> {
-    let length = |snapshot: &Snapshot, node| snapshot.length(node).map(|length| length as i64);
+    let length = |snapshot: &Snapshot, node| entries_of(snapshot, node).map(|length| length as i64);
     Some(length(after, node)? - changes.before(node).and_then(|node| length(before, node)).unwrap_or(0))
 }
 
+/// Entries of a container, or of a function's cache.
+pub fn entries_of(snapshot: &Snapshot, node: NodeId) -> Option<u64> {
+    if snapshot.kind(node) != NodeKind::Cache {
+        return snapshot.length(node);
+    }
+    let cache = snapshot.edges_of(node).find(|edge| edge.label == Label::Known(Known::Cache))?;
+    snapshot.length(cache.to)
+}
+
+/// Those keys of new entries of a dictionary or cache that are strings, in its order.
+fn keys(after: &Snapshot, changes: &Changes, node: NodeId) -> Vec<String> {
+    let cache = after.edges_of(node).find(|edge| edge.label == Label::Known(Known::Cache));
+    let key = |edge: Edge| match edge.label {
+        Label::Key(name) if changes.is_new(edge.to) => Some(shown(after, NodeId(name))),
+        _ => None,
+    };
+    after.edges_of(cache.map_or(node, |cache| cache.to)).filter_map(key).take(MOST_LISTED).collect()
+}
+
 fn is_container(kind: NodeKind) -> bool {
-    use NodeKind::{Array, ByteArray, Deque, Dictionary, List, OrderedDictionary, Set};
-    matches!(kind, Array | ByteArray | Deque | Dictionary | List | OrderedDictionary | Set)
+    use NodeKind::{Array, ByteArray, Cache, Deque, Dictionary, List, OrderedDictionary, Set};
+    matches!(kind, Array | ByteArray | Cache | Deque | Dictionary | List | OrderedDictionary | Set)
 }
 
 /// The largest of what is counted by number; those without a name are left out.

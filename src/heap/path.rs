@@ -89,6 +89,8 @@ enum Pending {
         /// The function.
         of: NodeId,
     },
+    /// The dictionary of one thread: the object is that of all threads.
+    Threads,
 }
 
 struct Writer<'a> {
@@ -120,7 +122,7 @@ impl Writer<'_> {
             Some(RootKind::Working) => format!("(a running function's {})", snapshot.type_name(node)),
             Some(RootKind::Native) => format!("(C code's {})", snapshot.type_name(node)),
             Some(RootKind::StaticType | RootKind::Immortal) => own_name(snapshot, node),
-            None => format!("(garbage: {})", snapshot.type_name(node)),
+            Some(RootKind::Cycle) | None => format!("(garbage: {})", snapshot.type_name(node)),
         };
         self.text.push_str(&text);
     }
@@ -136,6 +138,7 @@ impl Writer<'_> {
             (Pending::Attribute, Label::Key(name)) => self.attribute(NodeId(name)),
             (Pending::Closure, Label::Item(index)) => self.variable(to, index),
             (Pending::Argument { of }, Label::Item(index)) => self.argument(of, index),
+            (Pending::Threads, Label::KeyObject(_)) => self.pending = Pending::Attribute,
             (_, Label::Known(Known::Dictionary)) => self.pending = Pending::Attribute,
             (_, Label::Known(Known::Closure)) => {
                 self.text.push_str(".__closure__");
@@ -157,7 +160,23 @@ impl Writer<'_> {
             (_, Label::KeyObject(_)) => self.text.push_str("[…]"),
             (_, Label::DictionaryKey) => self.text.push_str(".keys()"),
             (_, Label::Element) => self.text.push_str("{…}"),
-            (_, Label::None) => {
+            (_, Label::None) => self.unnamed(from, to),
+        }
+    }
+
+    fn unnamed(&mut self, from: NodeId, to: NodeId) {
+        let of = self.snapshot.type_name(from);
+        if THREAD_VALUES.contains(&of) && self.snapshot.kind(to) == NodeKind::Dictionary {
+            self.pending = Pending::Threads;
+            return;
+        }
+        // A context is a tree of nodes of its own, in which a variable stands behind its value.
+        if IS_CONTEXT.contains(&self.snapshot.type_name(to)) {
+            return;
+        }
+        match context_variable(self.snapshot, from, to) {
+            Some(name) => self.text.push_str(&format!("['{name}']")),
+            None => {
                 self.text.push_str(" → ");
                 self.text.push_str(self.snapshot.type_name(to));
             }
@@ -210,6 +229,21 @@ impl Writer<'_> {
         }
         self.text
     }
+}
+
+/// The type of `threading.local`.
+const THREAD_VALUES: [&str; 2] = ["_thread._local", "threading.local"];
+const IS_CONTEXT: [&str; 4] = ["hamt", "hamt_bitmap_node", "hamt_array_node", "hamt_collision_node"];
+
+/// The variable that a node of a context has a value of.
+fn context_variable(snapshot: &Snapshot, node: NodeId, value: NodeId) -> Option<String> {
+    if !IS_CONTEXT.contains(&snapshot.type_name(node)) {
+        return None;
+    }
+    let after = snapshot.edges_of(node).skip_while(|edge| edge.to != value).nth(1)?;
+    let is_variable = snapshot.kind(after.to) == NodeKind::ContextVariable;
+    let name = snapshot.names_of(after.to, NAME_OBJECT).next().filter(|_| is_variable);
+    name.map(clean)
 }
 
 /// What an object is called where it has a name of its own: a type's, a function's, a module's; else its type's.

@@ -6,8 +6,10 @@
 //!        what none of them reaches, and what has more references than were found:
 //!   ─► values that a running function may be working with ─► held by C code, or lost by it
 //!        what is left has as many references as were found, from each other: only the collector frees it
+//!   ─► one object of each ring
 //! ```
 
+use super::cycles;
 use super::model::{Edge, IS_IMMORTAL, IS_OWN, NodeId, Root, RootKind, Snapshot};
 
 /// How an object is held.
@@ -62,6 +64,11 @@ impl Reach {
             reach.add_unexplained(snapshot, hold, &mut queue);
             reach.spread(snapshot, hold, &mut queue);
         }
+        for node in cycles::heads(snapshot, &|node| reach.is_new(node)) {
+            reach.roots.push(Root { node, kind: RootKind::Cycle });
+            reach.add_root(node, reach.roots.len() as u32 - 1, Hold::Cycle, &mut queue);
+        }
+        reach.spread(snapshot, Hold::Cycle, &mut queue);
         reach
     }
 
@@ -70,7 +77,7 @@ impl Reach {
         self.holds[node.index()]
     }
 
-    /// The object that it is reached through, and the reference; `None`: it is held from outside, or by a cycle.
+    /// The object that it is reached through, and the reference; `None`: it is held from outside, or the first of a ring.
     #[inline(always)]
     pub fn parent(&self, snapshot: &Snapshot, node: NodeId) -> Option<(NodeId, Edge)> {
         let from = self.from[node.index()];
@@ -88,6 +95,15 @@ impl Reach {
             (NONE, root) => self.roots.get(root as usize),
             _ => None,
         }
+    }
+
+    /// The first object on the way to another, which something outside holds, or a ring.
+    pub fn top(&self, snapshot: &Snapshot, node: NodeId) -> NodeId {
+        let mut at = node;
+        while let Some((parent, _)) = self.parent(snapshot, at) {
+            at = parent;
+        }
+        at
     }
 
     fn is_new(&self, node: NodeId) -> bool {

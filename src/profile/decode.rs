@@ -11,8 +11,8 @@ use leakgate_capture::{
 
 use super::bill::{self, Bill, BillMoment, Part, Survey};
 use super::model::{
-    Allocator, Amount, Birth, Checkpoint, CheckpointKind, Container, Domain, Frame, FrameId, History,
-    Inherited, Process, Profile, Site, StackId, StackNode, Thread, ThreadId, Totals,
+    Allocator, Amount, Birth, Checkpoint, CheckpointKind, Container, Domain, Frame, FrameId, Inherited,
+    Process, Profile, Site, StackId, StackNode, Thread, ThreadId, Totals,
 };
 use super::symbols::Symbols;
 
@@ -37,16 +37,6 @@ pub(super) fn profile(file: &File) -> Profile {
     };
     profile.bills = bills(file, &profile);
     profile
-}
-
-/// What of a process, which may still run, tells whether it grows.
-pub(super) fn history(file: &File) -> History {
-    let kind = |entry: &SiteEntry| Some((StackId(entry.record.stack), allocator(entry.record.function)?));
-    History {
-        checkpoints: Moments::of(file).checkpoints,
-        sites: file.sites.iter().skip(1).filter_map(kind).collect(),
-        containers: containers(file),
-    }
 }
 
 /// The containers that grew, those without a length left out: nothing is known of them yet.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use leakgate_capture::read::{self, ReadError};
 
-use super::model::{Capture, History, Profile, ProgramId, Sample, Untracked};
+use super::model::{Capture, Profile, ProgramId, Sample, Untracked};
 use super::resident::ResidentFile;
 use super::tree::{self, Journal};
 use super::{decode, seal};
@@ -117,33 +117,6 @@ fn process(path: &Path) -> Result<Option<Profile>, LoadError> {
         Ok(file) => Ok(Some(decode::profile(&file))),
         Err(ReadError::NotStarted) => Ok(None),
         Err(error) => Err(LoadError::Process { path: path.to_owned(), error }),
-    }
-}
-
-/// What tells whether a process grows, of the newest file of process `pid`, which may still be written. `None`: there is
-/// no such file.
-///
-/// # Errors
-/// See [`LoadError`].
-pub fn history(capture: &Path, pid: u32) -> Result<Option<History>, LoadError> {
-    let prefix = format!("process-{pid}-");
-    let folder = |error| LoadError::Folder { path: capture.to_owned(), error };
-    let mut newest: Option<(u32, PathBuf)> = None;
-    for entry in fs::read_dir(capture).map_err(folder)? {
-        let path = entry.map_err(folder)?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let number = name.strip_prefix(&prefix).and_then(|rest| rest.strip_suffix(".lgp")?.parse().ok());
-        if let Some(number) = number
-            && newest.as_ref().is_none_or(|(best, _)| number > *best)
-        {
-            newest = Some((number, path));
-        }
-    }
-    let Some((_, path)) = newest else { return Ok(None) };
-    let bytes = fs::read(&path).map_err(|error| LoadError::Folder { path: path.clone(), error })?;
-    match read::file(&bytes) {
-        Ok(file) => Ok(Some(decode::history(&file))),
-        Err(error) => Err(LoadError::Process { path, error }),
     }
 }
 

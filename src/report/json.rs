@@ -106,8 +106,7 @@ impl PartitionEntry {
 
 impl BudgetEntry {
     fn of(judged: &JudgedBudget) -> BudgetEntry {
-        let FigureEntry { name, unit, measured, limit, baseline } = FigureEntry::of(&judged.figure);
-        BudgetEntry { name, unit, measured, limit, baseline, warn: judged.warn, state: judged.state }
+        BudgetEntry { figure: FigureEntry::of(&judged.figure), warn: judged.warn, state: judged.state }
     }
 }
 

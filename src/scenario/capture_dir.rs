@@ -9,6 +9,7 @@ use thiserror::Error;
 use super::processes;
 use super::run_file::{RUN_FILE, RunFile};
 use super::timeline::TIMELINE_FILE;
+use crate::heap;
 use crate::profile::{resident, seal};
 
 /// Names of the captured output of a scenario.
@@ -185,6 +186,7 @@ fn is_our_name(name: &str) -> bool {
     [RUN_FILE, seal::NAME, TIMELINE_FILE, resident::NAME, leakgate_capture::JOURNAL].contains(&name)
         || OUTPUT_FILES.contains(&name)
         || processes::parse_name(name).is_some()
+        || heap::load::parse_name(name).is_some()
 }
 
 #[cfg(test)]

@@ -6,11 +6,9 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
-use super::elf;
+use leakgate_capture::{HIDING_ALLOCATORS, PythonOptions, is_python};
 
-/// Allocators that CPython can be asked for and that hide small blocks from the tracker. `malloc` hides none.
-const HIDING_ALLOCATORS: [&str; 6] =
-    ["debug", "pymalloc", "pymalloc_debug", "malloc_debug", "mimalloc", "mimalloc_debug"];
+use super::elf;
 
 /// Names the allocator that pyarrow takes its buffers from.
 const ARROW_POOL: &str = "ARROW_DEFAULT_MEMORY_POOL";
@@ -96,7 +94,7 @@ fn is_asan(entry: &[u8]) -> bool {
 
 fn hides_blocks(variables: &Variables) -> bool {
     let asked = variables.get(OsStr::new("PYTHONMALLOC"));
-    asked.is_some_and(|asked| HIDING_ALLOCATORS.iter().any(|hiding| asked == hiding))
+    asked.is_some_and(|asked| HIDING_ALLOCATORS.contains(&asked.as_bytes()))
 }
 
 fn asks_for_dev_mode(variables: &Variables, argv: &[OsString]) -> bool {
@@ -109,25 +107,8 @@ fn asks_for_dev_mode(variables: &Variables, argv: &[OsString]) -> bool {
 
 /// Whether a Python in `argv` is given `-X dev`, before its script, `-c` or `-m`.
 fn has_dev_option(argv: &[OsString]) -> bool {
-    let is_python = |word: &&OsString| {
-        Path::new(word).file_name().is_some_and(|name| name.as_bytes().starts_with(b"python"))
-    };
-    let Some(python) = argv.iter().position(|word| is_python(&word)) else { return false };
-    let mut options = argv[python + 1..].iter().map(|word| word.as_bytes());
-    while let Some(option) = options.next() {
-        match option {
-            b"-X" if options.next() == Some(b"dev") => return true,
-            b"-Xdev" => return true,
-            b"-X" => {}
-            b"-W" | b"--check-hash-based-pycs" => {
-                options.next();
-            }
-            [b'-', b'c' | b'm', ..] | b"-" => return false,
-            [b'-', ..] => {}
-            _ => return false,
-        }
-    }
-    false
+    let mut words = argv.iter().map(|word| word.as_bytes());
+    words.any(is_python) && PythonOptions::of(words).dev
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 //! outside, again and again.
 //!
 //! An interval has four parts. Of each part the lowest figures of each site are kept, so that what comes and goes within it
-//! counts as gone; at its beginning the process is asked to collect its garbage. The process is not stopped for it.
+//! counts as gone; in each the process is asked to collect its garbage, and where it can, only parts in which it did are
+//! judged. The process is not stopped for it.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -15,6 +16,7 @@ use leakgate_capture::read::{self, Now, ReadError};
 
 use super::processes::Reading;
 use crate::config::Checkpoints;
+use crate::gate::measurement::Garbage;
 use crate::profile::{Amount, Checkpoint, CheckpointKind, Profile, ProgramId};
 
 /// Parts of an interval.
@@ -50,6 +52,8 @@ pub struct Series {
     pub iterations: u32,
     /// The lowest figures of each part, as checkpoints of these iterations: each has several.
     pub checkpoints: Vec<Checkpoint>,
+    /// Of each of them, whether garbage was collected in it.
+    clean: Vec<bool>,
 }
 
 #[derive(Debug)]
@@ -63,9 +67,13 @@ struct Process {
     /// How many parts are kept as one.
     span: u64,
     kept: Vec<Checkpoint>,
+    /// Of each of them, whether garbage was collected in it.
+    clean: Vec<bool>,
     /// What each site had in the part that was kept last.
     last: Vec<Amount>,
     asked: u32,
+    /// Whether it was asked and has not been seen to have done it.
+    is_asked: bool,
     looked: Option<Instant>,
     took: Duration,
 }
@@ -77,6 +85,8 @@ struct Part {
     /// The lowest of each site, and of all of them together.
     lowest: Vec<Amount>,
     live: Option<Amount>,
+    /// Whether garbage was collected in it, and what it had is from then on.
+    is_clean: bool,
 }
 
 impl Intervals {
@@ -125,8 +135,10 @@ impl Process {
             part: Part::default(),
             span: 1,
             kept: Vec::new(),
+            clean: Vec::new(),
             last: Vec::new(),
             asked: 0,
+            is_asked: false,
             looked: None,
             took: Duration::ZERO,
         }
@@ -137,6 +149,8 @@ impl Process {
             return;
         }
         let began = Instant::now();
+        // Before it is looked at: what is seen then is what was left.
+        let has_collected = self.is_asked && self.has_collected();
         // A file that cannot be read now may be read the next time; one that never can leaves no iterations, which is told.
         let Some(Ok(sites)) = self.file.as_ref().map(sites) else { return };
         let at = match every {
@@ -152,7 +166,13 @@ impl Process {
             self.keep();
         }
         if self.part.live.is_none() {
-            self.part = Part { number: part, ..Part::default() };
+            self.part = Part { number: part, is_clean: has_collected, ..Part::default() };
+        } else if has_collected {
+            // What waited for the collector is gone.
+            self.part = Part { number: self.part.number, is_clean: true, ..Part::default() };
+        }
+        self.is_asked = !self.part.is_clean;
+        if self.is_asked {
             self.ask();
         }
         self.part.add(&sites);
@@ -160,15 +180,22 @@ impl Process {
         self.took = began.elapsed();
     }
 
-    /// Asks the process to collect its garbage.
+    /// Asks the process to collect its garbage: it has an odd number for that. Again at each look, as it may rest from it.
     fn ask(&mut self) {
-        self.asked += 1;
+        self.asked = (self.asked | 1).wrapping_add(2);
         // Without an answer the figures are what they are.
         let _ = self.file.as_ref().map(|file| file.write_all_at(&self.asked.to_le_bytes(), OFFSET_ASKED));
     }
 
+    /// Whether it has, since it was asked.
+    fn has_collected(&self) -> bool {
+        let mut word = [0; 4];
+        let read = self.file.as_ref().map(|file| file.read_exact_at(&mut word, OFFSET_ASKED));
+        matches!(read, Some(Ok(()))) && u32::from_le_bytes(word) & 1 == 0
+    }
+
     fn keep(&mut self) {
-        let Part { number, lowest, live } = std::mem::take(&mut self.part);
+        let Part { number, lowest, live, is_clean } = std::mem::take(&mut self.part);
         let Some(live) = live else { return };
         self.last.resize(lowest.len().max(self.last.len()), Amount::default());
         let is_first = self.kept.is_empty();
@@ -189,6 +216,7 @@ impl Process {
             collected: 0,
             changes,
         });
+        self.clean.push(is_clean);
         if self.kept.len().is_multiple_of(MOST) {
             self.span *= 2;
         }
@@ -200,7 +228,8 @@ impl Process {
         let iterations = u32::try_from(whole).unwrap_or(u32::MAX);
         self.kept.retain(|checkpoint| checkpoint.iteration <= iterations);
         let iterations = if self.kept.is_empty() { 0 } else { iterations };
-        Series { id: self.id, iterations, checkpoints: self.kept }
+        self.clean.truncate(self.kept.len());
+        Series { id: self.id, iterations, checkpoints: self.kept, clean: self.clean }
     }
 }
 
@@ -224,8 +253,16 @@ impl Part {
 }
 
 impl Series {
-    /// Puts the checkpoints behind those of the profile, and gives the index of the first of them.
-    pub(super) fn add_to(&self, profile: &mut Profile) -> usize {
+    /// What became of garbage in the iterations after `warmup`.
+    pub(super) fn garbage(&self, warmup: u32) -> Garbage {
+        let judged = self.checkpoints.iter().zip(&self.clean);
+        let mut judged = judged.filter(|(checkpoint, _)| checkpoint.iteration > warmup);
+        if judged.any(|(_, is_clean)| *is_clean) { Garbage::Collected } else { Garbage::Kept }
+    }
+
+    /// Puts the checkpoints behind those of the profile, and gives the index of the first of them. Where garbage was
+    /// collected in some, all others are of no iteration: what waits for the collector is in their figures.
+    pub(super) fn add_to(&self, profile: &mut Profile, garbage: Garbage) -> usize {
         for checkpoint in &mut profile.checkpoints {
             if checkpoint.kind == CheckpointKind::Iteration {
                 // One of the program's own, which are not what was asked for.
@@ -233,7 +270,11 @@ impl Series {
             }
         }
         let begin = profile.checkpoints.len();
-        profile.checkpoints.extend(self.checkpoints.iter().cloned());
+        let judged = |(checkpoint, is_clean): (&Checkpoint, &bool)| {
+            let is_judged = *is_clean || garbage == Garbage::Kept;
+            Checkpoint { iteration: if is_judged { checkpoint.iteration } else { 0 }, ..checkpoint.clone() }
+        };
+        profile.checkpoints.extend(self.checkpoints.iter().zip(&self.clean).map(judged));
         if let Some(first) = profile.checkpoints.get_mut(begin) {
             // It says of each site what it has: nothing of what the profile has before is left.
             let known = first.changes.len() as u32;

@@ -77,7 +77,7 @@ pub fn parse_name(name: &str) -> Option<(u32, u32)> {
 }
 
 /// Name of a process's file in the capture.
-fn name(pid: u32, sequence: u32) -> String {
+pub(super) fn name(pid: u32, sequence: u32) -> String {
     format!("process-{pid}-{sequence}.lgp")
 }
 

@@ -4,7 +4,7 @@ use super::drive::ScenarioRun;
 use super::intervals::Series;
 use super::measure::{added, difference, figures, peak_added};
 use crate::config::{Checkpoints, Repeats};
-use crate::gate::measurement::{IterationFigures, Measurement, Needs};
+use crate::gate::measurement::{Garbage, IterationFigures, Measurement, Needs};
 use crate::gate::verdict::{self, WINDOWS};
 use crate::outcome::ScenarioError;
 use crate::profile::{Capture, Checkpoint, CheckpointKind, Profile};
@@ -48,20 +48,20 @@ pub fn unmarked(run: &ScenarioRun, profile: &Profile) -> Option<ScenarioError> {
 
 /// Adds the iterations to the figures of their process. The first half of them is the warm-up.
 pub(super) fn add_iterations(measurement: &mut Measurement, checkpoints: Checkpoints, all: &[Series]) {
-    let iterations = match checkpoints {
+    let (iterations, garbage) = match checkpoints {
         Checkpoints::Processes(_) => return,
-        Checkpoints::Program => marked(&measurement.profile),
+        Checkpoints::Program => (marked(&measurement.profile), Garbage::Collected),
         Checkpoints::Time(_) | Checkpoints::Traffic(_) => {
             let id = measurement.profile.process.id();
             let series = all.iter().find(|series| series.id == id);
-            series.map_or_else(Vec::new, |series| looked_at(series, &mut measurement.profile))
+            series.map_or((Vec::new(), Garbage::Kept), |series| looked_at(series, &mut measurement.profile))
         }
     };
     let least = if checkpoints == Checkpoints::Program { 2 * WINDOWS as u32 } else { LEAST_INTERVALS };
     let total = u32::try_from(iterations.len()).unwrap_or(u32::MAX);
     let warmup = verdict::warmup(Repeats::default(), total) as usize;
     let looks = looks(&measurement.profile, warmup as u32);
-    measurement.needs = Some(Needs { iterations: least, seen: total, looks, each: checkpoints });
+    measurement.needs = Some(Needs { iterations: least, seen: total, looks, garbage, each: checkpoints });
     let Some(start) = warmup.checked_sub(1).and_then(|last| iterations.get(last)).copied() else { return };
     let judged = &iterations[warmup..];
     let Some(last) = judged.last() else { return };
@@ -98,18 +98,21 @@ fn marked(profile: &Profile) -> Vec<IterationFigures> {
     iterations
 }
 
-/// One for each interval: what its last part had. An interval that was over between two looks has what the one before had.
-fn looked_at(series: &Series, profile: &mut Profile) -> Vec<IterationFigures> {
-    let begin = series.add_to(profile);
-    let all = profile.checkpoints.len();
-    let (mut iterations, mut at) = (Vec::new(), begin);
+/// One for each interval: what the last of its parts had that is judged. An interval without one has what the one before had.
+fn looked_at(series: &Series, profile: &mut Profile) -> (Vec<IterationFigures>, Garbage) {
+    let garbage = series.garbage(verdict::warmup(Repeats::default(), series.iterations));
+    let begin = series.add_to(profile, garbage);
+    let is_judged = |at: &usize| profile.checkpoints[*at].iteration > 0;
+    let mut moments = (begin..profile.checkpoints.len()).filter(is_judged).peekable();
+    let (mut iterations, mut last) = (Vec::new(), None);
     for iteration in 1..=series.iterations {
-        while at + 1 < all && profile.checkpoints[at + 1].iteration <= iteration {
-            at += 1;
+        while let Some(at) = moments.next_if(|at| profile.checkpoints[*at].iteration <= iteration) {
+            last = Some(at);
         }
-        if at < all {
+        // Before the first moment there is nothing to tell: it stands for what is before it.
+        if let Some(at) = last.or_else(|| moments.peek().copied()) {
             iterations.push(IterationFigures { iteration, ..figures(at, 0, profile) });
         }
     }
-    iterations
+    (iterations, garbage)
 }

@@ -79,8 +79,8 @@ fn the_sentence_comes_first_after_the_heading() {
         lines,
         [
             "❌ leakgate: 1 of 2 scenarios failed",
-            "quote: every iteration keeps 7.9 KiB more, over its budget of 64 B",
-            "At shop/quotes.py:14 in remember · rule budget-growth",
+            "quote: shop.quotes._SEEN (list) keeps 1 more list, 7.9 KiB, after every iteration",
+            "At shop/quotes.py:14 in remember · rule growing-global",
         ]
     );
 }

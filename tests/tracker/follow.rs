@@ -97,8 +97,12 @@ fn each_call_gives_what_is_new_and_all_of_them_what_the_whole_file_says() {
             (0, 0, 0),
             "{python}"
         );
-        let whole = load::history(&capture, pid).unwrap().unwrap();
-        assert_eq!(follower.history(), &whole, "{python}");
+        let whole = load::capture(&capture).unwrap();
+        let whole = whole.processes.iter().find(|profile| profile.process.pid == pid).unwrap();
+        let history = follower.history();
+        let sites: Vec<_> = whole.sites.iter().map(|site| (site.stack, site.allocator)).collect();
+        assert_eq!(history.checkpoints, whole.checkpoints, "{python}");
+        assert_eq!((&history.sites, &history.containers), (&sites, &whole.containers), "{python}");
         assert_eq!(whole.containers.len(), grown.len(), "{python}");
         running.end();
     }

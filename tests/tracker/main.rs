@@ -17,6 +17,7 @@ mod endings;
 mod folders;
 mod follow;
 mod harness;
+mod heap;
 mod limits;
 mod mappings;
 mod marks;

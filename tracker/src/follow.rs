@@ -7,6 +7,8 @@ use core::ffi::{CStr, c_char};
 use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicBool, Ordering};
 
+use leakgate_capture::{HIDING_ALLOCATORS, PythonOptions, is_python};
+
 use crate::sys;
 use crate::text::Text;
 
@@ -17,9 +19,6 @@ const PRELOAD: &[u8] = b"LD_PRELOAD=";
 const MALLOC: &[u8] = b"PYTHONMALLOC=";
 const DEV_MODE: &[u8] = b"PYTHONDEVMODE=";
 const DEFAULT_MALLOC: &[u8] = b"PYTHONMALLOC=default\0";
-/// Allocators of CPython that hide small blocks from the tracker.
-const HIDING: [&[u8]; 6] =
-    [b"debug", b"pymalloc", b"pymalloc_debug", b"malloc_debug", b"mimalloc", b"mimalloc_debug"];
 
 /// The library's path, as the loader was given it.
 static LIBRARY: Text = Text::new();
@@ -128,7 +127,7 @@ impl Changes {
                 changes.has_library = elements(value).any(|element| element == library());
             } else if let (Some(value), None) = (entry.strip_prefix(MALLOC), changes.malloc) {
                 changes.malloc = Some(index);
-                hides = HIDING.contains(&value);
+                hides = HIDING_ALLOCATORS.contains(&value);
                 is_named = !value.is_empty();
             } else if entry.strip_prefix(DEV_MODE).is_some_and(|value| !value.is_empty()) {
                 dev = true;
@@ -225,22 +224,5 @@ fn is_asan(entry: &[u8]) -> bool {
 
 /// Whether the program is a Python that is given `-X dev`, before its script, `-c` or `-m`.
 fn asks_for_dev_mode(program: &[u8], arguments: List) -> bool {
-    if !file_name(program).starts_with(b"python") {
-        return false;
-    }
-    let mut options = all(arguments).skip(1);
-    while let Some(option) = options.next() {
-        match option {
-            b"-X" if options.next() == Some(b"dev") => return true,
-            b"-Xdev" => return true,
-            b"-X" => {}
-            b"-W" | b"--check-hash-based-pycs" => {
-                options.next();
-            }
-            [b'-', b'c' | b'm', ..] | b"-" => return false,
-            [b'-', ..] => {}
-            _ => return false,
-        }
-    }
-    false
+    is_python(program) && PythonOptions::of(all(arguments).skip(1)).dev
 }

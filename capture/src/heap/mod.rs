@@ -127,11 +127,13 @@ pub enum NodeKind {
     Method = 18,
     /// `frozenset`.
     FrozenSet = 19,
+    /// A context variable.
+    ContextVariable = 20,
 }
 
 impl NodeKind {
     /// All, by number.
-    pub const ALL: [NodeKind; 20] = [
+    pub const ALL: [NodeKind; 21] = [
         NodeKind::Other,
         NodeKind::List,
         NodeKind::Tuple,
@@ -152,6 +154,7 @@ impl NodeKind {
         NodeKind::WeakReference,
         NodeKind::Method,
         NodeKind::FrozenSet,
+        NodeKind::ContextVariable,
     ];
 
     /// The kind of that number.
@@ -285,7 +288,7 @@ impl Label {
 
 /// The object is a type: its name with its module, as bytes.
 pub const NAME_TYPE: u64 = 0;
-/// A module or function: its (qualified) name, a string.
+/// A module, function or context variable: its (qualified) name, a string.
 pub const NAME_OBJECT: u64 = 1;
 /// The module that a function was defined in, a string.
 pub const NAME_MODULE: u64 = 2;

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use super::{chosen, last_result, section, sound_lock};
+use super::{Wanted, chosen, last_result, section, sound_lock};
 use crate::baseline::{Lock, Section, changed, changes, words};
 use crate::commands::{lock_file, results};
 use crate::exit::Exit;
@@ -12,12 +12,8 @@ use crate::outcome::{Outcome, ScenarioResult};
 /// Compare what is accepted with the last result
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Scenarios to compare [default: all of the result]
-    #[arg(value_name = "NAME")]
-    names: Vec<String>,
-    /// The configuration, whose baseline is beside it
-    #[arg(short, long, value_name = "FILE", default_value = "leakgate.yaml")]
-    config: PathBuf,
+    #[command(flatten)]
+    wanted: Wanted,
     /// The result to compare with [default: .leakgate/result.json beside the configuration]
     #[arg(long, value_name = "FILE")]
     from: Option<PathBuf>,
@@ -25,10 +21,10 @@ pub(super) struct Args {
 
 /// Runs it.
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Exit> {
-    let read = sound_lock(&lock_file::beside(&args.config))?;
-    let from = args.from.clone().unwrap_or_else(|| last_result(&args.config));
+    let read = sound_lock(&lock_file::beside(&args.wanted.config))?;
+    let from = args.from.clone().unwrap_or_else(|| last_result(&args.wanted.config));
     let outcome = results::load(&from)?;
-    for result in chosen(&outcome, &args.names)? {
+    for result in chosen(&outcome, &args.wanted.names)? {
         compared(&outcome, result, &read.lock).iter().try_for_each(|line| writeln!(out, "{line}"))?;
     }
     Ok(Exit::Passed)

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 
-use super::lock_file;
+use super::{check, lock_file};
 use crate::baseline::{self, Key, Lock, Section, digest};
 use crate::exit::Exit;
 use crate::outcome::{Outcome, ScenarioResult};
@@ -19,6 +19,17 @@ use crate::outcome::{Outcome, ScenarioResult};
 pub struct Args {
     #[command(subcommand)]
     action: Action,
+}
+
+/// Whose baseline, and of which scenarios.
+#[derive(Debug, clap::Args)]
+struct Wanted {
+    /// Scenarios [default: all]
+    #[arg(value_name = "NAME")]
+    names: Vec<String>,
+    /// The configuration, whose baseline is beside it
+    #[arg(short, long, value_name = "FILE", default_value = check::CONFIG)]
+    config: PathBuf,
 }
 
 #[derive(Debug, clap::Subcommand)]

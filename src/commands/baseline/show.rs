@@ -1,11 +1,10 @@
 //! `leakgate baseline show`: what is accepted, as people read it.
 
 use std::io::Write;
-use std::path::PathBuf;
 
 use anyhow::bail;
 
-use super::read_lock;
+use super::{Wanted, read_lock};
 use crate::baseline::{Key, Lock, Section, words};
 use crate::commands::lock_file;
 use crate::exit::Exit;
@@ -13,26 +12,22 @@ use crate::exit::Exit;
 /// Print what is accepted
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Scenarios to show [default: all]
-    #[arg(value_name = "NAME")]
-    names: Vec<String>,
-    /// The configuration, whose baseline is beside it
-    #[arg(short, long, value_name = "FILE", default_value = "leakgate.yaml")]
-    config: PathBuf,
+    #[command(flatten)]
+    wanted: Wanted,
 }
 
 /// Runs it: exit code 2 where a part of the lock cannot be read; what can is shown.
 pub(super) fn run(args: &Args, out: &mut dyn Write, messages: &mut dyn Write) -> anyhow::Result<Exit> {
-    let path = lock_file::beside(&args.config);
+    let path = lock_file::beside(&args.wanted.config);
     let read = read_lock(&path)?;
     if read.text.is_empty() {
         bail!("there is no baseline `{}`; `leakgate baseline update` writes one", path.display());
     }
     let is_there = |name: &&String| !read.lock.sections.keys().any(|key| key.scenario == **name);
-    if let (Some(missing), true) = (args.names.iter().find(is_there), read.problems.is_empty()) {
+    if let (Some(missing), true) = (args.wanted.names.iter().find(is_there), read.problems.is_empty()) {
         bail!("{} has no scenario `{missing}`", path.display());
     }
-    let is_chosen = |key: &Key| args.names.is_empty() || args.names.contains(&key.scenario);
+    let is_chosen = |key: &Key| args.wanted.names.is_empty() || args.wanted.names.contains(&key.scenario);
     let chosen = read.lock.sections.iter().filter(|(key, _)| is_chosen(key));
     let shown: Vec<String> = chosen.map(|(key, section)| shown(key, section, &read.lock)).collect();
     write!(out, "{}", shown.join("\n"))?;

@@ -13,6 +13,8 @@ use crate::outcome::Outcome;
 
 /// Accept what the scenarios show now: run them, or take a result
 #[derive(Debug, clap::Args)]
+// The flattened arguments have a group of the same name.
+#[group(skip)]
 pub(super) struct Args {
     #[command(flatten)]
     check: check::Args,

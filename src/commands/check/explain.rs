@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{Check, standing};
 use crate::finding::{Finding, Owner, Severity};
 use crate::gate::leak;
-use crate::gate::owners::{self, Heaps, Told};
+use crate::gate::owners::{self, Found, Heaps, Told};
 use crate::gate::place::ScenarioFacts;
 use crate::heap::{self, Snapshot};
 use crate::outcome::{ScenarioResult, Verdict};
@@ -45,8 +45,11 @@ pub(super) fn add_owners(
     let found =
         if iterations > 0 { owners::owners(told, &Heaps { before, after, iterations }) } else { Vec::new() };
     for finding in &mut result.findings {
-        let of_finding = found.iter().filter(|found| is_about(finding, found.kind));
-        finding.owners = of_finding.map(|found| found.owner.clone()).collect();
+        let mut of_finding: Vec<&Found> =
+            found.iter().filter(|found| is_about(finding, found.kind)).collect();
+        // What a thread or a connection brings with it comes after it.
+        of_finding.sort_by_key(|found| !matches!(found.kind, Kind::Thread | Kind::Resource));
+        finding.owners = of_finding.into_iter().map(|found| found.owner.clone()).collect();
     }
     result.findings.extend(rest.first().and_then(|garbage| owners::cycles(told, garbage)));
 }
@@ -70,10 +73,13 @@ fn is_about(finding: &Finding, kind: Kind) -> bool {
 
 /// Takes over what the second process shows: the owners give a finding its sentence, its place and how to mend it.
 pub(super) fn take_over(result: &mut ScenarioResult, second: &ScenarioResult, cwd: &Path, check: &Check) {
+    let mut said = Vec::new();
+    // Descriptors and threads come with memory: their finding is the one that says so.
+    result.findings.sort_by_key(|finding| finding.rule == leak::RULE);
     for finding in &mut result.findings {
         let again = second.findings.iter().find(|again| again.rule == finding.rule);
         if let Some(again) = again.filter(|again| !again.owners.is_empty()) {
-            take_owners(finding, &again.owners, &check.rules);
+            take_owners(finding, &again.owners, (&check.rules, &mut said));
         }
     }
     let cycles = second.findings.iter().filter(|finding| check.rules.get(&finding.rule).is_some());
@@ -84,11 +90,12 @@ pub(super) fn take_over(result: &mut ScenarioResult, second: &ScenarioResult, cw
     }
 }
 
-fn take_owners(finding: &mut Finding, owners: &[Owner], rules: &RuleSet) {
+fn take_owners(finding: &mut Finding, owners: &[Owner], (rules, said): (&RuleSet, &mut Vec<String>)) {
     finding.owners = owners.to_vec();
     let first = &owners[0];
-    if leak::figure_of(&finding.rule).is_some() {
+    if leak::figure_of(&finding.rule).is_some() && !said.contains(&first.sentence) {
         finding.title = first.sentence.clone();
+        said.push(first.sentence.clone());
     } else {
         finding.evidence.push(first.sentence.clone());
     }

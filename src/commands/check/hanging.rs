@@ -6,7 +6,7 @@ use crate::baseline::Environment;
 use crate::config::{Checkpoints, Scenario};
 use crate::finding::{Finding, Severity};
 use crate::gate::budgets::{ScenarioFacts, judge};
-use crate::gate::{leak, unstopped};
+use crate::gate::{leak, threads};
 use crate::outcome::ScenarioResult;
 use crate::profile::{Profile, load};
 use crate::scenario::plan::Work;
@@ -44,7 +44,7 @@ pub(super) fn judged(
 /// A program at its end, and what it waits for.
 fn at_its_end(facts: &ScenarioFacts, run: &ScenarioRun) -> Option<(Finding, Environment)> {
     let capture = load::capture(&run.capture).ok()?;
-    let found = |profile: &Profile| Some((unstopped::judge(facts, profile)?, environment(profile)));
+    let found = |profile: &Profile| Some((threads::unstopped(facts, profile)?, environment(profile)));
     capture.processes.iter().find_map(found)
 }
 

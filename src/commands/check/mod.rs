@@ -39,7 +39,7 @@ use crate::scenario::python::{self, Python};
 use crate::scenario::signals::{ENDING, Interruption};
 
 /// Name of the configuration where none is given.
-const CONFIG: &str = "leakgate.yaml";
+pub(super) const CONFIG: &str = "leakgate.yaml";
 /// What the report says where no Python was found and no scenario needs one.
 pub(super) const NO_PYTHON: &str = "not found and not needed";
 /// What `--baseline` is where nobody names a file: the lock beside the configuration.

@@ -16,6 +16,13 @@ pub(super) struct Gains {
 }
 
 impl Gains {
+    /// `1 more thread is alive after every iteration`.
+    pub(super) fn counted(&self, count: u64, noun: &str) -> String {
+        let total = i64::try_from(count).unwrap_or(i64::MAX);
+        let rate = Rate { total, iterations: u64::from(self.iterations), unit: RateUnit::Entries };
+        format!("{} {}", more(total, rate.iterations, noun), when(rate))
+    }
+
     /// `keeps 1 more entry, 7.9 KiB, after every iteration`.
     pub(super) fn in_words(&self) -> String {
         let iterations = u64::from(self.iterations);
@@ -25,14 +32,14 @@ impl Gains {
         };
         let rate =
             Rate { total: i64::try_from(count).unwrap_or(i64::MAX), iterations, unit: RateUnit::Entries };
-        let bytes = match self.bytes {
-            0 => String::new(),
-            bytes => {
-                let total = i64::try_from(bytes).unwrap_or(i64::MAX);
-                format!(", {} an iteration", bytes_each(Rate { total, iterations, unit: RateUnit::Bytes }))
-            }
-        };
-        format!("keeps {} {}{bytes}", more(rate.total, iterations, noun), when(rate))
+        let (more, when) = (more(rate.total, iterations, noun), when(rate));
+        let total = i64::try_from(self.bytes).unwrap_or(i64::MAX);
+        let bytes = bytes_each(Rate { total, iterations, unit: RateUnit::Bytes });
+        match (total, when.as_str()) {
+            (0, _) => format!("keeps {more} {when}"),
+            (_, "after every iteration") => format!("keeps {more}, {bytes}, {when}"),
+            _ => format!("keeps {more} {when}, {bytes} an iteration"),
+        }
     }
 }
 
@@ -44,8 +51,11 @@ mod tests {
     fn gains_are_said_as_people_count() {
         let said =
             |entries, objects, bytes, iterations| Gains { entries, objects, bytes, iterations }.in_words();
-        assert_eq!(said(8, 8, 64_512, 8), "keeps 1 more entry after every iteration, 7.9 KiB an iteration");
-        assert_eq!(said(0, 16, 800, 8), "keeps 2 more objects after every iteration, 100 B an iteration");
+        assert_eq!(said(8, 8, 64_512, 8), "keeps 1 more entry, 7.9 KiB, after every iteration");
+        assert_eq!(said(0, 16, 800, 8), "keeps 2 more objects, 100 B, after every iteration");
         assert_eq!(said(4, 0, 0, 40), "keeps 1 more entry every 10 iterations");
+        assert_eq!(said(4, 4, 400, 40), "keeps 1 more entry every 10 iterations, 10 B an iteration");
+        let gains = Gains { entries: 16, objects: 40, bytes: 0, iterations: 8 };
+        assert_eq!(gains.counted(8, "thread is alive"), "1 more thread is alive after every iteration");
     }
 }

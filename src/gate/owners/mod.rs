@@ -16,6 +16,7 @@ use crate::gate::holders;
 use crate::gate::place::ScenarioFacts;
 use crate::heap::compare::Changes;
 use crate::heap::lengths::{Longer, longer};
+use crate::heap::model::{Known, Label};
 use crate::heap::path::{Detail, Path};
 use crate::heap::reach::Hold;
 use crate::heap::{self, NodeId, Reach, Snapshot};
@@ -26,6 +27,8 @@ use crate::rules::{Evidence, Kind, RuleSet};
 const LEAST: i64 = 3;
 /// Owners that a finding names.
 const MOST: usize = 4;
+/// Types on the way from an owner to what it keeps that are told.
+const BEYOND: usize = 2;
 /// Where the interpreter notes the threads that run.
 const THREADS: [&str; 3] = ["threading._active", "threading._limbo", "threading._dangling"];
 
@@ -97,36 +100,76 @@ impl Looked<'_> {
             bytes: owner.held.bytes.max(0).unsigned_abs(),
             iterations: self.heaps.iterations,
         };
-        let mut types = vec![owner.type_name.clone()];
-        types.extend(owner.types.iter().map(|(name, _)| name.clone()));
-        let made = owner.sites.iter().find_map(|(site, _)| self.place(*site));
         let is_lost = owner.node.is_none();
-        let name = if owner.count > 1 || is_lost { owner.shape.clone() } else { owner.path.clone() };
-        let filled = owner.filled_at.and_then(|site| self.place(site));
-        let place = if is_lost { made } else { filled.or(made) };
+        let (name, type_name) = self.names(owner);
         let kind = match owner.hold {
             Hold::Native if is_lost => Kind::Lost,
             Hold::Cycle => Kind::Cycle,
             _ if THREADS.iter().any(|threads| name.starts_with(threads)) => Kind::Thread,
             _ => Kind::Growth,
         };
-        let path = match (kind, owner.length) {
-            (Kind::Lost, _) => vec![format!("nothing in Python, {}", owner.type_name)],
-            (_, Some(length)) => vec![self.with_length(&name, &owner.type_name, length)],
-            (_, None) => vec![format!("{name} ({})", owner.type_name)],
+        let resource = owner.types.iter().find(|(of, _)| kind == Kind::Growth && self.is_resource(of));
+        let count = |change: &heap::owners::Change| change.objects.max(0).unsigned_abs();
+        let (kind, gains) = match resource {
+            Some((of, change)) => (Kind::Resource, gains.counted(count(change), &format!("{of} is open"))),
+            None if kind == Kind::Thread => (kind, gains.counted(gains.entries, "thread is alive")),
+            None if is_lost => (kind, gains.counted(gains.objects, &format!("{type_name} is kept"))),
+            None => (kind, gains.in_words()),
         };
-        let beyond = owner.beyond.split(" → ").filter(|_| kind != Kind::Lost).map(str::to_owned);
-        self.named(
-            kind,
-            Draft {
-                name,
-                held_by: owner.node.map(|node| held_by(self.heaps.after, self.reach, node)),
-                types,
-                gains: gains.in_words(),
-                path: path.into_iter().chain(beyond).collect(),
-                place,
-            },
-        )
+        let place = self.best_place(owner, kind);
+        let path = self.path(owner, (&name, &type_name), kind);
+        let types =
+            std::iter::once(type_name).chain(owner.types.iter().map(|(name, _)| name.clone())).collect();
+        let held_by = owner.node.map(|node| held_by(self.heaps.after, self.reach, node));
+        self.named(kind, Draft { name, held_by, types, gains, path, place })
+    }
+
+    fn path(&self, owner: &heap::Owner, (name, type_name): (&str, &str), kind: Kind) -> Vec<String> {
+        if kind == Kind::Lost {
+            return vec![format!("nothing in Python, {type_name}")];
+        }
+        let first = match owner.length {
+            Some(length) => self.with_length(name, type_name, length),
+            None => format!("{name} ({type_name})"),
+        };
+        let beyond = owner.beyond.split(" → ").take(BEYOND).map(str::to_owned);
+        std::iter::once(first).chain(beyond).collect()
+    }
+
+    /// How people name an owner, and its type. The dictionary inside of a cache is the cache.
+    fn names(&self, owner: &heap::Owner) -> (String, String) {
+        let name = if owner.count > 1 || owner.node.is_none() { &owner.shape } else { &owner.path };
+        let parent = owner.node.and_then(|node| self.reach.parent(self.heaps.after, node));
+        match parent.filter(|(_, edge)| edge.label == Label::Known(Known::Cache)) {
+            Some((cache, _)) => {
+                let name = name.strip_suffix(".cache").unwrap_or(name);
+                (name.to_owned(), self.heaps.after.type_name(cache).to_owned())
+            }
+            None => (name.clone(), owner.type_name.clone()),
+        }
+    }
+
+    /// Whether objects of this type are to be closed.
+    fn is_resource(&self, type_name: &str) -> bool {
+        let evidence = Evidence {
+            kind: Kind::Resource,
+            owner: String::new(),
+            held_by: None,
+            types: vec![type_name.to_owned()],
+            gains: String::new(),
+        };
+        self.told.rules.name(&evidence).is_some()
+    }
+
+    /// Where an owner is filled, or what it keeps is made: the user's own lines before all others.
+    fn best_place(&self, owner: &heap::Owner, kind: Kind) -> Option<Place> {
+        let filled = owner.filled_at.filter(|_| kind == Kind::Growth);
+        let sites: Vec<usize> = filled.into_iter().chain(owner.sites.iter().map(|(site, _)| *site)).collect();
+        let users = sites.iter().find_map(|site| {
+            let site = self.told.profile.sites.get(*site)?;
+            holders::users_place(self.told.scenario, self.told.profile, site.stack)
+        });
+        users.or_else(|| sites.iter().find_map(|site| self.place(*site)))
     }
 
     /// A container to which something came that is no new object.
@@ -159,7 +202,7 @@ impl Looked<'_> {
         holders::best_place(self.told.scenario, self.told.profile, site.stack)
     }
 
-    /// What the rules call it; resources before all else.
+    /// What the rules call it.
     fn named(&self, kind: Kind, draft: Draft) -> Found {
         let evidence = |kind| Evidence {
             kind,
@@ -168,11 +211,9 @@ impl Looked<'_> {
             types: draft.types.clone(),
             gains: draft.gains.clone(),
         };
-        let kinds = if kind == Kind::Growth { vec![Kind::Resource, Kind::Growth] } else { vec![kind] };
-        let named = kinds.iter().find_map(|kind| Some((*kind, self.told.rules.name(&evidence(*kind))?)));
-        let (kind, sentence, pattern, help) = match named {
-            Some((kind, named)) => (kind, named.message, Some(named.rule), named.fix),
-            None => (kind, draft.sentence(), None, String::new()),
+        let (sentence, pattern, help) = match self.told.rules.name(&evidence(kind)) {
+            Some(named) => (named.message, Some(named.rule), named.fix),
+            None => (draft.sentence(), None, String::new()),
         };
         let Draft { name, types, path, place, .. } = draft;
         let type_name = types.into_iter().next().unwrap_or_default();
@@ -201,7 +242,7 @@ impl Draft {
             Kind::Growth => self.name.clone(),
             Kind::Resource => format!("kept by `{}`, {}", self.name, made("opened")),
             Kind::Thread => made("started"),
-            Kind::Lost => made(&format!("{}, made", self.types[0])),
+            Kind::Lost => made("made"),
             Kind::Cycle => made("made"),
         }
     }

@@ -339,17 +339,9 @@ pub(super) struct FigureEntry {
 /// A judged budget.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct BudgetEntry {
-    /// The budget's key.
-    pub(super) name: String,
-    /// `bytes`, `bytes-per-iteration` or `count`.
-    #[serde(with = "UnitWord")]
-    pub(super) unit: Unit,
-    /// What was measured; bytes per iteration are rounded up.
-    pub(super) measured: i64,
-    /// The limit, inclusive; `null` where there is none.
-    pub(super) limit: Option<i64>,
-    /// The figure in the baseline; `null` where that does not have it.
-    pub(super) baseline: Option<i64>,
+    /// What was measured, and by what it is judged.
+    #[serde(flatten)]
+    pub(super) figure: FigureEntry,
     /// The threshold of a warning, inclusive; `null` where there is none.
     pub(super) warn: Option<i64>,
     /// `kept`, `warned` or `broken`.

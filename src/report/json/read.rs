@@ -224,8 +224,7 @@ fn growth(entry: GrowthEntry) -> GrowthReport {
 }
 
 fn budget(entry: BudgetEntry) -> JudgedBudget {
-    let BudgetEntry { name, unit, measured, limit, baseline, warn, state } = entry;
-    JudgedBudget { figure: figure(&FigureEntry { name, unit, measured, limit, baseline }), warn, state }
+    JudgedBudget { figure: figure(&entry.figure), warn: entry.warn, state: entry.state }
 }
 
 fn figure(entry: &FigureEntry) -> Figure {

@@ -5,7 +5,7 @@ mod page;
 use self::page::{Page, Style};
 use super::{Options, bill, clean, excerpt, sparkline::sparkline, summary};
 use crate::finding::{Finding, Holder, Place, Severity};
-use crate::gate::{leak, runs, unstopped};
+use crate::gate::{leak, runs, threads};
 use crate::outcome::{Outcome, ScenarioResult, Verdict};
 
 /// Findings of a scenario that are shown; the first in full.
@@ -196,7 +196,7 @@ fn finding_head(page: &mut Page, scenario: &ScenarioResult, finding: &Finding) {
     let (word, style) = match (finding.severity, finding.rule.as_str()) {
         (Severity::Warning, _) => ("  warn  ", Style::Warning),
         (Severity::Error, "memory-limit") => ("  limit ", Style::Bad),
-        (Severity::Error, unstopped::RULE) => ("  hangs ", Style::Bad),
+        (Severity::Error, threads::UNSTOPPED) => ("  hangs ", Style::Bad),
         (Severity::Error, runs::RULE) => ("  leak  ", Style::Bad),
         (Severity::Error, rule) if leak::figure_of(rule).is_some() => ("  leak  ", Style::Bad),
         (Severity::Error, _) => ("  over  ", Style::Bad),
@@ -262,6 +262,7 @@ fn evidence_in_short(page: &mut Page, finding: &Finding) {
         (None, Some(holder)) => inside(page, "held", &holder_in_words(holder)),
         (None, None) => {}
     }
+    owners(page, finding);
     fix(page, finding);
 }
 

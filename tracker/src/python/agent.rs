@@ -312,9 +312,14 @@ pub(super) fn collects_itself() -> bool {
     })
 }
 
-/// `gc.collect()` until nothing more is freed, at most three times, silent whatever the program set. How many objects it
-/// freed in all.
+/// `gc.collect()` until nothing more is freed, at most three times. How many objects it freed in all.
 pub(super) fn collect() -> Option<u64> {
+    collect_at_most(3)
+}
+
+/// `gc.collect()` until nothing more is freed, at most so many times, silent whatever the program set. How many objects it
+/// freed in all.
+pub(super) fn collect_at_most(times: u32) -> Option<u64> {
     // SAFETY: with the GIL; the functions take and give what their documentation says.
     unsafe {
         let gc = uncounted(|| api::PyImport_ImportModule().map(|import| import(c"gc".as_ptr())))?;
@@ -324,7 +329,7 @@ pub(super) fn collect() -> Option<u64> {
         let debug = uncounted(|| api::call_method(gc, c"get_debug"))?;
         set_debug(gc, api::PyLong_FromLongLong()?(0));
         let mut all = 0;
-        for _ in 0..3 {
+        for _ in 0..times {
             let freed = api::call_method(gc, c"collect")?;
             let count = api::PyLong_AsLong()?(freed);
             api::release(freed);

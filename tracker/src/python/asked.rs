@@ -17,7 +17,7 @@ use crate::capture::header_word;
 use crate::sys;
 
 /// A collection is followed by this many times its own length without one.
-const REST: u64 = 20;
+const REST: u64 = 4;
 
 /// Whether the settings say that the program may be asked.
 static MAY_BE: AtomicBool = AtomicBool::new(false);
@@ -47,7 +47,7 @@ pub(super) fn after_fork() {
 #[inline(always)]
 pub(super) fn look() {
     let word = header_word(offset_of!(Header, asked)).load(Ordering::Relaxed);
-    if word != SEEN.load(Ordering::Relaxed) {
+    if word & 1 == 1 && word != SEEN.load(Ordering::Relaxed) {
         hear(word);
     }
 }
@@ -67,12 +67,17 @@ fn hear(word: u32) {
 extern "C" fn collect(_: *mut c_void) -> c_int {
     let began = sys::now_ns();
     if began < NOT_BEFORE.load(Ordering::Relaxed) {
+        // Who asks asks again.
         return 0;
     }
-    if agent::collects_itself() && agent::collect().is_none() {
+    let asked = SEEN.load(Ordering::Relaxed);
+    if agent::collects_itself() && agent::collect_at_most(1).is_none() {
         api::clear_error();
     }
     let ended = sys::now_ns();
     NOT_BEFORE.store(ended + REST * ended.saturating_sub(began), Ordering::Relaxed);
+    // Where something else was asked meanwhile, that is still to be done.
+    let word = header_word(offset_of!(Header, asked));
+    let _ = word.compare_exchange(asked, asked.wrapping_add(1), Ordering::Release, Ordering::Relaxed);
     0
 }

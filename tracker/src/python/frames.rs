@@ -198,14 +198,40 @@ pub(super) fn parts(frame: usize) -> impl Iterator<Item = usize> {
     })
 }
 
+/// As `parts`, of a frame that is an object: its code, its caller, and its names.
+pub(super) fn parts_of_object(frame: usize) -> impl Iterator<Item = usize> {
+    let layout = layout();
+    let names = [0, 8].map(|further| layout.frame_globals + further);
+    let parts = [layout.frame_code, layout.frame_previous, layout.frame_globals - 8, names[0], names[1]];
+    // SAFETY: as above.
+    parts.into_iter().map(move |offset| unsafe { word(frame + offset) })
+}
+
+/// Where the variables of a frame that is an object begin.
+pub(super) fn first_variable(frame: usize) -> usize {
+    frame + layout().frame_locals
+}
+
+/// What a variable of such a frame refers to; 0: nothing.
+pub(super) fn variable_of_object(frame: usize, place: usize) -> usize {
+    // SAFETY: a running function has a place for each of its variables.
+    unsafe { word(first_variable(frame) + place * 8) }
+}
+
 /// Places for the values that a function works with.
 pub(super) fn stack_size(code: usize) -> usize {
+    let before = if layout().minor <= LAST_WITH_OBJECTS {
+        OLD_STACK_BEFORE_FIRST_LINE
+    } else {
+        STACK_BEFORE_FIRST_LINE
+    };
     // SAFETY: a live code object, laid out as its version's row says.
-    let size = unsafe { ((code + layout().code_first_line - STACK_BEFORE_FIRST_LINE) as *const i32).read() };
+    let size = unsafe { ((code + layout().code_first_line - before) as *const i32).read() };
     usize::try_from(size).unwrap_or(0)
 }
 
 const STACK_BEFORE_FIRST_LINE: usize = 4;
+const OLD_STACK_BEFORE_FIRST_LINE: usize = 8;
 /// Since then some objects never die, which their count tells.
 const FIRST_WITH_IMMORTAL: u8 = 12;
 

@@ -10,6 +10,7 @@ use leakgate_capture::heap::{
 use super::super::super::frames::{self, RawFrame, word};
 use super::super::super::objects::LOWEST;
 use super::super::super::{api, text};
+use super::super::enumerate::is_tracked;
 use super::ids::Ids;
 use super::names;
 use super::out::{Later, Numbers};
@@ -85,8 +86,7 @@ impl Held<'_> {
 
     fn variables(&mut self, frame: usize, raw: &RawFrame) {
         let (first, count) = match frames::running(frame) {
-            // Its variables are its own references.
-            frames::Running::Object => return self.local(frame, None),
+            frames::Running::Object => return self.variables_of_object(frame, raw),
             frames::Running::Variables { first, count } => (first, count),
         };
         for part in frames::parts(frame) {
@@ -102,9 +102,37 @@ impl Held<'_> {
                 self.local(object, name);
             }
         }
-        for index in count..count.saturating_add(frames::stack_size(raw.code)).min(MOST_LOCALS) {
-            // SAFETY: behind the variables there is room for the values that the function works with: those above the
-            // topmost one are left from before, and may be no objects any more, so that only known ones count.
+        self.stack(first, count, raw.code);
+    }
+
+    /// Up to 3.10: a frame is an object, but while its function runs the collector mostly does not track it, so that nobody
+    /// visits its variables.
+    fn variables_of_object(&mut self, frame: usize, raw: &RawFrame) {
+        self.local(frame, None);
+        // SAFETY: a live object with a header.
+        if unsafe { is_tracked(frame) } {
+            return;
+        }
+        for part in frames::parts_of_object(frame) {
+            self.local(part, None);
+        }
+        let mut count = 0;
+        for (place, name) in names::each_variable(raw.code).enumerate() {
+            let value = frames::variable_of_object(frame, place);
+            count = place + 1;
+            if value != 0 {
+                let name = names::wanted(self.ids, name);
+                self.local(value, name);
+            }
+        }
+        self.stack(frames::first_variable(frame), count, raw.code);
+    }
+
+    /// Behind the variables there is room for the values that the function works with: those above the topmost one are
+    /// left from before, and may be no objects any more, so that only known ones count.
+    fn stack(&mut self, first: usize, variables: usize, code: usize) {
+        for index in variables..variables.saturating_add(frames::stack_size(code)).min(MOST_LOCALS) {
+            // SAFETY: there is so much room.
             let value = unsafe { word(first + index * 8) };
             let known = frames::untagged(value).and_then(|object| self.ids.find(object));
             if let Some(id) = known {

@@ -16,6 +16,7 @@ const LENGTH: usize = 16;
 /// Entries of a dictionary that are looked through for a name, which stands at its beginning.
 const MOST_ENTRIES: usize = 64;
 const MODULE_DICTIONARY: usize = 16;
+const CONTEXT_VARIABLE_NAME: usize = 16;
 /// Most variables of a function.
 const MOST_VARIABLES: usize = 1 << 16;
 
@@ -46,6 +47,11 @@ impl Names<'_> {
                 // SAFETY: a live module.
                 let dictionary = unsafe { word(object + MODULE_DICTIONARY) };
                 let name = entry(dictionary, b"__name__");
+                self.name(own, NAME_OBJECT, name);
+            }
+            NodeKind::ContextVariable => {
+                // SAFETY: a live context variable, which has its name first.
+                let name = unsafe { word(object + CONTEXT_VARIABLE_NAME) };
                 self.name(own, NAME_OBJECT, name);
             }
             NodeKind::Function => self.of_function(own, object),

@@ -80,7 +80,7 @@ pub(super) struct Shape {
 }
 
 /// The types that kinds are told by; 0: not there.
-const NAMED: [(&CStr, NodeKind); 9] = [
+const NAMED: [(&CStr, NodeKind); 10] = [
     (c"PyModule_Type", NodeKind::Module),
     (c"PyFunction_Type", NodeKind::Function),
     (c"PyCell_Type", NodeKind::Cell),
@@ -90,6 +90,7 @@ const NAMED: [(&CStr, NodeKind); 9] = [
     (c"_PyWeakref_RefType", NodeKind::WeakReference),
     (c"PyFrozenSet_Type", NodeKind::FrozenSet),
     (c"PyUnicode_Type", NodeKind::Text),
+    (c"PyContextVar_Type", NodeKind::ContextVariable),
 ];
 
 /// All shapes.

@@ -1,20 +1,21 @@
-//! A program that came to its end and does not end: a thread that nobody stops keeps it.
+//! Threads: where they were started, and a program that came to its end and does not end, because nobody stops one.
 
 use crate::finding::{Finding, Place};
 use crate::gate::budgets::finding;
 use crate::gate::holders::{self, Held};
 use crate::gate::place::{Origin, ScenarioFacts};
 use crate::profile::{Frame, Profile, Site, Thread, ThreadId};
+use crate::units::grouped;
 
-/// Its rule.
-pub const RULE: &str = "unstopped-thread";
+/// Rule of a thread that nobody stops.
+pub const UNSTOPPED: &str = "unstopped-thread";
 /// Threads that are told of.
 const TOLD: usize = 3;
 /// The module that Python's threads come from.
 const THREADING: &str = "/threading.py";
 
 /// The finding, where the main thread of `profile` reached the end of the program and waits for others that run.
-pub fn judge(scenario: &ScenarioFacts, profile: &Profile) -> Option<Finding> {
+pub fn unstopped(scenario: &ScenarioFacts, profile: &Profile) -> Option<Finding> {
     if !is_at_end(profile) {
         return None;
     }
@@ -38,7 +39,7 @@ pub fn judge(scenario: &ScenarioFacts, profile: &Profile) -> Option<Finding> {
         help: "tell the thread to stop before the program ends, by an event or a sentinel, and join it; make it a \
                `daemon` only if it may be cut off at any moment"
             .to_owned(),
-        ..finding(scenario, RULE.to_owned(), held)
+        ..finding(scenario, UNSTOPPED.to_owned(), held)
     })
 }
 
@@ -66,17 +67,37 @@ fn told(scenario: &ScenarioFacts, profile: &Profile, id: usize, thread: &Thread)
         started_at(scenario, profile, thread).map(|place| format!("`{name}` was started at {place}"));
     let newest = newest_stack(profile, id);
     let target = newest.iter().rev().find(|frame| !is_of_threading(frame)).map(|frame| scenario.words(frame));
-    let target = target.map(|target| format!("`{name}` runs {target}"));
     let now = newest.iter().copied().filter(|frame| scenario.origin(frame) < Origin::Frozen);
     let now = now.min_by_key(|frame| scenario.origin(frame)).map(|frame| scenario.words(frame));
+    let now = now.filter(|now| target.as_ref() != Some(now));
     let now = now.map(|now| format!("the newest line at which `{name}` allocated: {now}"));
+    let target = target.map(|target| format!("`{name}` runs {target}"));
     started.into_iter().chain(target).chain(now).collect()
 }
 
+/// Where it was started: the user's own line, if there is one.
 fn started_at(scenario: &ScenarioFacts, profile: &Profile, thread: &Thread) -> Option<Place> {
     let frames = holders::frames(scenario, profile, thread.started?);
     let own = frames.into_iter().filter(|frame| !is_of_threading(frame));
     scenario.place(own.min_by_key(|frame| scenario.origin(frame))?)
+}
+
+/// Where most of the threads were started that run at the end, and how many those are, in a sentence.
+pub(super) fn most_started(scenario: &ScenarioFacts, profile: &Profile) -> Option<(Place, String)> {
+    let mut places: Vec<(Place, usize)> = Vec::new();
+    for thread in profile.threads.iter().filter(|thread| thread.runs) {
+        let Some(place) = started_at(scenario, profile, thread) else { continue };
+        match places.iter_mut().find(|(known, _)| *known == place) {
+            Some((_, count)) => *count += 1,
+            None => places.push((place, 1)),
+        }
+    }
+    let (place, count) = places.into_iter().rev().max_by_key(|(_, count)| *count)?;
+    let told = match count {
+        1 => format!("1 that runs at the end was started at {place}"),
+        _ => format!("{} that run at the end were started at {place}", grouped(count as u64)),
+    };
+    Some((place, told))
 }
 
 /// The frames of the newest of a thread's sites with the thread's own code, innermost first.
