@@ -256,11 +256,13 @@ fn the_pages_snippets_are_yaml_and_their_commands_exist() {
     let (mut documents, mut commands) = (0, 0);
     for block in fence.captures_iter(page) {
         if &block[1] == "yaml" {
-            let _: serde_json::Value = serde_yaml::from_str(&block[2]).unwrap_or_else(|error| panic!("{error}: {}", &block[2]));
+            let _: serde_json::Value =
+                serde_yaml::from_str(&block[2]).unwrap_or_else(|error| panic!("{error}: {}", &block[2]));
             documents += 1;
         }
         for found in command.captures_iter(&block[2]) {
-            let output = Command::new(PROGRAM).args(found[1].split_whitespace()).arg("--help").output().unwrap();
+            let output =
+                Command::new(PROGRAM).args(found[1].split_whitespace()).arg("--help").output().unwrap();
             assert!(output.status.success(), "{}: {}", &found[0], String::from_utf8_lossy(&output.stderr));
             commands += 1;
         }
