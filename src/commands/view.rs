@@ -21,6 +21,10 @@ use crate::view::screen::{Colour, Glyphs, Screen};
 use crate::view::text::clean;
 use crate::view::{View, stats, summary, table, tree};
 
+mod heap;
+
+use heap::HeapKind;
+
 /// Where `leakgate check` leaves its captures, below the current folder.
 const CAPTURES: &str = ".leakgate/captures";
 /// Captures that an error message lists.
@@ -47,6 +51,9 @@ pub enum Kind {
     Stats(Common),
     /// The call tree as one SVG file to zoom and to search in
     Flamegraph(Flamegraph),
+    /// Those of heap snapshots.
+    #[command(flatten)]
+    Heap(HeapKind),
 }
 
 /// What all views take.
@@ -160,7 +167,7 @@ impl std::fmt::Display for Existing {
 /// When there is no such capture, it cannot be read, or the output fails. All but the last mean `Exit::BadInput`.
 pub fn run(args: &ViewArgs, out: &mut dyn Write) -> anyhow::Result<Exit> {
     let folder = env::current_dir().context("failed to find the current folder")?;
-    let path = find(args.view.common().capture.as_deref(), &folder)?;
+    let path = find(args.view.capture(), &folder)?;
     let capture = load::capture(&path)?;
     show(&capture, &args.view, &screen(folder), out)?;
     Ok(Exit::Passed)
@@ -172,9 +179,13 @@ pub fn run(args: &ViewArgs, out: &mut dyn Write) -> anyhow::Result<Exit> {
 ///
 /// When the capture lacks the process, the flame graph's file exists, or the output fails.
 pub fn show(capture: &Capture, kind: &Kind, screen: &Screen, out: &mut dyn Write) -> anyhow::Result<()> {
-    let common = kind.common();
+    let common = match kind {
+        Kind::Heap(kind) => return heap::show(capture, kind, screen, out),
+        Kind::Summary(common) | Kind::Table(common) | Kind::Tree(common) | Kind::Stats(common) => common,
+        Kind::Flamegraph(flamegraph) => &flamegraph.common,
+    };
+    let options = kind.options(common);
     let profile = process(capture, common.process)?;
-    let options = kind.options();
     let printed = Printed { capture, profile, common, screen };
     match kind {
         Kind::Summary(_) => printed.print(summary::of(profile, &options), out),
@@ -182,6 +193,7 @@ pub fn show(capture: &Capture, kind: &Kind, screen: &Screen, out: &mut dyn Write
         Kind::Tree(_) => printed.print(tree::of(profile, &options), out),
         Kind::Stats(_) => printed.print(stats::of(profile, &options, &screen.folder), out),
         Kind::Flamegraph(flamegraph) => printed.draw(flamegraph, &options, out),
+        Kind::Heap(kind) => heap::show(capture, kind, screen, out),
     }
 }
 
@@ -282,18 +294,20 @@ fn pids(pids: &[u32]) -> String {
 }
 
 impl Kind {
-    /// What all views take.
-    pub fn common(&self) -> &Common {
-        match self {
-            Kind::Summary(common) | Kind::Table(common) | Kind::Tree(common) | Kind::Stats(common) => common,
-            Kind::Flamegraph(flamegraph) => &flamegraph.common,
-        }
+    /// The capture that was named.
+    fn capture(&self) -> Option<&Path> {
+        let capture = match self {
+            Kind::Summary(common) | Kind::Table(common) | Kind::Tree(common) | Kind::Stats(common) => {
+                &common.capture
+            }
+            Kind::Flamegraph(flamegraph) => &flamegraph.common.capture,
+            Kind::Heap(kind) => &kind.asked().capture,
+        };
+        capture.as_deref()
     }
-}
 
-impl Kind {
-    fn options(&self) -> Options {
-        let options = self.common().options();
+    fn options(&self, common: &Common) -> Options {
+        let options = common.options();
         match self {
             Kind::Flamegraph(flamegraph) if flamegraph.temporary => Options { at: At::Temporary, ..options },
             _ => options,

@@ -11,7 +11,9 @@ pub mod model;
 pub mod owners;
 pub mod path;
 pub mod reach;
+pub mod referrers;
 pub mod types;
+pub mod ways;
 
 pub use compare::Changes;
 pub use cycles::{Cycle, cycles};

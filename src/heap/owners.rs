@@ -53,7 +53,8 @@ pub struct Owner {
     pub shape: String,
     /// How many count as this one.
     pub count: usize,
-    /// Entries that it has more than before: its length where it has one, else the objects that it refers to itself.
+    /// Entries that it has more than before: of a container its length, of others the names that it has; where nobody holds
+    /// the objects, how many of them nobody refers to.
     pub entries: i64,
     /// Entries that it has now, where it has a length.
     pub length: Option<u64>,
@@ -270,7 +271,7 @@ impl Group {
             path,
             shape: self.shape,
             count: self.nodes.len().max(1),
-            entries: if has_length { grown } else { self.entries },
+            entries: if node.is_some() { grown } else { self.entries },
             length: node.filter(|_| has_length).and_then(|node| entries_of(after, node)),
             held: self.held,
             types: listed(self.types, |number| after.type_names.get(number as usize).cloned()),
@@ -284,8 +285,25 @@ impl Group {
 }
 
 fn grown(after: &Snapshot, before: &Snapshot, changes: &Changes, node: NodeId) -> Option<i64> {
-    let length = |snapshot: &Snapshot, node| entries_of(snapshot, node).map(|length| length as i64);
+    let length = |snapshot: &Snapshot, node| {
+        let length = if is_container(snapshot.kind(node)) {
+            entries_of(snapshot, node)?
+        } else {
+            names_of(snapshot, node)
+        };
+        Some(length as i64)
+    };
     Some(length(after, node)? - changes.before(node).and_then(|node| length(before, node)).unwrap_or(0))
+}
+
+/// Names that an object has, in its dictionary or beside it.
+fn names_of(snapshot: &Snapshot, node: NodeId) -> u64 {
+    let names = snapshot.edges_of(node).map(|edge| match edge.label {
+        Label::Known(Known::Dictionary) => snapshot.length(edge.to).unwrap_or(0),
+        Label::Attribute(_) => 1,
+        _ => 0,
+    });
+    names.sum()
 }
 
 /// Entries of a container, or of a function's cache.

@@ -104,25 +104,15 @@ impl Writer<'_> {
     fn root(&mut self, kind: Option<RootKind>, node: NodeId) {
         let snapshot = self.snapshot;
         let text = match kind {
-            Some(RootKind::Modules) => "sys.modules".to_owned(),
-            Some(RootKind::Local { frame, name }) => {
-                let frame = &snapshot.frames[frame as usize];
-                let function = shown(snapshot, frame.function);
-                if frame.is_own {
-                    "leakgate's driver".to_owned()
-                } else if let Some(name) = name {
-                    format!("{function}().{}", shown(snapshot, name))
-                } else {
-                    format!("{function}()")
-                }
+            Some(RootKind::Working | RootKind::Native | RootKind::Cycle) | None => {
+                let words = root_text(snapshot, kind.unwrap_or(RootKind::Cycle));
+                format!("({words}: {})", snapshot.type_name(node))
             }
-            Some(RootKind::Thread(thread)) => format!("(values of thread {thread})"),
-            Some(RootKind::Context(thread)) => format!("(context of thread {thread})"),
-            Some(RootKind::Own) => "leakgate's driver".to_owned(),
-            Some(RootKind::Working) => format!("(a running function's {})", snapshot.type_name(node)),
-            Some(RootKind::Native) => format!("(C code's {})", snapshot.type_name(node)),
+            Some(RootKind::Thread(_) | RootKind::Context(_)) => {
+                format!("({})", root_text(snapshot, kind.unwrap_or(RootKind::Cycle)))
+            }
             Some(RootKind::StaticType | RootKind::Immortal) => own_name(snapshot, node),
-            Some(RootKind::Cycle) | None => format!("(garbage: {})", snapshot.type_name(node)),
+            Some(kind) => root_text(snapshot, kind),
         };
         self.text.push_str(&text);
     }
@@ -228,6 +218,49 @@ impl Writer<'_> {
             self.text.push_str(".__dict__");
         }
         self.text
+    }
+}
+
+/// What holds an object from outside, in words or as Python would write it.
+pub fn root_text(snapshot: &Snapshot, kind: RootKind) -> String {
+    match kind {
+        RootKind::Modules => "sys.modules".to_owned(),
+        RootKind::Local { frame, name } => {
+            let frame = &snapshot.frames[frame as usize];
+            match name {
+                _ if frame.is_own => "leakgate's driver".to_owned(),
+                Some(name) => format!("{}().{}", shown(snapshot, frame.function), shown(snapshot, name)),
+                None => format!("{}()", shown(snapshot, frame.function)),
+            }
+        }
+        RootKind::Thread(thread) => format!("values of thread {thread}"),
+        RootKind::Context(thread) => format!("context of thread {thread}"),
+        RootKind::Own => "leakgate's driver".to_owned(),
+        RootKind::Working => "at work in a running function".to_owned(),
+        RootKind::Native => "held by C code".to_owned(),
+        RootKind::StaticType => "a class of C code".to_owned(),
+        RootKind::Immortal => "never dies".to_owned(),
+        RootKind::Cycle => "garbage".to_owned(),
+    }
+}
+
+/// By what name an object refers to another, with `*` for indices and keys; empty where it is not known.
+pub fn label_text(snapshot: &Snapshot, reach: &Reach, from: NodeId, label: Label) -> String {
+    let is_names = || {
+        reach.parent(snapshot, from).is_some_and(|(_, edge)| edge.label == Label::Known(Known::Dictionary))
+    };
+    match label {
+        Label::Key(name) if is_names() => format!(".{}", shown(snapshot, NodeId(name))),
+        Label::None => String::new(),
+        Label::Attribute(name) | Label::Variable(name) => format!(".{}", shown(snapshot, NodeId(name))),
+        Label::Key(_) | Label::KeyObject(_) | Label::Item(_) => "[*]".to_owned(),
+        Label::DictionaryKey => ".keys()".to_owned(),
+        Label::Element => "{…}".to_owned(),
+        Label::Known(Known::Contents) => match snapshot.names_of(from, NAME_VARIABLE).next() {
+            Some(name) => format!(".{}", clean(name)),
+            None => ".cell_contents".to_owned(),
+        },
+        Label::Known(known) => format!(".{}", known.text()),
     }
 }
 

@@ -6,6 +6,7 @@ use super::cycles::cycles;
 use super::dominators::Dominators;
 use super::model::{Edges, Label, NodeId, NodeKind, Root, RootKind, Snapshot};
 use super::reach::{Hold, Reach};
+use super::referrers::{Extent, referrers};
 
 /// Numbers without a pattern, the same ones in every run.
 struct Numbers(u64);
@@ -139,4 +140,18 @@ fn rings_that_are_alike_count_as_one_with_all_that_hangs_on_them() {
     assert_eq!(cycle.ring, [NodeId(0), NodeId(1)]);
     assert_eq!(cycle.path, "object → object → object");
     assert_eq!(cycle.sites.iter().map(|(_, change)| change.objects).collect::<Vec<_>>(), [4]);
+}
+
+#[test]
+fn referrers_stand_where_they_are_nearest_and_alike_ones_count_as_one() {
+    // 1 and 2 refer to 0, 3 refers to 1 and 2, and 0 to 3.
+    let snapshot = graph(4, &[(1, 0), (2, 0), (3, 1), (3, 2), (0, 3)], &[3]);
+    let reach = Reach::of(&snapshot);
+    let found = referrers(&snapshot, &reach, &[NodeId(0)], Extent { depth: 5, groups: 5 });
+    let [first] = &found.referrers[..] else { panic!("{found:?}") };
+    assert_eq!((first.objects, first.references, first.bytes), (2, 2, 6));
+    let [second] = &first.referrers[..] else { panic!("{first:?}") };
+    assert_eq!((second.objects, second.references), (1, 2));
+    assert_eq!(second.roots, [("sys.modules".to_owned(), 1)]);
+    assert!(second.referrers.is_empty());
 }

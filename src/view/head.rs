@@ -140,7 +140,7 @@ impl Head {
 }
 
 impl ProcessHead {
-    fn of(profile: &Profile) -> ProcessHead {
+    pub(super) fn of(profile: &Profile) -> ProcessHead {
         let process = &profile.process;
         ProcessHead {
             pid: process.pid,

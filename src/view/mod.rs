@@ -2,20 +2,27 @@
 //!
 //! The flow: `moment` says which figures are wanted; `calls` merges the stacks that were live then into one tree
 //! of `place`s; a view (`summary`, `table`, `tree`, `stats`, `flamegraph`) picks what answers its question into a
-//! struct of its own. That struct is what `--json` prints, and what is printed on a `screen` with `text` made safe.
+//! struct of its own (`types`, `growth`, `owners`, `paths` and `referrers` pick from heap snapshots instead). That struct is what `--json` prints, and what is printed on a `screen` with `text` made safe.
 
 pub mod calls;
 pub mod flamegraph;
+pub mod graph;
+pub mod growth;
 pub mod head;
 pub mod moment;
+pub mod owners;
+pub mod paths;
 pub mod place;
 pub mod processes;
+pub mod referrers;
 pub mod screen;
+pub mod snapshot;
 pub mod stats;
 pub mod summary;
 pub mod table;
 pub mod text;
 pub mod tree;
+pub mod types;
 
 #[cfg(test)]
 mod tests;

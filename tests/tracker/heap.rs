@@ -232,7 +232,11 @@ fn garbage_in_rings_and_objects_that_c_code_lost_are_told_apart() {
             |hold: Hold| found.iter().find(|owner| owner.hold == hold && owner.node.is_none()).unwrap();
         let (ring, native) = (of_hold(Hold::Cycle), of_hold(Hold::Native));
         assert_eq!((ring.path.as_str(), ring.entries), ("(garbage: __main__.Node)", 10), "{python}");
-        assert_eq!((native.path.as_str(), native.entries), ("(C code's __main__.Lost)", 10), "{python}");
+        assert_eq!(
+            (native.path.as_str(), native.entries),
+            ("(held by C code: __main__.Lost)", 10),
+            "{python}"
+        );
 
         let rings = cycles(after, reach, |node| pair.changes.is_new(node));
         let [cycle] = &rings[..] else { panic!("{python}: {rings:?}") };

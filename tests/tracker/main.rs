@@ -18,6 +18,7 @@ mod folders;
 mod follow;
 mod harness;
 mod heap;
+mod heap_views;
 mod limits;
 mod mappings;
 mod marks;

@@ -269,7 +269,7 @@ unsafe extern "C" fn look(_: Object, _: Object) -> Object {
     api::PyLong_FromLongLong().map_or(null_mut(), |number| unsafe { number(count as i64) })
 }
 
-unsafe extern "C" fn snapshot(_: Object, _: Object) -> Object {
+pub(super) unsafe extern "C" fn snapshot(_: Object, _: Object) -> Object {
     let number = uncounted(heap::take_snapshot);
     match (number, api::PyLong_FromLongLong()) {
         // SAFETY: with the GIL.

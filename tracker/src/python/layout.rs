@@ -177,7 +177,7 @@ pub(super) const LAYOUTS: &[Layout] = &[
     NEW_FRAMES,
     Layout {
         minor: 14,
-        state_values: None,
+        state_values: Some((128, 208)),
         code_tag: 3,
         frame_locals: 80,
         frame_owner: Some(74),
@@ -194,7 +194,7 @@ pub(super) const LAYOUTS: &[Layout] = &[
     },
     Layout {
         minor: 15,
-        state_values: None,
+        state_values: Some((152, 232)),
         code_tag: 3,
         frame_locals: 80,
         frame_owner: Some(74),

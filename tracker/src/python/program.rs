@@ -1,4 +1,5 @@
-//! The module `leakgate_memory`: by it a program says itself where one of its iterations ends.
+//! The module `leakgate_memory`: by it a program says itself where one of its iterations ends, and when its objects are to be
+//! recorded.
 //!
 //! ```python
 //! import leakgate_memory
@@ -21,12 +22,20 @@ const KIND_ITERATION: u32 = 1;
 const FIRST_LOOK: u32 = 8;
 const LOOKS_A_DOUBLING: u32 = 4;
 
-static METHODS: [Method; 1] = [Method {
-    name: c"checkpoint".as_ptr(),
-    function: Some(checkpoint),
-    flags: NOARGS,
-    doc: c"checkpoint(): an iteration ends here; collects garbage, and freezes what is live".as_ptr(),
-}];
+static METHODS: [Method; 2] = [
+    Method {
+        name: c"checkpoint".as_ptr(),
+        function: Some(checkpoint),
+        flags: NOARGS,
+        doc: c"checkpoint(): an iteration ends here; collects garbage, and freezes what is live".as_ptr(),
+    },
+    Method {
+        name: c"snapshot".as_ptr(),
+        function: Some(agent::snapshot),
+        flags: NOARGS,
+        doc: c"snapshot(): records all live objects and who holds them; its number, or None".as_ptr(),
+    },
+];
 
 /// Iterations that have ended.
 static ITERATIONS: AtomicU32 = AtomicU32::new(0);
