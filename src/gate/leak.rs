@@ -55,7 +55,10 @@ pub(super) fn judge(scenario: &ScenarioFacts, measurement: &Measurement) -> Grow
         containers: &profile.containers,
         warmup: start.iteration,
     };
-    let Some(verdict) = verdict::judge(&evidence) else { return Growing::default() };
+    let Some(mut verdict) = verdict::judge(&evidence) else { return Growing::default() };
+    if measurement.needs.is_some_and(|needs| needs.garbage == Garbage::Seldom) {
+        doubt(&mut verdict);
+    }
     let told = Told { scenario, measurement, verdict: &verdict, steps: steps(scenario, measurement) };
     Growing {
         report: Some(GrowthReport {
@@ -71,6 +74,14 @@ pub(super) fn judge(scenario: &ScenarioFacts, measurement: &Measurement) -> Grow
             Outcome::NoLeak => Vec::new(),
         },
         notes: told.filling().into_iter().chain(told.once()).collect(),
+    }
+}
+
+/// What grows in memory may be garbage that waits for the collector: it is no leak yet.
+fn doubt(verdict: &mut Verdict) {
+    verdict.leaks.retain(|leak| matches!(leak, Leak::Descriptors | Leak::Threads));
+    if verdict.outcome == Outcome::Leak && verdict.leaks.is_empty() {
+        verdict.outcome = Outcome::Undecided;
     }
 }
 
@@ -302,11 +313,8 @@ impl Told<'_> {
         let growth = growth(self.measurement);
         let mut evidence: Vec<String> =
             growth.iter().map(|growth| format!("{}, {}", growth.in_words(), growth.sureness)).collect();
-        evidence.push(
-            "it grew in some windows and not in others: more iterations would be needed to tell a leak from growth that \
-             stops"
-                .to_owned(),
-        );
+        let is_seldom = self.measurement.needs.is_some_and(|needs| needs.garbage == Garbage::Seldom);
+        evidence.push(if is_seldom { wording::GARBAGE_SELDOM } else { wording::OPEN }.to_owned());
         Finding {
             severity: Severity::Warning,
             title: format!("undecided after {} iterations whether memory leaks", grouped(iterations)),

@@ -62,6 +62,8 @@ pub struct Needs {
 pub enum Garbage {
     /// It was collected, unless the program has switched its collector off.
     Collected,
+    /// It was, and not often enough to judge by that: the program's main thread mostly waits.
+    Seldom,
     /// Nothing was done about it: the program is not Python, or its main thread ran none.
     Kept,
 }

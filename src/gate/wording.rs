@@ -179,6 +179,14 @@ pub fn undecided(work: Undecided) -> &'static str {
 pub const GARBAGE_KEPT: &str =
     "garbage could not be collected meanwhile: what waits for the collector counts as held";
 
+/// What is said where that may be all that grows.
+pub const GARBAGE_SELDOM: &str = "garbage could be collected only now and then, as the main thread mostly waits: what grew \
+     may be waiting for the collector";
+
+/// Why a series does not tell.
+pub const OPEN: &str = "it grew in some windows and not in others: more iterations would be needed to tell a leak from \
+     growth that stops";
+
 /// What it is that is undecided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Undecided {

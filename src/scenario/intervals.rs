@@ -2,7 +2,7 @@
 //! outside, again and again.
 //!
 //! An interval has four parts. Of each part the lowest figures of each site are kept, so that what comes and goes within it
-//! counts as gone; in each the process is asked to collect its garbage, and where it can, only parts in which it did are
+//! counts as gone; in each the process is asked to collect its garbage, and where it does, only parts in which it did are
 //! judged. The process is not stopped for it.
 
 use std::fs::{self, File, OpenOptions};
@@ -17,12 +17,13 @@ use leakgate_capture::read::{self, Now, ReadError};
 use super::processes::Reading;
 use crate::config::Checkpoints;
 use crate::gate::measurement::Garbage;
+use crate::gate::verdict::WINDOWS;
 use crate::profile::{Amount, Checkpoint, CheckpointKind, Profile, ProgramId};
 
 /// Parts of an interval.
 const PARTS: u64 = 4;
 /// Of one process's time, looking at it takes at most this part.
-const SHARE: u32 = 20;
+const SHARE: u32 = 10;
 /// After so many kept parts, twice as many are taken for one: a long run takes no more memory than a short one.
 const MOST: usize = 4096;
 /// Processes that are looked at; of more of them, those that come later are not.
@@ -165,13 +166,15 @@ impl Process {
         if self.part.live.is_some() && part >= self.part.number + self.span {
             self.keep();
         }
-        if self.part.live.is_none() {
+        let begins = self.part.live.is_none();
+        if begins {
             self.part = Part { number: part, is_clean: has_collected, ..Part::default() };
         } else if has_collected {
             // What waited for the collector is gone.
             self.part = Part { number: self.part.number, is_clean: true, ..Part::default() };
         }
-        self.is_asked = !self.part.is_clean;
+        // Parts that are over with each look: the next one is asked for ahead.
+        self.is_asked = begins || !self.part.is_clean;
         if self.is_asked {
             self.ask();
         }
@@ -256,12 +259,16 @@ impl Series {
     /// What became of garbage in the iterations after `warmup`.
     pub(super) fn garbage(&self, warmup: u32) -> Garbage {
         let judged = self.checkpoints.iter().zip(&self.clean);
-        let mut judged = judged.filter(|(checkpoint, _)| checkpoint.iteration > warmup);
-        if judged.any(|(_, is_clean)| *is_clean) { Garbage::Collected } else { Garbage::Kept }
+        let clean = judged.filter(|(checkpoint, is_clean)| checkpoint.iteration > warmup && **is_clean);
+        match clean.count() {
+            0 => Garbage::Kept,
+            1..WINDOWS => Garbage::Seldom,
+            _ => Garbage::Collected,
+        }
     }
 
     /// Puts the checkpoints behind those of the profile, and gives the index of the first of them. Where garbage was
-    /// collected in some, all others are of no iteration: what waits for the collector is in their figures.
+    /// collected in enough of them, all others are of no iteration: what waits for the collector is in their figures.
     pub(super) fn add_to(&self, profile: &mut Profile, garbage: Garbage) -> usize {
         for checkpoint in &mut profile.checkpoints {
             if checkpoint.kind == CheckpointKind::Iteration {
@@ -271,7 +278,7 @@ impl Series {
         }
         let begin = profile.checkpoints.len();
         let judged = |(checkpoint, is_clean): (&Checkpoint, &bool)| {
-            let is_judged = *is_clean || garbage == Garbage::Kept;
+            let is_judged = *is_clean || garbage != Garbage::Collected;
             Checkpoint { iteration: if is_judged { checkpoint.iteration } else { 0 }, ..checkpoint.clone() }
         };
         profile.checkpoints.extend(self.checkpoints.iter().zip(&self.clean).map(judged));

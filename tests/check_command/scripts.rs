@@ -88,7 +88,7 @@ while True:
     data += [bytes(64_000)]
     time.sleep(0.0005)
 ";
-    for ended in ["until: 4 s", "timeout: 4 s"] {
+    for ended in ["until: 6 s", "timeout: 6 s"] {
         let (code, scenario) = checked(&format!("checkpoints: every 4 MiB, confirm: false, {ended}"), work);
         assert_eq!(code, Some(1), "{scenario:#}");
         assert_eq!(rules(&scenario), ["growth"]);
