@@ -330,7 +330,13 @@ pub(super) fn collect_at_most(times: u32) -> Option<u64> {
         set_debug(gc, api::PyLong_FromLongLong()?(0));
         let mut all = 0;
         for _ in 0..times {
-            let freed = api::call_method(gc, c"collect")?;
+            // The name by which it is looked up is not the program's: caches of the interpreter's may keep it.
+            let method = uncounted(|| api::attribute(gc, c"collect"))?;
+            let freed = api::PyObject_CallObject()?(method, null_mut());
+            api::release(method);
+            if freed.is_null() {
+                return None;
+            }
             let count = api::PyLong_AsLong()?(freed);
             api::release(freed);
             if count == 0 {
