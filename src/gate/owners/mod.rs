@@ -20,7 +20,7 @@ use crate::gate::holders;
 use crate::gate::place::ScenarioFacts;
 use crate::heap::compare::Changes;
 use crate::heap::lengths::{Longer, longer};
-use crate::heap::model::{Known, Label};
+use crate::heap::model::{Known, Label, NodeKind};
 use crate::heap::path::{Detail, Path};
 use crate::heap::reach::Hold;
 use crate::heap::{self, NodeId, Reach, Snapshot};
@@ -64,6 +64,8 @@ pub struct Found {
     pub kind: Kind,
     /// What the way to it begins with.
     pub held_by: Option<HeldBy>,
+    /// Whether it is a container that got longer.
+    pub is_longer: bool,
     /// The owner.
     pub owner: Owner,
 }
@@ -89,6 +91,8 @@ pub fn owners(told: Told, heaps: &Heaps) -> Vec<Found> {
         let larger = all.iter().filter(|owner| gets_larger(owner, heaps.iterations));
         found.extend(larger.map(|owner| (owner.node, looked.found(owner))));
     }
+    // What got longer is an owner for certain; an object may be shared with a cache that is nearer.
+    found.sort_by_key(|(_, found)| !found.is_longer);
     let found: Vec<Found> = found.into_iter().map(|(_, found)| found).collect();
     let mut leading = leading(found);
     // The interpreter notes a thread in several places.
@@ -168,7 +172,8 @@ impl Looked<'_> {
             Some(node) => Some(held_by(self.heaps.after, self.reach, node)),
             None => is_variable.then_some(HeldBy::Local),
         };
-        self.named(kind, Draft { name, held_by, types, gains, path, place })
+        let is_longer = owner.length.is_some() && owner.entries >= LEAST;
+        self.named(kind, Draft { name, held_by, is_longer, types, gains, path, place })
     }
 
     fn path(&self, owner: &heap::Owner, (name, type_name): (&str, &str), kind: Kind) -> Vec<String> {
@@ -186,6 +191,10 @@ impl Looked<'_> {
     /// How people name an owner, and its type. The dictionary inside of a cache is the cache.
     fn names(&self, owner: &heap::Owner) -> (String, String) {
         let name = if owner.count > 1 || owner.node.is_none() { &owner.shape } else { &owner.path };
+        if let (NodeKind::Module, [variable]) = (owner.kind, &owner.keys[..]) {
+            // A chain that hangs on a variable: each new object is its value, and holds the one before.
+            return (format!("{name}.{variable}"), owner.type_name.clone());
+        }
         let parent = owner.node.and_then(|node| self.reach.parent(self.heaps.after, node));
         match parent.filter(|(_, edge)| edge.label == Label::Known(Known::Cache)) {
             Some((cache, _)) => {
@@ -245,6 +254,7 @@ impl Looked<'_> {
         self.named(
             Kind::Growth,
             Draft {
+                is_longer: true,
                 path: vec![self.with_length(&name, &type_name, longer.length)],
                 held_by: Some(held_by(after, self.reach, longer.node)),
                 types: vec![type_name],
@@ -277,9 +287,14 @@ impl Looked<'_> {
             Some(named) => (named.message, Some(named.rule), named.fix),
             None => (draft.sentence(), None, String::new()),
         };
-        let Draft { name, types, path, place, held_by, .. } = draft;
+        let Draft { name, types, path, place, held_by, is_longer, .. } = draft;
         let type_name = types.into_iter().next().unwrap_or_default();
-        Found { kind, held_by, owner: Owner { pattern, sentence, name, type_name, path, place, help } }
+        Found {
+            kind,
+            held_by,
+            is_longer,
+            owner: Owner { pattern, sentence, name, type_name, path, place, help },
+        }
     }
 }
 
@@ -287,6 +302,7 @@ impl Looked<'_> {
 struct Draft {
     name: String,
     held_by: Option<HeldBy>,
+    is_longer: bool,
     types: Vec<String>,
     gains: String,
     path: Vec<String>,
