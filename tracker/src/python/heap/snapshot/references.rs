@@ -249,7 +249,7 @@ impl References {
         let rest = self.visited.items_mut().get_mut(from..).unwrap_or_default();
         let is_it = |visited: &&mut Visited| visited.to == object && visited.label == Label::None;
         // References are visited about in the order of the fields: what is not near is not there.
-        let found = rest.iter_mut().enumerate().take(MOST_SKIPPED).find(|(_, visited)| is_it(&visited));
+        let found = rest.iter_mut().enumerate().take(MOST_SKIPPED).find(|(_, visited)| is_it(visited));
         match found {
             Some((place, visited)) => {
                 visited.label = label;

@@ -31,6 +31,8 @@ const MEMBER: usize = 40;
 /// Kinds of fields that are objects.
 const OBJECT: i32 = 6;
 const OBJECT_OR_NOTHING: i32 = 16;
+/// Offsets from here on are none.
+const FARTHEST: usize = 1 << 16;
 /// Most fields of a type that are looked at.
 const MOST_FIELDS: usize = 256;
 
@@ -276,7 +278,7 @@ impl<'a> Shapes<'a> {
 fn object_field(description: usize) -> Option<usize> {
     // SAFETY: a live description: a name, a kind and an offset.
     let (kind, offset) = unsafe { (((description + 8) as *const i32).read(), word(description + 16)) };
-    let fits = offset >= objects::TYPE + 8 && offset < 1 << 16;
+    let fits = (objects::TYPE + 8..FARTHEST).contains(&offset);
     (matches!(kind, OBJECT | OBJECT_OR_NOTHING) && fits).then_some(offset)
 }
 
