@@ -246,3 +246,26 @@ fn every_input_is_used_and_documented() {
         assert!(page.contains(&format!("`{name}`")), "docs/ci.md does not have {name}");
     }
 }
+
+/// Every block of YAML can be read, and every command of leakgate in any block has options that exist.
+#[test]
+fn the_pages_snippets_are_yaml_and_their_commands_exist() {
+    let page = include_str!("../docs/ci.md");
+    let fence = regex::Regex::new(r"(?s)```(\w+)\n(.*?)```").unwrap();
+    let command = regex::Regex::new(r"(?m)leakgate ((?:check|comment|merge)[^'<#\n]*)").unwrap();
+    let (mut documents, mut commands) = (0, 0);
+    for block in fence.captures_iter(page) {
+        if &block[1] == "yaml" {
+            let _: serde_json::Value =
+                serde_yaml::from_str(&block[2]).unwrap_or_else(|error| panic!("{error}: {}", &block[2]));
+            documents += 1;
+        }
+        for found in command.captures_iter(&block[2]) {
+            let output =
+                Command::new(PROGRAM).args(found[1].split_whitespace()).arg("--help").output().unwrap();
+            assert!(output.status.success(), "{}: {}", &found[0], String::from_utf8_lossy(&output.stderr));
+            commands += 1;
+        }
+    }
+    assert_eq!((documents, commands), (7, 6));
+}

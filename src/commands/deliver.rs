@@ -35,12 +35,9 @@ impl Delivery<'_> {
         let options = Options { width: width(), color, source: self.source, comment: DEFAULT_COMMENT };
         let written = write_files(outcome, self.results, &options);
         // Also where a file could not be written: the verdict is seen all the same.
-        let text = render(self.printed, outcome, &options);
         match self.surroundings {
-            None => out.write_all(text.as_bytes())?,
-            Some(surroundings) => {
-                surroundings.tell(outcome, &options, self.results, (self.printed, &text), out)?
-            }
+            None => out.write_all(render(self.printed, outcome, &options).as_bytes())?,
+            Some(surroundings) => surroundings.tell(outcome, &options, self, out)?,
         }
         written
     }

@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 
 use anyhow::Context;
 
-use super::deliver;
+use super::deliver::{self, Delivery};
 use crate::ci::{Ci, Event, Log, Variables, Workspace, add_outputs, add_summary};
 use crate::outcome::{Outcome, ScenarioResult, Verdict};
 use crate::report::{Format, Options, render};
@@ -83,11 +83,11 @@ impl Surroundings {
         &self,
         outcome: &Outcome,
         options: &Options,
-        results: &Path,
-        (printed, text): (Format, &str),
+        delivery: &Delivery<'_>,
         out: &mut dyn Write,
     ) -> anyhow::Result<()> {
-        match printed {
+        let text = render(delivery.printed, outcome, options);
+        match delivery.printed {
             // These are commands, or a document that somebody reads as a whole.
             Format::Github
             | Format::Json
@@ -98,7 +98,7 @@ impl Surroundings {
                 out.write_all(text.as_bytes())?;
             }
             Format::Terminal | Format::Markdown => {
-                out.write_all(self.log.shielded(text).as_bytes())?;
+                out.write_all(self.log.shielded(&text).as_bytes())?;
                 if self.ci == Ci::GitHub && self.telling.annotations {
                     out.write_all(render(Format::Github, outcome, options).as_bytes())?;
                 }
@@ -110,7 +110,8 @@ impl Surroundings {
         if self.telling.summary {
             self.summarise(&render(Format::Markdown, outcome, options), out)?;
         }
-        add_outputs(&self.variables, &outputs(outcome, results)).context("failed to write the step's outputs")
+        add_outputs(&self.variables, &outputs(outcome, delivery.results))
+            .context("failed to write the step's outputs")
     }
 
     fn summarise(&self, markdown: &str, out: &mut dyn Write) -> anyhow::Result<()> {

@@ -30,6 +30,8 @@ pub const REPORTED: [BudgetKey; 9] = [
     BudgetKey::Threads,
 ];
 
+/// The figure of what an iteration leaves to the collector.
+pub const CYCLES: &str = "cycles";
 /// How rules of figures begin that are more than the baseline and `increase` allow.
 pub const INCREASE: &str = "increase-";
 
@@ -129,11 +131,24 @@ pub fn judge(scenario: &ScenarioFacts, limits: &[Limit], measurement: &Measureme
     }
     judgement.figures = figures_without_budget(limits, measurement);
     judgement.figures.extend(without_baseline);
+    judgement.figures.extend(cycles(measurement));
     if judgement.error.is_none() && measurement.memory_limit_reached.is_none() {
         add_growth(&mut judgement, leak::judge(scenario, measurement));
     }
     judgement.findings.sort_by_key(|finding| Reverse(finding.severity));
     judgement
+}
+
+/// How many objects of an iteration only the collector frees, rounded up; `None` where there are none.
+fn cycles(measurement: &Measurement) -> Option<Figure> {
+    let judged = measurement.iterations.iter();
+    let checkpoints = &measurement.profile.checkpoints;
+    let collected: u64 =
+        judged.filter_map(|of| checkpoints.get(of.checkpoint)).map(|checkpoint| checkpoint.collected).sum();
+    let each = collected.div_ceil(measurement.iterations.len().max(1) as u64);
+    let measured = i64::try_from(each).unwrap_or(i64::MAX);
+    let name = CYCLES.to_owned();
+    (measured > 0).then_some(Figure { name, measured, limit: None, baseline: None, unit: Unit::Count })
 }
 
 /// Adds the verdict on growth. A leak that breaks a budget of the same figure, too, is one finding, and not two.

@@ -106,7 +106,7 @@ fn found<'a>(
     let title = clean::line(&finding.title, clean::SENTENCE);
     Problem {
         weight: weight(outcome, finding),
-        rule: clean::line(&finding.rule, clean::NAME),
+        rule: clean::line(finding.pattern(), clean::NAME),
         scenario: Some(scenario),
         finding: Some(finding),
         title: format!("{}: {title}", clean::line(&scenario.name, clean::NAME)),

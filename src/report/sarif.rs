@@ -93,6 +93,11 @@ fn result(problem: &Problem<'_>, options: &Options) -> SarifResult {
 fn message(problem: &Problem<'_>) -> String {
     let mut parts = vec![problem.title.clone()];
     if let Some(finding) = problem.finding {
+        for owner in &finding.owners {
+            parts.push(format!("kept by: {}", clean::line(&owner.sentence, clean::SENTENCE)));
+            let path: Vec<String> = owner.path.iter().map(|step| clean::line(step, clean::FRAME)).collect();
+            parts.extend((!path.is_empty()).then(|| format!("path: {}", path.join(" → "))));
+        }
         parts.extend(finding.evidence.iter().map(|text| clean::line(text, clean::SENTENCE)));
         let help = clean::line(&finding.help, clean::SENTENCE);
         parts.extend((!help.is_empty()).then(|| format!("fix: {help}")));
@@ -100,15 +105,20 @@ fn message(problem: &Problem<'_>) -> String {
     parts.join("\n")
 }
 
-/// Who held the memory, where that is a line of the repository.
+/// Who fills what grows and who held the memory, where that is a line of the repository.
 fn related(finding: &Finding, options: &Options) -> Vec<Location> {
+    let owners = finding.owners.iter().filter_map(|owner| {
+        let (file, line) = in_repository(owner.place.as_ref()?, options)?;
+        let name = clean::line(&owner.name, clean::FRAME);
+        Some(location(&file, line, Some(format!("fills {name}"))))
+    });
     let holders = finding.holders.iter().filter_map(|holder| Some((holder, holder.place.as_ref()?)));
     let lines = holders.filter_map(|(holder, place)| {
         let (file, line) = in_repository(place, options)?;
         let domain = clean::line(&holder.domain, clean::NAME);
         Some(location(&file, line, Some(format!("holds {} ({domain})", holder.bytes))))
     });
-    lines.collect()
+    owners.chain(lines).collect()
 }
 
 fn in_repository(place: &Place, options: &Options) -> Option<(String, u32)> {

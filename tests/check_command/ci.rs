@@ -98,7 +98,7 @@ fn github_gets_annotations_a_summary_and_outputs() {
     assert_eq!((told.code, told.errors.as_str()), (Some(1), ""), "{}", told.out);
     let annotations = told.lines_with("::error");
     assert_eq!(annotations.len(), 1, "{}", told.out);
-    let head = "::error file=app.py,line=3,title=leakgate leaky (growth)::leaky: ";
+    let head = "::error file=app.py,line=3,title=leakgate leaky (growing-global)::leaky: ";
     assert!(annotations[0].starts_with(head), "{}", annotations[0]);
     let summary = project.read("summary.md");
     assert!(summary.contains("### ❌ leakgate: 1 of 2 scenarios failed"), "{summary}");
@@ -128,7 +128,7 @@ fn the_report_says_whether_the_line_is_in_the_diff_and_links_to_it() {
         "At [`app.py:3`](https://github.com/shop/shop/blob/{head}/app.py#L3) in `leak` · line changed"
     );
     let report = project.read(".leakgate/report.md");
-    assert!(report.contains(&format!("{link} in this pull request · rule `growth`")), "{report}");
+    assert!(report.contains(&format!("{link} in this pull request · rule `growing-global`")), "{report}");
     // A later change elsewhere: the line is older than the pull request.
     let payload = serde_json::json!({
         "pull_request": { "number": 6, "state": "open", "base": { "sha": head }, "head": { "sha": head } }

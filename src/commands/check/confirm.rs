@@ -17,25 +17,36 @@ pub(super) fn run(scenario: &Scenario, check: &Check) -> Result<ScenarioResult, 
     // Left by an unstable run before this one. What cannot be removed is only more than is needed.
     let _ = capture_dir::remove(&check.results, &again);
     let first = measured(scenario, &scenario.name, check)?;
-    let result = if first.verdict == Verdict::Fail && scenario.confirm {
-        let second = match scenario.work {
-            Work::Call { .. } => one::run_explained(scenario, (&again, explain::calls(&first)), check)?,
-            Work::Run { .. } => measured(scenario, &again, check)?,
-        };
-        let mut result = agreed(first, &second, check.fail_on);
-        // Without a folder there was no run.
-        if let Ok(cwd) = std::path::absolute(&scenario.cwd) {
-            explain::take_over(&mut result, &second, &cwd, check);
-        }
-        if result.verdict != Verdict::Unstable && !explain::has_snapshots(&check.results, &again) {
-            // It shows the same again.
-            let _ = capture_dir::remove(&check.results, &again);
-        }
-        result
+    let is_to_confirm = first.verdict == Verdict::Fail && scenario.confirm;
+    let result = if is_to_confirm || explain::has_forbidden_cycles(&first, check) {
+        again_explained(scenario, (first, &again), check)?
     } else {
         first
     };
     Ok(if scenario.strict { strictly(result, check.fail_on) } else { result })
+}
+
+/// What a second process shows, too, and how it explains it.
+fn again_explained(
+    scenario: &Scenario,
+    (first, again): (ScenarioResult, &str),
+    check: &Check,
+) -> Result<ScenarioResult, Failure> {
+    let second = match scenario.work {
+        Work::Call { .. } => one::run_explained(scenario, (again, explain::calls(&first)), check)?,
+        Work::Run { .. } => measured(scenario, again, check)?,
+    };
+    let has_failed = first.verdict == Verdict::Fail;
+    let mut result = if has_failed { agreed(first, &second, check.fail_on) } else { first };
+    // Without a folder there was no run.
+    if let Ok(cwd) = std::path::absolute(&scenario.cwd) {
+        explain::take_over(&mut result, &second, &cwd, check);
+    }
+    if result.verdict != Verdict::Unstable && !explain::has_snapshots(&check.results, again) {
+        // It shows the same again.
+        let _ = capture_dir::remove(&check.results, again);
+    }
+    Ok(result)
 }
 
 /// Runs and judges it, as often as it is to be run for that.
@@ -51,6 +62,16 @@ fn measured(scenario: &Scenario, capture: &str, check: &Check) -> Result<Scenari
 /// What both processes show.
 fn agreed(mut first: ScenarioResult, second: &ScenarioResult, fail_on: FailOn) -> ScenarioResult {
     first.elapsed += second.elapsed;
+    if let Some(error) = &second.error {
+        // That nothing was seen is no second opinion.
+        let told = format!("could not be confirmed: a second process could not be measured: {}", error.title);
+        first
+            .findings
+            .iter_mut()
+            .filter(|finding| finding.fails(fail_on))
+            .for_each(|finding| finding.evidence.push(told.clone()));
+        return first;
+    }
     let mut is_confirmed = false;
     for finding in first.findings.iter_mut().filter(|finding| finding.fails(fail_on)) {
         let again = second.findings.iter().find(|again| again.rule == finding.rule);
@@ -85,10 +106,9 @@ fn confirm(finding: &mut Finding, again: &Finding) {
 /// A finding of one process alone is shown, and does not fail.
 fn doubt(finding: &mut Finding, again: Option<&Finding>, second: &ScenarioResult) {
     finding.severity = Severity::Warning;
-    let shown = match (&second.error, again) {
-        (Some(error), _) => format!("could not be measured: {}", error.title),
-        (None, Some(again)) => format!("only warned: {}", again.title),
-        (None, None) => match second.figures.iter().find(|figure| figure.name == "growth") {
+    let shown = match again {
+        Some(again) => format!("only warned: {}", again.title),
+        None => match second.figures.iter().find(|figure| figure.name == "growth") {
             Some(growth) if leak::figure_of(&finding.rule).is_some() => {
                 format!("showed no leak: {} B an iteration", growth.measured)
             }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::{Check, standing};
 use crate::finding::{Finding, Owner, Severity};
+use crate::gate::budgets::CYCLES;
 use crate::gate::leak;
 use crate::gate::owners::{self, Found, Heaps, Told};
 use crate::gate::place::ScenarioFacts;
@@ -29,6 +30,16 @@ pub(super) fn calls(first: &ScenarioResult) -> u32 {
     });
     let needed = u32::try_from(needed.max().unwrap_or(0)).unwrap_or(u32::MAX);
     needed.clamp(CALLS.0, CALLS.1)
+}
+
+/// Whether it left something to the collector where a rule forbids it: only an explained run can say what.
+pub(super) fn has_forbidden_cycles(first: &ScenarioResult, check: &Check) -> bool {
+    let forbids =
+        |rule: &&rules::Rule| rule.evidence == Kind::Cycle && rule.severity == rules::Severity::Error;
+    let has_cycles = first.figures.iter().any(|figure| figure.name == CYCLES && figure.measured > 0);
+    has_cycles
+        && matches!(first.verdict, Verdict::Pass | Verdict::Undecided)
+        && check.rules.by_id().iter().any(forbids)
 }
 
 /// Adds to the findings of a run that was explained who keeps what grows, and what only the collector frees.
@@ -78,8 +89,12 @@ pub(super) fn take_over(result: &mut ScenarioResult, second: &ScenarioResult, cw
     result.findings.sort_by_key(|finding| finding.rule == leak::RULE);
     for finding in &mut result.findings {
         let again = second.findings.iter().find(|again| again.rule == finding.rule);
-        if let Some(again) = again.filter(|again| !again.owners.is_empty()) {
-            take_owners(finding, &again.owners, (&check.rules, &mut said));
+        let Some(again) = again else { continue };
+        let is_growth = finding.rule == leak::RULE || finding.rule == "budget-growth";
+        let native = || owners::native(finding, &check.rules).filter(|_| is_growth).into_iter().collect();
+        let owners: Vec<Owner> = if again.owners.is_empty() { native() } else { again.owners.clone() };
+        if !owners.is_empty() {
+            take_owners(finding, &owners, (&check.rules, &mut said));
         }
     }
     let cycles = second.findings.iter().filter(|finding| check.rules.get(&finding.rule).is_some());

@@ -1,13 +1,17 @@
 //! Who keeps what grows, from pictures of a process's heap before and after some iterations, and what the rules call it.
 //!
 //! `held_by` says what the way to an owner begins with, `gains` how much it keeps, in words; `garbage` what only the collector
-//! frees.
+//! frees, `native` what a library keeps or loses.
 
 mod gains;
 mod garbage;
 mod held_by;
+mod native;
 
 pub use garbage::cycles;
+pub use native::native;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use self::gains::Gains;
 use self::held_by::held_by;
@@ -21,7 +25,7 @@ use crate::heap::path::{Detail, Path};
 use crate::heap::reach::Hold;
 use crate::heap::{self, NodeId, Reach, Snapshot};
 use crate::profile::Profile;
-use crate::rules::{Evidence, Kind, RuleSet};
+use crate::rules::{Evidence, HeldBy, Kind, RuleSet};
 
 /// What grows fewer times than this may be chance.
 const LEAST: i64 = 3;
@@ -58,6 +62,8 @@ pub struct Told<'a> {
 pub struct Found {
     /// What kind of evidence it is.
     pub kind: Kind,
+    /// What the way to it begins with.
+    pub held_by: Option<HeldBy>,
     /// The owner.
     pub owner: Owner,
 }
@@ -67,17 +73,34 @@ pub fn owners(told: Told, heaps: &Heaps) -> Vec<Found> {
     let (before, after) = (heaps.before, heaps.after);
     let (reach_before, reach_after) = (Reach::of(before), Reach::of(after));
     let changes = Changes::between(before, after);
-    let looked = Looked { told, heaps, reach: &reach_after };
+    let looked = Looked { told, heaps, reach: &reach_after, changes: &changes };
     let all = heap::owners((before, &reach_before), (after, &reach_after), &changes);
     let mut found: Vec<(Option<NodeId>, Found)> =
         all.iter().filter(|owner| counts(owner)).map(|owner| (owner.node, looked.found(owner))).collect();
     for longer in longer(before, (after, &reach_after), &changes) {
-        let is_known = found.iter().any(|(node, _)| *node == Some(longer.node));
+        let around = reach_after.parent(after, longer.node).map(|(around, _)| around);
+        let is_of = |node: NodeId| node == longer.node || around == Some(node);
+        let is_known = found.iter().any(|(node, _)| node.is_some_and(is_of));
         if longer.entries >= LEAST.unsigned_abs() && !is_known {
             found.push((Some(longer.node), looked.longer(&longer)));
         }
     }
-    found.into_iter().take(MOST).map(|(_, found)| found).collect()
+    let found: Vec<Found> = found.into_iter().map(|(_, found)| found).collect();
+    let mut leading = leading(found);
+    // The interpreter notes a thread in several places.
+    let mut said = BTreeSet::new();
+    leading.retain(|found| said.insert(found.owner.sentence.clone()));
+    leading.truncate(MOST);
+    leading
+}
+
+/// Without what a thread brings with it: its variables, and what the interpreter's own C code holds for it.
+fn leading(found: Vec<Found>) -> Vec<Found> {
+    if !found.iter().any(|found| found.kind == Kind::Thread) {
+        return found;
+    }
+    let comes_with_it = |found: &Found| found.kind == Kind::Lost || found.held_by == Some(HeldBy::Local);
+    found.into_iter().filter(|found| !comes_with_it(found)).collect()
 }
 
 /// Whether it grew often enough, and is not leakgate's.
@@ -90,6 +113,7 @@ struct Looked<'a> {
     told: Told<'a>,
     heaps: &'a Heaps<'a>,
     reach: &'a Reach,
+    changes: &'a Changes,
 }
 
 impl Looked<'_> {
@@ -100,10 +124,11 @@ impl Looked<'_> {
             bytes: owner.held.bytes.max(0).unsigned_abs(),
             iterations: self.heaps.iterations,
         };
-        let is_lost = owner.node.is_none();
+        let is_lost = owner.node.is_none() && owner.hold == Hold::Native;
+        let is_variable = owner.node.is_none() && owner.hold == Hold::Named;
         let (name, type_name) = self.names(owner);
         let kind = match owner.hold {
-            Hold::Native if is_lost => Kind::Lost,
+            _ if is_lost => Kind::Lost,
             Hold::Cycle => Kind::Cycle,
             _ if THREADS.iter().any(|threads| name.starts_with(threads)) => Kind::Thread,
             _ => Kind::Growth,
@@ -114,13 +139,23 @@ impl Looked<'_> {
             Some((of, change)) => (Kind::Resource, gains.counted(count(change), &format!("{of} is open"))),
             None if kind == Kind::Thread => (kind, gains.counted(gains.entries, "thread is alive")),
             None if is_lost => (kind, gains.counted(gains.objects, &format!("{type_name} is kept"))),
+            None if is_variable => (kind, gains.counted(gains.entries, &format!("{type_name} is kept"))),
             None => (kind, gains.in_words()),
         };
-        let place = self.best_place(owner, kind);
+        // A thread, or what is to be closed, is known by where it was made itself.
+        let entry = match (kind, resource) {
+            (Kind::Thread, _) => owner.beyond.split(" → ").next(),
+            (_, resource) => resource.map(|(of, _)| of.as_str()),
+        };
+        let made = entry.and_then(|of| self.made_at(of));
+        let place = made.or_else(|| self.best_place(owner, kind));
         let path = self.path(owner, (&name, &type_name), kind);
         let types =
             std::iter::once(type_name).chain(owner.types.iter().map(|(name, _)| name.clone())).collect();
-        let held_by = owner.node.map(|node| held_by(self.heaps.after, self.reach, node));
+        let held_by = match owner.node {
+            Some(node) => Some(held_by(self.heaps.after, self.reach, node)),
+            None => is_variable.then_some(HeldBy::Local),
+        };
         self.named(kind, Draft { name, held_by, types, gains, path, place })
     }
 
@@ -159,6 +194,21 @@ impl Looked<'_> {
             gains: String::new(),
         };
         self.told.rules.name(&evidence).is_some()
+    }
+
+    /// The line that made most of the new objects of a type, if it is the user's own.
+    fn made_at(&self, type_name: &str) -> Option<Place> {
+        let after = self.heaps.after;
+        let number = after.type_names.iter().position(|name| name == type_name)?;
+        let mut sites: BTreeMap<usize, u64> = BTreeMap::new();
+        for node in after.ids().filter(|node| self.changes.is_new(*node)) {
+            if after.nodes.types[node.index()] as usize == number {
+                after.site(node).into_iter().for_each(|site| *sites.entry(site).or_default() += 1);
+            }
+        }
+        let (site, _) = sites.into_iter().max_by_key(|(_, count)| *count)?;
+        let site = self.told.profile.sites.get(site)?;
+        holders::users_place(self.told.scenario, self.told.profile, site.stack)
     }
 
     /// Where an owner is filled, or what it keeps is made: the user's own lines before all others.
@@ -215,16 +265,16 @@ impl Looked<'_> {
             Some(named) => (named.message, Some(named.rule), named.fix),
             None => (draft.sentence(), None, String::new()),
         };
-        let Draft { name, types, path, place, .. } = draft;
+        let Draft { name, types, path, place, held_by, .. } = draft;
         let type_name = types.into_iter().next().unwrap_or_default();
-        Found { kind, owner: Owner { pattern, sentence, name, type_name, path, place, help } }
+        Found { kind, held_by, owner: Owner { pattern, sentence, name, type_name, path, place, help } }
     }
 }
 
 /// An owner before it has a name.
 struct Draft {
     name: String,
-    held_by: Option<crate::rules::HeldBy>,
+    held_by: Option<HeldBy>,
     types: Vec<String>,
     gains: String,
     path: Vec<String>,
@@ -248,6 +298,10 @@ impl Draft {
     }
 
     fn sentence(&self) -> String {
-        format!("`{}` ({}) {}", self.name, self.types[0], self.gains)
+        match self.gains.strip_prefix("keeps ") {
+            Some(_) => format!("`{}` ({}) {}", self.name, self.types[0], self.gains),
+            // A variable keeps one object, and every running function has its own.
+            None => format!("{}, by `{}`", self.gains, self.name),
+        }
     }
 }
