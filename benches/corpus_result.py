@@ -29,6 +29,9 @@ class Found:
     # Lines as `file.py:7`, and all words, in which a container's type may stand.
     lines: set = field(default_factory=set)
     words: str = ""
+    # Who keeps what leaks, with the rule that names it; and the lines that findings lead to.
+    owners: list = field(default_factory=list)
+    places: set = field(default_factory=set)
     error: str = ""
 
 
@@ -47,10 +50,17 @@ def found_of(scenario):
         rate = finding.get("rate")
         if rate:
             found.rates.setdefault(rate["unit"], []).append(Fraction(rate["total"], rate["iterations"]))
+        found.owners += [(owner["pattern"], owner["name"]) for owner in finding.get("owners", [])]
+        found.places.add(spelled(finding.get("place")))
         places = [finding.get("place"), *(holder.get("place") for holder in finding.get("holders", []))]
-        found.lines.update(f"{place['file']}:{place['line']}" for place in places if place)
+        found.lines.update(spelled(place) for place in places if place)
         found.words += " ".join([finding["title"], *finding.get("evidence", [])]) + "\n"
     return found
+
+
+def spelled(place):
+    """`file.py:7`."""
+    return f"{place['file']}:{place['line']}" if place else None
 
 
 @dataclass
@@ -64,6 +74,9 @@ class Judged:
     # Whether the rate and the place are right; `None` where there is none to compare.
     is_rate_right: bool | None = None
     is_place_right: bool | None = None
+    # Whether the leak has its right name, and whether who keeps it, or the culprit's line, is named.
+    is_pattern_right: bool | None = None
+    is_owner_right: bool | None = None
     rates: dict = field(default_factory=dict)
     error: str = ""
 
@@ -85,6 +98,8 @@ class Expected:
     rates: dict
     lines: list
     container: str | None
+    patterns: list
+    owner: str | None
     # Versions, such as `3.12`, in which the interpreter itself leaks here, with the reason.
     leaks_on: dict
 
@@ -99,7 +114,8 @@ class Expected:
             return Judged(kind, "passed" if found.verdict == "pass" else "accused", rates=found.rates)
         if not found.leaks:
             return Judged(kind, "missed")
-        return Judged(kind, "found", self.compare_rates(found), self.compare_place(found), found.rates)
+        right = self.compare_rates(found), self.compare_place(found), self.compare_pattern(found), self.compare_owner(found)
+        return Judged(kind, "found", *right, found.rates)
 
     def compare_rates(self, found):
         """Each unit of which both know the rate must have one that is right."""
@@ -107,6 +123,19 @@ class Expected:
         if not units:
             return None
         return all(any(is_within(rate, self.rates[unit]) for rate in found.rates[UNITS[unit]]) for unit in units)
+
+    def compare_pattern(self, found):
+        if not self.patterns:
+            return None
+        first = found.owners[0][0] if found.owners else None
+        return first in self.patterns
+
+    def compare_owner(self, found):
+        """The name of an owner; or the culprit's line as the one that a reader is led to."""
+        if not self.patterns:
+            return None
+        is_owner_named = bool(self.owner) and any(re.search(self.owner, name) for _, name in found.owners)
+        return is_owner_named or any(line in found.places for line in self.lines)
 
     def compare_place(self, found):
         if not self.lines and not self.container:
@@ -138,7 +167,15 @@ def expectation(corpus, name, entry):
     rates = {unit: bounds(entry[unit]) for unit in UNITS if unit in entry}
     about = ast.get_docstring(ast.parse(text)).split("\n\n")[0].replace("\n", " ").rstrip(".")
     return Expected(
-        name, entry["kind"], about, rates, entry.get("lines", []), entry.get("container"), entry.get("leaks_on", {})
+        name,
+        entry["kind"],
+        about,
+        rates,
+        entry.get("lines", []),
+        entry.get("container"),
+        entry.get("pattern", []),
+        entry.get("owner"),
+        entry.get("leaks_on", {}),
     )
 
 

@@ -36,7 +36,7 @@ def tables(expected, columns):
 
 
 def summary(columns):
-    head = ["CPython", "leaks found", "rate right", "line or container named", "healthy passed", "accused", "undecided", "unstable", "errors"]
+    head = ["CPython", "leaks found", "rate right", "line or container named", "pattern right", "owner or culprit line", "healthy passed", "accused", "undecided", "unstable", "errors"]
     lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     lines += [f"| {version} | {' | '.join(counts(column))} |" for version, column in columns.items()]
     return "\n".join(lines)
@@ -57,8 +57,9 @@ def counts(column):
         return f"{sum(known)} of {len(known)}"
 
     leaks = [judged for judged in column.values() if judged.kind == "leak"]
-    rates, places = (judged.is_rate_right for judged in leaks), (judged.is_place_right for judged in leaks)
-    cells = [of("leak", "found"), right(rates), right(places), of("healthy", "passed")]
+    parts = ("is_rate_right", "is_place_right", "is_pattern_right", "is_owner_right")
+    cells = [of("leak", "found"), *(right(getattr(judged, part) for judged in leaks) for part in parts)]
+    cells.append(of("healthy", "passed"))
     return cells + [all_of(outcome) for outcome in ("accused", "undecided", "unstable", "error")]
 
 
@@ -91,6 +92,10 @@ def cell(judged):
         wrong.append("**rate**")
     if judged.is_place_right is False:
         wrong.append("**not named**")
+    if judged.is_pattern_right is False:
+        wrong.append("**pattern**")
+    if judged.is_owner_right is False:
+        wrong.append("**owner**")
     outcome = f"**{judged.outcome}**" if judged.is_wrong else judged.outcome
     why = [judged.error.replace("|", "\\|")] if judged.error else []
     return ", ".join([outcome, *why, *rates, *wrong])

@@ -126,7 +126,9 @@ scenarios:
     );
     waiting.write("work.py", CYCLES);
     assert_eq!(waiting.check().code, Some(1));
-    assert_eq!(waiting.scenario("waits")["verdict"], "pass", "{:#}", waiting.scenario("waits"));
+    // On a machine that has no time for collections it may be undecided; it is never accused.
+    let verdict = waiting.scenario("waits")["verdict"].clone();
+    assert!(verdict == "pass" || verdict == "undecided", "{:#}", waiting.scenario("waits"));
     assert_eq!(rules(&waiting.scenario("is-off")), ["growth"]);
 }
 

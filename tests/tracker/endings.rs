@@ -1,8 +1,12 @@
 //! The capture is complete whatever ends the process.
 
 use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 
-use crate::harness::{Program, amount, figures, of_function};
+use leakgate::gate::place::ScenarioFacts;
+use leakgate::gate::threads;
+
+use crate::harness::{Program, amount, figures, folder, of_function};
 use crate::python;
 
 #[test]
@@ -158,4 +162,47 @@ fn dev_mode_and_the_debug_allocator_are_recorded_or_it_is_said_that_they_are_not
             assert_eq!(said, hides, "{python}: {options:?} {allocator:?}: {:?}", profile.notes);
         }
     }
+}
+
+/// Its main thread comes to its end; the other one tells when that is so.
+const WAITS: &str = "\
+import os, threading, time
+def serve():
+    while threading.main_thread().is_alive(): time.sleep(0.01)
+    for _ in range(20): time.sleep(0.01)
+    print(os.getpid(), flush=True)
+    while True: time.sleep(0.01)
+threading.Thread(target=serve, name='server').start()
+threading.Thread(target=time.sleep, args=[1000], name='daemon', daemon=True).start()
+";
+
+#[test]
+fn a_program_that_waits_at_its_end_is_told_with_the_thread_it_waits_for() {
+    for python in python::all() {
+        let folder = folder();
+        let script = folder.path().join("waits.py");
+        std::fs::write(&script, WAITS).unwrap();
+        let capture = python.run(&[&script]).record_and_kill(1);
+        let facts = ScenarioFacts { name: "waits", cwd: folder.path(), driver: None };
+        let finding =
+            threads::unstopped(&facts, python::profile(&capture)).unwrap_or_else(|| panic!("{python}"));
+        let title = "the program is at its end and waits for thread `server`, which does not stop";
+        assert_eq!(finding.title, title, "{python}");
+        assert_eq!(
+            finding.place.map(|place| (place.file, place.line)),
+            Some(("waits.py".into(), 7)),
+            "{python}"
+        );
+        let runs = finding.evidence.iter().find(|evidence| evidence.starts_with("`server` runs"));
+        assert!(runs.is_some_and(|runs| runs.ends_with("in serve")), "{python}: {:?}", finding.evidence);
+    }
+}
+
+#[test]
+fn a_program_that_goes_on_is_not_at_its_end() {
+    let source = WAITS.replace("threading.main_thread().is_alive()", "False") + "while True: time.sleep(1)\n";
+    let python = python::newest();
+    let capture = python.run(&["-c", &source]).record_and_kill(1);
+    let facts = ScenarioFacts { name: "waits", cwd: Path::new("/"), driver: None };
+    assert_eq!(threads::unstopped(&facts, python::profile(&capture)), None);
 }

@@ -34,8 +34,7 @@ pub fn now<E: From<ReadError>>(
     let end = extent.sites.max(1) as u64 * SITE as u64;
     let own = extent.section(Section::Sites, (SITE as u64, end), read_at)?;
     let sites: Option<Vec<Now>> = own.chunks_exact(SITE).map(site).collect();
-    let mut sites =
-        sites.ok_or(ReadError::Corrupt("a site refers to a function that is not there").into())?;
+    let mut sites = sites.ok_or(ReadError::Corrupt("a site refers to a function that is not there"))?;
     for chunk in extent.chunks_of(Section::Foreign) {
         let records = extent.chunk(chunk, read_at)?;
         for record in records.chunks_exact(FOREIGN) {

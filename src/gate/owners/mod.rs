@@ -85,6 +85,10 @@ pub fn owners(told: Told, heaps: &Heaps) -> Vec<Found> {
             found.push((Some(longer.node), looked.longer(&longer)));
         }
     }
+    if found.is_empty() {
+        let larger = all.iter().filter(|owner| gets_larger(owner, heaps.iterations));
+        found.extend(larger.map(|owner| (owner.node, looked.found(owner))));
+    }
     let found: Vec<Found> = found.into_iter().map(|(_, found)| found).collect();
     let mut leading = leading(found);
     // The interpreter notes a thread in several places.
@@ -105,8 +109,16 @@ fn leading(found: Vec<Found>) -> Vec<Found> {
 
 /// Whether it grew often enough, and is not leakgate's.
 fn counts(owner: &heap::Owner) -> bool {
-    let is_programs = !matches!(owner.hold, Hold::Own | Hold::Working);
-    is_programs && (owner.entries >= LEAST || owner.held.objects >= LEAST)
+    is_programs(owner) && (owner.entries >= LEAST || owner.held.objects >= LEAST)
+}
+
+fn is_programs(owner: &heap::Owner) -> bool {
+    !matches!(owner.hold, Hold::Own | Hold::Working)
+}
+
+/// Whether what it holds got larger, and not more: a text that is replaced by a longer one.
+fn gets_larger(owner: &heap::Owner, iterations: u32) -> bool {
+    is_programs(owner) && owner.held.bytes >= i64::from(iterations)
 }
 
 struct Looked<'a> {
