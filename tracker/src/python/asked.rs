@@ -14,7 +14,7 @@ use leakgate_capture::Header;
 
 use super::{agent, api, domains};
 use crate::capture::header_word;
-use crate::sys;
+use crate::{sys, thread};
 
 /// A collection is followed by this many times its own length without one.
 const REST: u64 = 4;
@@ -55,6 +55,10 @@ pub(super) fn look() {
 #[cold]
 #[inline(never)]
 fn hear(word: u32) {
+    if !thread::is_ready() {
+        // A fresh child, or one without a capture of its own: the word is its parent's.
+        return;
+    }
     SEEN.store(word, Ordering::Relaxed);
     if let Some(add) = api::Py_AddPendingCall() {
         // SAFETY: may be called at any time, and allocates nothing; the function lives for ever. A full queue is no harm:
@@ -66,7 +70,7 @@ fn hear(word: u32) {
 /// The interpreter calls it between two steps of the program, on its main thread.
 extern "C" fn collect(_: *mut c_void) -> c_int {
     let began = sys::now_ns();
-    if began < NOT_BEFORE.load(Ordering::Relaxed) {
+    if began < NOT_BEFORE.load(Ordering::Relaxed) || !thread::is_ready() {
         // Who asks asks again.
         return 0;
     }
