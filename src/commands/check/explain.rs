@@ -126,7 +126,8 @@ fn take_owners(finding: &mut Finding, owners: &[Owner], (rules, said): (&RuleSet
     }
     let is_warning = |owner: &Owner| {
         let rule = owner.pattern.as_ref().and_then(|pattern| rules.get(pattern));
-        rule.is_some_and(|rule| rule.severity == rules::Severity::Warn)
+        // Garbage that grows is not freed at all, and no matter of when it is.
+        rule.is_some_and(|rule| rule.severity == rules::Severity::Warn && rule.evidence != Kind::Cycle)
     };
     if leak::figure_of(&finding.rule).is_some() && owners.iter().all(is_warning) {
         finding.severity = Severity::Warning;

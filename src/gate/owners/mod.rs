@@ -155,6 +155,7 @@ impl Looked<'_> {
             Some((of, change)) => (Kind::Resource, gains.counted(count(change), &format!("{of} is open"))),
             None if kind == Kind::Thread => (kind, gains.counted(gains.entries, "thread is alive")),
             None if is_lost => (kind, gains.counted(gains.objects, &format!("{type_name} is kept"))),
+            None if kind == Kind::Cycle => (kind, gains.counted(gains.objects, "object is kept")),
             None if is_variable => (kind, gains.counted(gains.entries, &format!("{type_name} is kept"))),
             None => (kind, gains.in_words()),
         };
@@ -284,6 +285,8 @@ impl Looked<'_> {
             gains: draft.gains.clone(),
         };
         let (sentence, pattern, help) = match self.told.rules.name(&evidence(kind)) {
+            // The rule's message is about garbage that the collector does free.
+            Some(named) if kind == Kind::Cycle => (draft.stuck(), Some(named.rule), named.fix),
             Some(named) => (named.message, Some(named.rule), named.fix),
             None => (draft.sentence(), None, String::new()),
         };
@@ -323,6 +326,15 @@ impl Draft {
             Kind::Lost => made("made"),
             Kind::Cycle => made("made"),
         }
+    }
+
+    /// Of garbage that stays.
+    fn stuck(&self) -> String {
+        format!(
+            "{} in reference cycles that the collector does not free, {}",
+            self.gains,
+            self.shown(Kind::Cycle)
+        )
     }
 
     fn sentence(&self) -> String {
