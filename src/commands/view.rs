@@ -12,6 +12,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use crate::exit::Exit;
+use crate::heap::load as heap_files;
 use crate::profile::{Capture, Profile, load};
 use crate::scenario::untracked;
 use crate::view::flamegraph::{self, Drawn};
@@ -27,6 +28,8 @@ use heap::HeapKind;
 
 /// Where `leakgate check` leaves its captures, below the current folder.
 const CAPTURES: &str = ".leakgate/captures";
+/// How the name of a capture ends that a scenario's second process recorded.
+const SECOND: &str = "~2";
 /// Captures that an error message lists.
 const LISTED: usize = 20;
 
@@ -167,7 +170,10 @@ impl std::fmt::Display for Existing {
 /// When there is no such capture, it cannot be read, or the output fails. All but the last mean `Exit::BadInput`.
 pub fn run(args: &ViewArgs, out: &mut dyn Write) -> anyhow::Result<Exit> {
     let folder = env::current_dir().context("failed to find the current folder")?;
-    let path = find(args.view.capture(), &folder)?;
+    let mut path = find(args.view.capture(), &folder)?;
+    if let Kind::Heap(_) = args.view {
+        path = with_snapshots(path);
+    }
     let capture = load::capture(&path)?;
     show(&capture, &args.view, &screen(folder), out)?;
     Ok(Exit::Passed)
@@ -344,7 +350,19 @@ fn find(named: Option<&Path>, folder: &Path) -> Result<PathBuf, ViewError> {
 }
 
 fn newest(folder: &Path) -> Option<PathBuf> {
-    existing(folder).into_iter().max_by_key(|path| (changed(path), path.clone()))
+    // What a scenario's second process recorded is beside what its first one did, and explains it.
+    let is_second =
+        |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().ends_with(SECOND));
+    existing(folder).into_iter().max_by_key(|path| (!is_second(path), changed(path), path.clone()))
+}
+
+/// The capture of a scenario's second process, where that has the snapshots of the heap.
+fn with_snapshots(path: PathBuf) -> PathBuf {
+    let has_some = |path: &Path| heap_files::find(path).is_ok_and(|found| !found.is_empty());
+    let mut second = path.clone().into_os_string();
+    second.push(SECOND);
+    let second = PathBuf::from(second);
+    if !has_some(&path) && has_some(&second) { second } else { path }
 }
 
 /// The scenarios' captures and the `*.leakgate` folders, sorted by name.

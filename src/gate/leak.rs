@@ -378,7 +378,7 @@ pub(super) fn more(total: i64, iterations: u64, noun: &str) -> String {
     if each <= 1 {
         return format!("1 more {noun}");
     }
-    let (noun, verb) = noun.split_once(' ').unwrap_or((noun, ""));
+    let (noun, verb) = noun.find(" is").map_or((noun, ""), |at| (&noun[..at], &noun[at + 1..]));
     let plural = noun.strip_suffix('y').map_or_else(|| format!("{noun}s"), |stem| format!("{stem}ies"));
     let verb = if verb.starts_with("is") { verb.replacen("is", "are", 1) } else { verb.to_owned() };
     format!("{} more {plural} {verb}", grouped(each)).trim_end().to_owned()
@@ -437,6 +437,7 @@ mod tests {
         assert_eq!(said(300, 1_034), "1 more entry about every 3 iterations");
         assert_eq!(said(90, 80), "1 more entry after every iteration on average");
         assert_eq!(more(160, 80, "thread is alive"), "2 more threads are alive");
+        assert_eq!(more(160, 80, "file descriptor is open"), "2 more file descriptors are open");
     }
 
     #[test]

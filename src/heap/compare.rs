@@ -14,7 +14,26 @@ pub struct Changes {
 const NEW: u32 = u32::MAX;
 
 impl Changes {
-    /// Compares them. An object is the same as one before if it stands at the same address and is of the same type, and if
+    /// Compares the first of some snapshots with the last, where those in between tell whether an address was taken by another
+    /// object meanwhile. `None`: there are fewer than two.
+    pub fn along(snapshots: &[Snapshot]) -> Option<Changes> {
+        let steps = snapshots.windows(2).map(|pair| Changes::between(&pair[0], &pair[1]));
+        steps.reduce(|whole, step| whole.then(&step))
+    }
+
+    /// The changes from the first snapshot to the one after `next`.
+    fn then(&self, next: &Changes) -> Changes {
+        let mut changes = Changes { before: vec![NEW; next.before.len()], gone: vec![true; self.gone.len()] };
+        for (node, between) in next.before.iter().enumerate().filter(|(_, between)| **between != NEW) {
+            if let Some(first) = self.before(NodeId(*between)) {
+                changes.before[node] = first.0;
+                changes.gone[first.index()] = false;
+            }
+        }
+        changes
+    }
+
+    /// Compares two that follow each other. An object is the same as one before if it stands at the same address and is of the same type, and if
     /// its block was seen by a snapshot before: another block at the address was not.
     pub fn between(before: &Snapshot, after: &Snapshot) -> Changes {
         let mut changes = Changes { before: vec![NEW; after.len()], gone: vec![true; before.len()] };

@@ -44,8 +44,8 @@ pub fn cycles(snapshot: &Snapshot, reach: &Reach, is_meant: impl Fn(NodeId) -> b
         nodes.iter().for_each(|node| add_site(snapshot, *node, &mut group.sites));
         head_of.insert(root.node, path);
     }
-    for node in snapshot.ids().filter(|node| reach.hold(*node) == Hold::Cycle) {
-        let head = reach.top(snapshot, node);
+    let tops = if groups.is_empty() { Vec::new() } else { reach.tops(snapshot) };
+    for (node, head) in snapshot.ids().zip(tops).filter(|(node, _)| reach.hold(*node) == Hold::Cycle) {
         if let Some(group) = head_of.get(&head).and_then(|path| groups.get_mut(path)) {
             group.held.add(snapshot.bytes(node), 1);
         }

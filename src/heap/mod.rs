@@ -12,6 +12,7 @@ pub mod owners;
 pub mod path;
 pub mod reach;
 pub mod referrers;
+pub mod shape;
 pub mod types;
 pub mod ways;
 

@@ -15,6 +15,7 @@ use super::compare::Changes;
 use super::model::{Edge, Known, Label, NodeId, NodeKind, Snapshot};
 use super::path::{Detail, Path, own_name, shown};
 use super::reach::{Hold, Reach};
+use super::shape::{Shape, Shapes};
 
 /// Most entries of each list of an owner.
 const MOST_LISTED: usize = 8;
@@ -95,6 +96,8 @@ pub fn owners(before: (&Snapshot, &Reach), after: (&Snapshot, &Reach), changes: 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Key {
     hold: Hold,
+    /// Whether an object that was there before holds what came.
+    is_held: bool,
     shape: String,
     type_name: String,
 }
@@ -143,29 +146,33 @@ impl<'a> Held<'a> {
         }
     }
 
-    /// Calls `tell` with each object in question and its owner's number of `keys`.
+    /// Calls `tell` with each object in question and its owner, if it has one.
     fn each(&self, mut tell: impl FnMut(NodeId, (&Key, Option<NodeId>, bool))) {
-        let mut keys: HashMap<(u32, u32), Key> = HashMap::new();
-        for node in self.snapshot.ids().filter(|node| self.is_alone[node.index()]) {
-            let owner = self.owner[node.index()];
-            let (named, top) = if owner == NOBODY {
-                (None, self.reach.top(self.snapshot, node))
-            } else {
-                (Some(self.meant(NodeId(owner - 1))), node)
-            };
-            let about = match named {
-                Some(named) => (named.0, 0),
-                None => (
-                    NOBODY,
-                    self.snapshot.nodes.types[top.index()]
-                        | u32::from(self.reach.hold(top) == Hold::Cycle) << 31,
-                ),
-            };
-            let key = keys.entry(about).or_insert_with(|| self.key(named, top));
-            let is_entry = self
-                .reach
-                .parent(self.snapshot, node)
-                .is_none_or(|(parent, _)| !self.is_alone[parent.index()]);
+        let (snapshot, reach) = (self.snapshot, self.reach);
+        let tops = if self.owner.contains(&NOBODY) { reach.tops(snapshot) } else { Vec::new() };
+        let in_question = || snapshot.ids().filter(|node| self.is_alone[node.index()]);
+        let owner = |node: NodeId| match self.owner[node.index()] {
+            NOBODY => (None, tops[node.index()]),
+            owner => (Some(self.meant(NodeId(owner - 1))), self.meant(NodeId(owner - 1))),
+        };
+        // All shapes first: whether there are longer ways is known then.
+        let mut shapes = Shapes::new(snapshot, reach);
+        in_question().for_each(|node| {
+            shapes.of(owner(node).1);
+        });
+        let mut keys: HashMap<(Shape, u32), Key> = HashMap::new();
+        for node in in_question() {
+            let (named, meant) = owner(node);
+            let shape = shapes.of(meant);
+            let about = (shape, snapshot.nodes.types[meant.index()]);
+            let key = keys.entry(about).or_insert_with(|| Key {
+                hold: reach.hold(meant),
+                is_held: named.is_some(),
+                shape: shapes.text(shape),
+                type_name: snapshot.type_name(meant).to_owned(),
+            });
+            let is_entry =
+                reach.parent(snapshot, node).is_none_or(|(parent, _)| !self.is_alone[parent.index()]);
             tell(node, (key, named, is_entry));
         }
     }
@@ -179,20 +186,6 @@ impl<'a> Held<'a> {
             }
             _ => owner,
         }
-    }
-
-    fn key(&self, named: Option<NodeId>, top: NodeId) -> Key {
-        let (snapshot, reach) = (self.snapshot, self.reach);
-        let Some(named) = named else {
-            let type_name = snapshot.type_name(top).to_owned();
-            return Key {
-                hold: reach.hold(top),
-                shape: Path::to(snapshot, reach, top).text(snapshot, Detail::Shape),
-                type_name,
-            };
-        };
-        let shape = Path::to(snapshot, reach, named).text(snapshot, Detail::Shape);
-        Key { hold: reach.hold(named), shape, type_name: snapshot.type_name(named).to_owned() }
     }
 }
 

@@ -244,13 +244,15 @@ pub fn root_text(snapshot: &Snapshot, kind: RootKind) -> String {
     }
 }
 
+/// Whether an object is the dictionary of the names of a module, a class or an instance.
+pub(super) fn is_names(snapshot: &Snapshot, reach: &Reach, node: NodeId) -> bool {
+    reach.parent(snapshot, node).is_some_and(|(_, edge)| edge.label == Label::Known(Known::Dictionary))
+}
+
 /// By what name an object refers to another, with `*` for indices and keys; empty where it is not known.
 pub fn label_text(snapshot: &Snapshot, reach: &Reach, from: NodeId, label: Label) -> String {
-    let is_names = || {
-        reach.parent(snapshot, from).is_some_and(|(_, edge)| edge.label == Label::Known(Known::Dictionary))
-    };
     match label {
-        Label::Key(name) if is_names() => format!(".{}", shown(snapshot, NodeId(name))),
+        Label::Key(name) if is_names(snapshot, reach, from) => format!(".{}", shown(snapshot, NodeId(name))),
         Label::None => String::new(),
         Label::Attribute(name) | Label::Variable(name) => format!(".{}", shown(snapshot, NodeId(name))),
         Label::Key(_) | Label::KeyObject(_) | Label::Item(_) => "[*]".to_owned(),

@@ -97,13 +97,25 @@ impl Reach {
         }
     }
 
-    /// The first object on the way to another, which something outside holds, or a ring.
-    pub fn top(&self, snapshot: &Snapshot, node: NodeId) -> NodeId {
-        let mut at = node;
-        while let Some((parent, _)) = self.parent(snapshot, at) {
-            at = parent;
+    /// By object, the first one on the way to it, which something outside holds, or which is one of a ring.
+    pub fn tops(&self, snapshot: &Snapshot) -> Vec<NodeId> {
+        let mut tops = vec![NodeId(NONE); snapshot.len()];
+        let mut way = Vec::new();
+        for node in snapshot.ids() {
+            let mut at = node;
+            let top = loop {
+                if tops[at.index()].0 != NONE {
+                    break tops[at.index()];
+                }
+                way.push(at);
+                match self.parent(snapshot, at) {
+                    Some((parent, _)) => at = parent,
+                    None => break at,
+                }
+            };
+            way.drain(..).for_each(|node| tops[node.index()] = top);
         }
-        at
+        tops
     }
 
     fn is_new(&self, node: NodeId) -> bool {

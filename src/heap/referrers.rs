@@ -1,10 +1,10 @@
 //! What refers to objects, level by level: those that refer to them, those that refer to these, and so on; what is of the
 //! same type and refers by the same name counts as one.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::model::{Label, NodeId, RootKind, Snapshot};
-use super::path::{label_text, own_name};
+use super::model::{Label, NodeId, NodeKind, RootKind, Snapshot};
+use super::path::{is_names, label_text, own_name};
 use super::reach::Reach;
 
 /// References in the other direction.
@@ -81,7 +81,7 @@ pub struct Extent {
 /// What refers to these objects.
 pub fn referrers(snapshot: &Snapshot, reach: &Reach, nodes: &[NodeId], extent: Extent) -> Referrer {
     let backwards = Backwards::of(snapshot);
-    let mut roots = std::collections::HashMap::new();
+    let mut roots = HashMap::new();
     for root in &reach.roots {
         roots.entry(root.node).or_insert(root.kind);
     }
@@ -100,7 +100,7 @@ struct Growing<'a> {
     snapshot: &'a Snapshot,
     reach: &'a Reach,
     backwards: &'a Backwards,
-    roots: std::collections::HashMap<NodeId, RootKind>,
+    roots: HashMap<NodeId, RootKind>,
     /// Each object stands once, where it is nearest.
     seen: HashSet<NodeId>,
     extent: Extent,
@@ -136,7 +136,7 @@ impl Growing<'_> {
         group.more = members.len().saturating_sub(self.extent.groups) as u64;
         members.truncate(self.extent.groups);
         members.iter().for_each(|(_, members)| self.seen.extend(&members.nodes));
-        for ((_, label), members) in members {
+        for (label, members) in members {
             let below = self.grow(label, &members.nodes, members.references, depth + 1);
             group.referrers.push(below);
         }
@@ -144,24 +144,49 @@ impl Growing<'_> {
     }
 
     /// Those that refer to these objects, by what they are and the name that they refer by.
-    fn members(&self, nodes: &[NodeId]) -> Vec<((String, String), Members)> {
-        let mut groups: BTreeMap<(String, String), Members> = BTreeMap::new();
+    fn members(&self, nodes: &[NodeId]) -> Vec<(String, Members)> {
+        let mut groups: HashMap<(u32, Label), Members> = HashMap::new();
         for node in nodes {
             for (from, label) in self.backwards.of_node(self.snapshot, *node) {
                 if self.seen.contains(&from) {
                     continue;
                 }
-                let key = (own_name(self.snapshot, from), label_text(self.snapshot, self.reach, from, label));
-                let members = groups.entry(key).or_default();
+                let members = groups.entry((self.what(from), self.alike(from, label))).or_default();
                 members.references += 1;
                 if members.known.insert(from) {
                     members.nodes.push(from);
                 }
             }
         }
-        let mut groups: Vec<_> = groups.into_iter().collect();
-        groups.sort_by_key(|(_, members)| std::cmp::Reverse((members.references, members.nodes.len())));
-        groups
+        let text = |((_, label), members): ((u32, Label), Members)| {
+            let first = members.nodes[0];
+            (own_name(self.snapshot, first), label_text(self.snapshot, self.reach, first, label), members)
+        };
+        let mut groups: Vec<_> = groups.into_iter().map(text).collect();
+        groups.sort_by(|(name, label, members), (other_name, other_label, other)| {
+            (other.references, other.nodes.len())
+                .cmp(&(members.references, members.nodes.len()))
+                .then_with(|| (name, label).cmp(&(other_name, other_label)))
+        });
+        groups.into_iter().map(|(_, label, members)| (label, members)).collect()
+    }
+
+    /// What an object counts as: itself where it has a name, else its type.
+    fn what(&self, node: NodeId) -> u32 {
+        match self.snapshot.kind(node) {
+            NodeKind::Module | NodeKind::Function | NodeKind::Type | NodeKind::Cell => node.0,
+            _ => self.snapshot.nodes.types[node.index()] | 1 << 31,
+        }
+    }
+
+    /// The same label for all indices and keys.
+    fn alike(&self, from: NodeId, label: Label) -> Label {
+        let is_names = || is_names(self.snapshot, self.reach, from);
+        match label {
+            Label::Key(_) if is_names() => label,
+            Label::Key(_) | Label::KeyObject(_) | Label::Item(_) => Label::Item(0),
+            _ => label,
+        }
     }
 
     fn roots_of(&self, nodes: &[NodeId]) -> Vec<(String, u64)> {

@@ -2,11 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
+use super::compare::Changes;
 use super::cycles::cycles;
 use super::dominators::Dominators;
-use super::model::{Edges, Label, NodeId, NodeKind, Root, RootKind, Snapshot};
+use super::model::{Edges, IS_OLD, Known, Label, NodeId, NodeKind, Root, RootKind, Snapshot};
 use super::reach::{Hold, Reach};
 use super::referrers::{Extent, referrers};
+use super::ways::ways;
 
 /// Numbers without a pattern, the same ones in every run.
 struct Numbers(u64);
@@ -108,11 +110,12 @@ fn what_nothing_holds_is_a_ring_or_hangs_on_one() {
         let snapshot = graph(count, &references, &roots);
         let reach = Reach::of(&snapshot);
         let held = reached_without(&snapshot, &snapshot.roots, None);
+        let tops = reach.tops(&snapshot);
         for node in snapshot.ids() {
             // What has no reference at all would be freed at once; here it stands for one that is held by nobody.
             let expected = if held[node.index()] { Hold::Named } else { Hold::Cycle };
             assert_eq!(reach.hold(node), expected, "{references:?} {roots:?} {node:?}");
-            assert!(reach.root(reach.top(&snapshot, node)).is_some(), "{references:?} {roots:?} {node:?}");
+            assert!(reach.root(tops[node.index()]).is_some(), "{references:?} {roots:?} {node:?}");
         }
     }
 }
@@ -126,7 +129,7 @@ fn more_references_than_objects_have_are_held_by_c_code() {
     let holds: Vec<Hold> = snapshot.ids().map(|node| reach.hold(node)).collect();
     assert_eq!(holds, [Hold::Native, Hold::Native, Hold::Native, Hold::Cycle, Hold::Cycle]);
     assert_eq!(reach.root(NodeId(0)).unwrap().kind, RootKind::Native);
-    assert_eq!(reach.top(&snapshot, NodeId(2)), NodeId(0));
+    assert_eq!(reach.tops(&snapshot)[2], NodeId(0));
 }
 
 #[test]
@@ -154,4 +157,34 @@ fn referrers_stand_where_they_are_nearest_and_alike_ones_count_as_one() {
     assert_eq!((second.objects, second.references), (1, 2));
     assert_eq!(second.roots, [("sys.modules".to_owned(), 1)]);
     assert!(second.referrers.is_empty());
+}
+
+#[test]
+fn an_address_that_was_taken_by_another_object_meanwhile_is_that_of_a_new_one() {
+    let (first, second, mut third) = (graph(1, &[], &[0]), graph(1, &[], &[0]), graph(1, &[], &[0]));
+    // The block of the second was not seen before, that of the third was.
+    third.nodes.flags[0] |= IS_OLD;
+    assert!(Changes::between(&first, &second).is_new(NodeId(0)));
+    assert_eq!(Changes::between(&second, &third).before(NodeId(0)), Some(NodeId(0)));
+    let changes = Changes::along(&[first, second, third]).unwrap();
+    assert!(changes.is_new(NodeId(0)) && changes.is_gone(NodeId(0)));
+}
+
+#[test]
+fn all_of_a_linked_list_is_alike_however_long_it_is() {
+    let count = 300_000;
+    let links: Vec<(u32, u32)> = (1..count).map(|node| (node - 1, node)).collect();
+    let mut snapshot = graph(1, &[], &[0]);
+    let mut nodes = graph(count, &[], &[0]).nodes;
+    nodes.references = vec![1; count as usize];
+    (snapshot.nodes, snapshot.edges.starts) = (nodes, (0..count).chain([count - 1]).collect());
+    snapshot.edges.to = links.iter().map(|(_, to)| NodeId(*to)).collect();
+    snapshot.edges.labels = vec![Label::Known(Known::Wrapped); links.len()];
+    let reach = Reach::of(&snapshot);
+    let dominators = Dominators::of(&snapshot, &reach.roots);
+    let all: Vec<NodeId> = snapshot.ids().collect();
+    let ways = ways(&snapshot, &reach, &dominators, &all);
+    let shapes: Vec<(&str, u64)> = ways.iter().map(|way| (way.shape.as_str(), way.objects)).collect();
+    assert_eq!(shapes, [("sys.modules.__wrapped__ …", u64::from(count) - 1), ("sys.modules", 1)]);
+    assert_eq!(dominators.objects(NodeId(0)), u64::from(count));
 }

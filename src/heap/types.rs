@@ -108,7 +108,7 @@ pub fn growth_by_type(before: &Snapshot, after: &Snapshot, changes: &Changes) ->
         (after, |node| Some(after.nodes.types[node.index()])),
         changes,
     );
-    sorted(grown.into_iter().map(|grown| with(grown, &name)).collect())
+    sorted(grown.into_iter().map(|grown| with(grown, name)).collect())
 }
 
 /// Growth by the site that allocated the objects, likewise.

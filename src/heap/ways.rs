@@ -6,6 +6,7 @@ use super::dominators::Dominators;
 use super::model::{NodeId, Snapshot};
 use super::path::{Detail, Path};
 use super::reach::{Hold, Reach};
+use super::shape::{Shape, Shapes};
 
 /// Ways that are alike.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,13 +29,12 @@ pub struct Way {
 
 /// The ways to these objects, those of most objects first.
 pub fn ways(snapshot: &Snapshot, reach: &Reach, dominators: &Dominators, nodes: &[NodeId]) -> Vec<Way> {
-    let mut ways: HashMap<String, Way> = HashMap::new();
+    let mut shapes = Shapes::new(snapshot, reach);
+    let mut ways: HashMap<Shape, Way> = HashMap::new();
     for node in nodes {
-        let path = Path::to(snapshot, reach, *node);
-        let shape = path.text(snapshot, Detail::Shape);
-        let way = ways.entry(shape).or_insert_with_key(|shape| Way {
-            shape: shape.clone(),
-            example: path.text(snapshot, Detail::Exact),
+        let way = ways.entry(shapes.of(*node)).or_insert_with(|| Way {
+            shape: String::new(),
+            example: String::new(),
             hold: reach.hold(*node),
             objects: 0,
             bytes: 0,
@@ -44,6 +44,10 @@ pub fn ways(snapshot: &Snapshot, reach: &Reach, dominators: &Dominators, nodes: 
         way.objects += 1;
         way.bytes += snapshot.bytes(*node);
         way.retained += dominators.retained(*node);
+    }
+    for (shape, way) in &mut ways {
+        way.shape = shapes.text(*shape);
+        way.example = Path::to(snapshot, reach, way.first).text(snapshot, Detail::Exact);
     }
     let mut ways: Vec<Way> = ways.into_values().collect();
     ways.sort_by(|a, b| (b.objects, b.bytes).cmp(&(a.objects, a.bytes)).then_with(|| a.shape.cmp(&b.shape)));

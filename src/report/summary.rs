@@ -234,13 +234,19 @@ pub(super) fn covered(finding: &Finding) -> Option<(&'static str, String)> {
 }
 
 /// What to type to look at a scenario's memory: `leakgate view tree quote`.
-pub(super) fn view_command(outcome: &Outcome, name: &str) -> String {
+pub(super) fn look_command(outcome: &Outcome, scenario: &ScenarioResult) -> String {
+    // Where owners are known there are snapshots of the heap.
+    let has_owners = scenario.findings.iter().any(|finding| !finding.owners.is_empty());
+    view_command(outcome, if has_owners { "owners" } else { "tree" }, &scenario.name)
+}
+
+fn view_command(outcome: &Outcome, view: &str, name: &str) -> String {
     // The default is found by the scenario's name.
     let capture = match outcome.results_dir.trim_end_matches('/') {
         ".leakgate" => name.to_owned(),
         folder => format!("{folder}/captures/{name}"),
     };
-    format!("leakgate view tree {}", argument(&capture, clean::FRAME))
+    format!("leakgate view {view} {}", argument(&capture, clean::FRAME))
 }
 
 fn argument(text: &str, longest: usize) -> String {
@@ -276,8 +282,11 @@ mod tests {
             results_dir: folder.to_owned(),
         };
         let (default, other) = (outcome(".leakgate"), outcome("my results"));
-        assert_eq!(view_command(&default, "a b; rm x"), "leakgate view tree 'a b; rm x'");
-        assert_eq!(view_command(&default, "import-app"), "leakgate view tree import-app");
-        assert_eq!(view_command(&other, "import-app"), "leakgate view tree 'my results/captures/import-app'");
+        assert_eq!(view_command(&default, "tree", "a b; rm x"), "leakgate view tree 'a b; rm x'");
+        assert_eq!(view_command(&default, "tree", "import-app"), "leakgate view tree import-app");
+        assert_eq!(
+            view_command(&other, "tree", "import-app"),
+            "leakgate view tree 'my results/captures/import-app'"
+        );
     }
 }

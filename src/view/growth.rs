@@ -49,12 +49,16 @@ pub struct Row<T> {
     pub now: u64,
 }
 
-/// Takes the view.
-pub fn of(profile: &Profile, before: &Snapshot, after: &Snapshot, limit: Option<usize>) -> Growth {
-    let changes = Changes::between(before, after);
+/// Takes the view of the changes from one snapshot to another.
+pub fn of(
+    profile: &Profile,
+    (before, after): (&Snapshot, &Snapshot),
+    changes: &Changes,
+    limit: Option<usize>,
+) -> Growth {
     let limit = limit.unwrap_or(ROWS);
-    let types = growth_by_type(before, after, &changes);
-    let sites = places(profile, growth_by_site(before, after, &changes));
+    let types = growth_by_type(before, after, changes);
+    let sites = places(profile, growth_by_site(before, after, changes));
     Growth {
         head: SnapshotHead::of(profile, "growth", &[before, after]),
         more_types: types.len().saturating_sub(limit),

@@ -82,11 +82,15 @@ pub struct Ring {
     pub allocated_at: Vec<Place>,
 }
 
-/// Takes the view.
-pub fn of(profile: &Profile, before: &Snapshot, after: &Snapshot, limit: Option<usize>) -> Owners {
-    let changes = Changes::between(before, after);
+/// Takes the view of the changes from one snapshot to another.
+pub fn of(
+    profile: &Profile,
+    (before, after): (&Snapshot, &Snapshot),
+    changes: &Changes,
+    limit: Option<usize>,
+) -> Owners {
     let (reach_before, reach) = (Reach::of(before), Reach::of(after));
-    let found = owners((before, &reach_before), (after, &reach), &changes);
+    let found = owners((before, &reach_before), (after, &reach), changes);
     let limit = limit.unwrap_or(ROWS);
     let rings = cycles(after, &reach, |node: NodeId| changes.is_new(node));
     Owners {

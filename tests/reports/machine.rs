@@ -106,7 +106,7 @@ fn every_sarif_result_has_a_line_and_an_identity_and_those_without_a_place_point
     assert_eq!(
         seen,
         [
-            "error growing-global shop/quotes.py 14 7f3a9c01d2e4",
+            "error budget-growth shop/quotes.py 14 7f3a9c01d2e4",
             "error budget-peak shop/report.py 41 0c55aa10b2d9",
             "error budget-fds leakgate.yaml 4 e1d2c3b4a596",
             "error memory-limit shop/replay.py 22 99aa88bb77cc",

@@ -80,7 +80,7 @@ fn the_sentence_comes_first_after_the_heading() {
         [
             "❌ leakgate: 1 of 2 scenarios failed",
             "quote: shop.quotes._SEEN (list) keeps 1 more list, 7.9 KiB, after every iteration",
-            "At shop/quotes.py:14 in remember · rule growing-global",
+            "At shop/quotes.py:14 in remember · rule budget-growth",
         ]
     );
 }

@@ -179,3 +179,41 @@ fn what_is_not_there_is_said() {
     let output = view(folder.path(), &["owners"]);
     assert!(errors(&output).contains("has no heap snapshot; "), "{}", errors(&output));
 }
+
+const SCENARIO: &str = "\
+import leakgate_memory
+rows = []
+def work():
+    local = []
+    leakgate_memory.snapshot()
+    rows.append(bytearray(1000))
+    local.append(bytearray(2000))
+    leakgate_memory.snapshot()
+    return local
+";
+
+/// leakgate's driver holds the function, its arguments and its result, and owns nothing all the same.
+#[test]
+fn the_driver_owns_nothing_and_names_nothing() {
+    let folder = crate::harness::folder();
+    fs::write(folder.path().join("shop.py"), SCENARIO).unwrap();
+    for python in python::all() {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_leakgate"));
+        command
+            .args(["call", "shop:work", "--warmup", "0", "--iterations", "1", "--python"])
+            .arg(&python.path);
+        let output = command.current_dir(folder.path()).output().unwrap();
+        assert!(output.status.success(), "{python}: {}", errors(&output));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_leakgate"));
+        let output = command.args(["view", "owners", "--json"]).current_dir(folder.path()).output().unwrap();
+        let owners: Value = serde_json::from_str(&text(&output)).unwrap();
+        let paths: Vec<(&str, i64)> = owners["owners"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|owner| owner["bytes"].as_i64() >= Some(1000))
+            .map(|owner| (owner["path"].as_str().unwrap(), owner["entries"].as_i64().unwrap()))
+            .collect();
+        assert_eq!(paths, [("work().local", 1), ("shop.rows", 1)], "{python}");
+    }
+}

@@ -24,6 +24,10 @@ pub(super) fn calls(first: &ScenarioResult) -> u32 {
     let needed = first.findings.iter().map(|finding| {
         let steps = finding.series.windows(2).filter(|pair| pair[0] != pair[1]).count();
         let by_series = (TIMES * finding.series.len()).checked_div(steps).unwrap_or(0);
+        // What comes and goes is to be at the same point before and after.
+        let falls = finding.series.windows(2).filter(|pair| pair[0] > pair[1]).count();
+        let period = (finding.series.len() + falls / 2).checked_div(falls).unwrap_or(0);
+        let by_series = if period > 1 { TIMES * period } else { by_series };
         let rate = finding.rate.filter(|rate| rate.total > 0);
         let by_rate = rate.map_or(0, |rate| TIMES as u64 * rate.iterations / rate.total.unsigned_abs());
         by_series.max(usize::try_from(by_rate).unwrap_or(usize::MAX))
@@ -122,7 +126,8 @@ fn take_owners(finding: &mut Finding, owners: &[Owner], (rules, said): (&RuleSet
     }
     let is_warning = |owner: &Owner| {
         let rule = owner.pattern.as_ref().and_then(|pattern| rules.get(pattern));
-        rule.is_some_and(|rule| rule.severity == rules::Severity::Warn)
+        // Garbage that grows is not freed at all, and no matter of when it is.
+        rule.is_some_and(|rule| rule.severity == rules::Severity::Warn && rule.evidence != Kind::Cycle)
     };
     if leak::figure_of(&finding.rule).is_some() && owners.iter().all(is_warning) {
         finding.severity = Severity::Warning;

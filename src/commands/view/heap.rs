@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::{Chosen, json, process, shown, write_file};
 use crate::heap::load::{self, Found};
-use crate::heap::{NodeId, Snapshot};
+use crate::heap::{Changes, NodeId, Snapshot};
 use crate::pattern::Pattern;
 use crate::profile::{Capture, Profile};
 use crate::view::graph::Graph;
@@ -184,31 +184,46 @@ pub(super) fn show(
     let limit = asked.limit.map(|limit| limit as usize);
     let snapshots = Snapshots::of(capture, profile)?;
     let number = snapshots.number(asked.snapshot)?;
-    let last = snapshots.load(number)?;
     match kind {
         HeapKind::Types(_) => {
-            let view = types::of(profile, &last, limit);
+            let view = types::of(profile, &snapshots.load(number)?, limit);
             if asked.json { json(&view, out) } else { Ok(view.print(screen, out)?) }
         }
-        HeapKind::Growth(compared) => {
-            let view = growth::of(profile, &snapshots.before(number, compared.since)?, &last, limit);
-            if asked.json { json(&view, out) } else { Ok(view.print(screen, out)?) }
-        }
-        HeapKind::Owners(compared) => {
-            let view = owners::of(profile, &snapshots.before(number, compared.since)?, &last, limit);
-            if asked.json { json(&view, out) } else { Ok(view.print(screen, out)?) }
+        HeapKind::Growth(compared) | HeapKind::Owners(compared) => {
+            show_changes(profile, kind, &snapshots.between(number, compared.since)?, (screen, out))
         }
         HeapKind::Paths(args) => {
+            let last = snapshots.load(number)?;
             let view = paths::of(profile, &last, &of_type(&last, &args.meant.of)?, limit);
             let print = |out: &mut dyn Write| view.print(screen, out);
             deliver((&view, view.graph()), asked, &args.meant, (screen, out), print)
         }
         HeapKind::Referrers(args) => {
+            let last = snapshots.load(number)?;
             let view = referrers::of(profile, &last, &of_type(&last, &args.meant.of)?, args.depth, limit);
             let print = |out: &mut dyn Write| view.print(screen, out);
             deliver((&view, &view.graph()), asked, &args.meant, (screen, out), print)
         }
     }
+}
+
+/// Takes a view of the changes from the first of some snapshots to the last.
+fn show_changes(
+    profile: &Profile,
+    kind: &HeapKind,
+    loaded: &[Snapshot],
+    (screen, out): (&Screen, &mut dyn Write),
+) -> anyhow::Result<()> {
+    let asked = kind.asked();
+    let limit = asked.limit.map(|limit| limit as usize);
+    let changes = Changes::along(loaded).context("failed to find two snapshots")?;
+    let pair = (&loaded[0], &loaded[loaded.len() - 1]);
+    if let HeapKind::Growth(_) = kind {
+        let view = growth::of(profile, pair, &changes, limit);
+        return if asked.json { json(&view, out) } else { Ok(view.print(screen, out)?) };
+    }
+    let view = owners::of(profile, pair, &changes, limit);
+    if asked.json { json(&view, out) } else { Ok(view.print(screen, out)?) }
 }
 
 fn deliver(
@@ -284,8 +299,8 @@ impl Snapshots {
         Ok(load::snapshot(&found.context("failed to find the snapshot")?.path)?)
     }
 
-    /// The one to compare with.
-    fn before(&self, number: u32, asked: Option<u32>) -> anyhow::Result<Snapshot> {
+    /// The one to compare with, those in between, and the one of that number.
+    fn between(&self, number: u32, asked: Option<u32>) -> anyhow::Result<Vec<Snapshot>> {
         if self.found.len() == 1 {
             return Err(HeapViewError::OnlyOne(self.process).into());
         }
@@ -293,7 +308,8 @@ impl Snapshots {
         if since >= number {
             return Err(HeapViewError::NotBefore { since, number }.into());
         }
-        self.load(since)
+        let meant = self.found.iter().filter(|found| (since..=number).contains(&found.number));
+        meant.map(|found| self.load(found.number)).collect()
     }
 }
 

@@ -3,6 +3,9 @@
 use crate::finding::{Rate, RateUnit};
 use crate::gate::leak::{bytes_each, more, when};
 
+/// A rate that was seen fewer times is about that.
+const CERTAIN: i64 = 16;
+
 /// What some iterations added to an owner.
 pub(super) struct Gains {
     /// Entries.
@@ -26,13 +29,23 @@ impl Gains {
     /// `keeps 1 more entry, 7.9 KiB, after every iteration`.
     pub(super) fn in_words(&self) -> String {
         let iterations = u64::from(self.iterations);
-        let (count, noun) = match self.entries {
-            0 => (self.objects, "object"),
-            entries => (entries, "entry"),
+        let (count, noun) = match (self.entries, self.objects) {
+            (0, 0) => {
+                let total = i64::try_from(self.bytes).unwrap_or(i64::MAX);
+                return format!(
+                    "keeps {} more an iteration",
+                    bytes_each(Rate { total, iterations, unit: RateUnit::Bytes })
+                );
+            }
+            (0, objects) => (objects, "object"),
+            (entries, _) => (entries, "entry"),
         };
         let rate =
             Rate { total: i64::try_from(count).unwrap_or(i64::MAX), iterations, unit: RateUnit::Entries };
-        let (more, when) = (more(rate.total, iterations, noun), when(rate));
+        let (more, mut when) = (more(rate.total, iterations, noun), when(rate));
+        if rate.total < CERTAIN && when.starts_with("every ") {
+            when = format!("about {when}");
+        }
         let total = i64::try_from(self.bytes).unwrap_or(i64::MAX);
         let bytes = bytes_each(Rate { total, iterations, unit: RateUnit::Bytes });
         match (total, when.as_str()) {
@@ -53,8 +66,9 @@ mod tests {
             |entries, objects, bytes, iterations| Gains { entries, objects, bytes, iterations }.in_words();
         assert_eq!(said(8, 8, 64_512, 8), "keeps 1 more entry, 7.9 KiB, after every iteration");
         assert_eq!(said(0, 16, 800, 8), "keeps 2 more objects, 100 B, after every iteration");
-        assert_eq!(said(4, 0, 0, 40), "keeps 1 more entry every 10 iterations");
-        assert_eq!(said(4, 4, 400, 40), "keeps 1 more entry every 10 iterations, 10 B an iteration");
+        assert_eq!(said(4, 0, 0, 40), "keeps 1 more entry about every 10 iterations");
+        assert_eq!(said(4, 4, 400, 40), "keeps 1 more entry about every 10 iterations, 10 B an iteration");
+        assert_eq!(said(0, 0, 400, 10), "keeps 40 B more an iteration");
         let gains = Gains { entries: 16, objects: 40, bytes: 0, iterations: 8 };
         assert_eq!(gains.counted(8, "thread is alive"), "1 more thread is alive after every iteration");
     }

@@ -20,7 +20,7 @@ use crate::gate::holders;
 use crate::gate::place::ScenarioFacts;
 use crate::heap::compare::Changes;
 use crate::heap::lengths::{Longer, longer};
-use crate::heap::model::{Known, Label};
+use crate::heap::model::{Known, Label, NodeKind};
 use crate::heap::path::{Detail, Path};
 use crate::heap::reach::Hold;
 use crate::heap::{self, NodeId, Reach, Snapshot};
@@ -64,6 +64,8 @@ pub struct Found {
     pub kind: Kind,
     /// What the way to it begins with.
     pub held_by: Option<HeldBy>,
+    /// Whether it is a container that got longer.
+    pub is_longer: bool,
     /// The owner.
     pub owner: Owner,
 }
@@ -85,6 +87,12 @@ pub fn owners(told: Told, heaps: &Heaps) -> Vec<Found> {
             found.push((Some(longer.node), looked.longer(&longer)));
         }
     }
+    if found.is_empty() {
+        let larger = all.iter().filter(|owner| gets_larger(owner, heaps.iterations));
+        found.extend(larger.map(|owner| (owner.node, looked.found(owner))));
+    }
+    // What got longer is an owner for certain; an object may be shared with a cache that is nearer.
+    found.sort_by_key(|(_, found)| !found.is_longer);
     let found: Vec<Found> = found.into_iter().map(|(_, found)| found).collect();
     let mut leading = leading(found);
     // The interpreter notes a thread in several places.
@@ -105,8 +113,16 @@ fn leading(found: Vec<Found>) -> Vec<Found> {
 
 /// Whether it grew often enough, and is not leakgate's.
 fn counts(owner: &heap::Owner) -> bool {
-    let is_programs = !matches!(owner.hold, Hold::Own | Hold::Working);
-    is_programs && (owner.entries >= LEAST || owner.held.objects >= LEAST)
+    is_programs(owner) && (owner.entries >= LEAST || owner.held.objects >= LEAST)
+}
+
+fn is_programs(owner: &heap::Owner) -> bool {
+    !matches!(owner.hold, Hold::Own | Hold::Working)
+}
+
+/// Whether what it holds got larger, and not more: a text that is replaced by a longer one.
+fn gets_larger(owner: &heap::Owner, iterations: u32) -> bool {
+    is_programs(owner) && owner.held.bytes >= i64::from(iterations)
 }
 
 struct Looked<'a> {
@@ -139,6 +155,7 @@ impl Looked<'_> {
             Some((of, change)) => (Kind::Resource, gains.counted(count(change), &format!("{of} is open"))),
             None if kind == Kind::Thread => (kind, gains.counted(gains.entries, "thread is alive")),
             None if is_lost => (kind, gains.counted(gains.objects, &format!("{type_name} is kept"))),
+            None if kind == Kind::Cycle => (kind, gains.counted(gains.objects, "object is kept")),
             None if is_variable => (kind, gains.counted(gains.entries, &format!("{type_name} is kept"))),
             None => (kind, gains.in_words()),
         };
@@ -156,7 +173,8 @@ impl Looked<'_> {
             Some(node) => Some(held_by(self.heaps.after, self.reach, node)),
             None => is_variable.then_some(HeldBy::Local),
         };
-        self.named(kind, Draft { name, held_by, types, gains, path, place })
+        let is_longer = owner.length.is_some() && owner.entries >= LEAST;
+        self.named(kind, Draft { name, held_by, is_longer, types, gains, path, place })
     }
 
     fn path(&self, owner: &heap::Owner, (name, type_name): (&str, &str), kind: Kind) -> Vec<String> {
@@ -174,6 +192,10 @@ impl Looked<'_> {
     /// How people name an owner, and its type. The dictionary inside of a cache is the cache.
     fn names(&self, owner: &heap::Owner) -> (String, String) {
         let name = if owner.count > 1 || owner.node.is_none() { &owner.shape } else { &owner.path };
+        if let (NodeKind::Module, [variable]) = (owner.kind, &owner.keys[..]) {
+            // A chain that hangs on a variable: each new object is its value, and holds the one before.
+            return (format!("{name}.{variable}"), owner.type_name.clone());
+        }
         let parent = owner.node.and_then(|node| self.reach.parent(self.heaps.after, node));
         match parent.filter(|(_, edge)| edge.label == Label::Known(Known::Cache)) {
             Some((cache, _)) => {
@@ -233,6 +255,7 @@ impl Looked<'_> {
         self.named(
             Kind::Growth,
             Draft {
+                is_longer: true,
                 path: vec![self.with_length(&name, &type_name, longer.length)],
                 held_by: Some(held_by(after, self.reach, longer.node)),
                 types: vec![type_name],
@@ -262,12 +285,19 @@ impl Looked<'_> {
             gains: draft.gains.clone(),
         };
         let (sentence, pattern, help) = match self.told.rules.name(&evidence(kind)) {
+            // The rule's message is about garbage that the collector does free.
+            Some(named) if kind == Kind::Cycle => (draft.stuck(), Some(named.rule), named.fix),
             Some(named) => (named.message, Some(named.rule), named.fix),
             None => (draft.sentence(), None, String::new()),
         };
-        let Draft { name, types, path, place, held_by, .. } = draft;
+        let Draft { name, types, path, place, held_by, is_longer, .. } = draft;
         let type_name = types.into_iter().next().unwrap_or_default();
-        Found { kind, held_by, owner: Owner { pattern, sentence, name, type_name, path, place, help } }
+        Found {
+            kind,
+            held_by,
+            is_longer,
+            owner: Owner { pattern, sentence, name, type_name, path, place, help },
+        }
     }
 }
 
@@ -275,6 +305,7 @@ impl Looked<'_> {
 struct Draft {
     name: String,
     held_by: Option<HeldBy>,
+    is_longer: bool,
     types: Vec<String>,
     gains: String,
     path: Vec<String>,
@@ -295,6 +326,15 @@ impl Draft {
             Kind::Lost => made("made"),
             Kind::Cycle => made("made"),
         }
+    }
+
+    /// Of garbage that stays.
+    fn stuck(&self) -> String {
+        format!(
+            "{} in reference cycles that the collector does not free, {}",
+            self.gains,
+            self.shown(Kind::Cycle)
+        )
     }
 
     fn sentence(&self) -> String {

@@ -239,7 +239,7 @@ fn error_details(details: &str, left: usize) -> String {
 
 fn commands(outcome: &Outcome, scenario: &ScenarioResult) -> String {
     let check = summary::check_command(outcome, &[&scenario.name]);
-    let view = summary::view_command(outcome, &scenario.name);
+    let view = summary::look_command(outcome, scenario);
     format!("\n**Try it**: {} · **look**: {}\n", code(&check, clean::SENTENCE), code(&view, clean::SENTENCE))
 }
 

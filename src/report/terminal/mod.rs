@@ -370,7 +370,7 @@ fn footer(page: &mut Page, outcome: &Outcome) {
         .collect();
     if let Some(first) = failing.first() {
         page.whole(&format!("  again   {}", summary::check_command(outcome, &again)));
-        page.whole(&format!("  look    {}", summary::view_command(outcome, &first.name)));
+        page.whole(&format!("  look    {}", summary::look_command(outcome, first)));
     }
     let new = failing.iter().flat_map(|scenario| summary::acceptable(scenario));
     // Findings of one place may share a fingerprint: one entry covers them.

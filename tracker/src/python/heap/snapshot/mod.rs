@@ -40,7 +40,7 @@ use ids::Ids;
 use names::Names;
 pub(in crate::python) use names::type_name;
 use out::{Later, Numbers, Out};
-use references::{References, Written, may_be_visited};
+use references::{Met, References, Written, may_be_visited};
 use shapes::Shapes;
 
 /// Number of the last snapshot of this process.
@@ -82,6 +82,7 @@ fn take_known() -> Option<u32> {
 fn write(path: &[u8], number: u32) -> Option<()> {
     let began = sys::now_ns();
     let builtins = Builtins::find();
+    names::begin();
     let mut ids = Ids::new()?;
     let (mut roots, mut names) = (Later::new(), Later::new());
     Held { ids: &mut ids, out: &mut roots }.modules();
@@ -195,7 +196,7 @@ impl Objects<'_> {
             self.out.number(length);
         }
         let mut written = Written { ids: &mut self.ids, out: &mut self.out, own };
-        self.references.write(&mut written, &self.shapes, object, &shape, is_tracked);
+        self.references.write(&mut written, &self.shapes, &Met { object, shape, is_tracked });
         Some(shape.kind)
     }
 

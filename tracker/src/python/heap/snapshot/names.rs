@@ -1,5 +1,7 @@
 //! What names objects: modules, types, functions and what they are closed over.
 
+use core::sync::atomic::{AtomicUsize, Ordering};
+
 use leakgate_capture::heap::{NAME_ARGUMENT, NAME_MODULE, NAME_OBJECT, NAME_TYPE, NAME_VARIABLE, NodeKind};
 
 use super::super::super::frames::{self, word};
@@ -187,9 +189,19 @@ fn variables(code: usize) -> [usize; 3] {
     }
 }
 
+/// The types of code objects and of tuples: to ask the loader for them each time would take longer than all the rest.
+static CODE: AtomicUsize = AtomicUsize::new(0);
+static TUPLE: AtomicUsize = AtomicUsize::new(0);
+
+/// Looks for the types that names are read from.
+pub(super) fn begin() {
+    CODE.store(api::data(c"PyCode_Type"), Ordering::Relaxed);
+    TUPLE.store(api::data(c"PyTuple_Type"), Ordering::Relaxed);
+}
+
 fn is_code(code: usize) -> bool {
     // SAFETY: a live object, if it is one at all.
-    code >= LOWEST && unsafe { Type::of(code) }.0 == api::data(c"PyCode_Type")
+    code >= LOWEST && unsafe { Type::of(code) }.0 == CODE.load(Ordering::Relaxed)
 }
 
 /// The names of a function's variables.
@@ -200,7 +212,7 @@ pub(super) fn each_variable(code: usize) -> impl Iterator<Item = usize> {
 }
 
 fn tuples() -> (usize, usize) {
-    let tuple = api::data(c"PyTuple_Type");
+    let tuple = TUPLE.load(Ordering::Relaxed);
     (tuple, Type(tuple).basic_size())
 }
 

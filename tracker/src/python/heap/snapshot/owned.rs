@@ -13,6 +13,8 @@ const DICTIONARY_TABLE: usize = 32;
 const DICTIONARY_VALUES: usize = 40;
 const SET_TABLE: usize = 40;
 const BYTES_BUFFER: usize = 32;
+const BYTES_HEADER: usize = 32;
+const FIRST_WITH_BYTES: u8 = 15;
 const ARRAY_ITEMS: usize = 24;
 const DEQUE_FIRST: usize = 24;
 const DEQUE_NEXT: usize = 65 * 8;
@@ -67,12 +69,22 @@ pub(super) fn owned(object: usize, of: Type, shape: &Shape) -> Owned {
         NodeKind::Dictionary | NodeKind::OrderedDictionary => dictionary(&mut owned, object),
         // A small set's table is part of it.
         NodeKind::Set | NodeKind::FrozenSet => owned.add(field(SET_TABLE)),
-        NodeKind::ByteArray => owned.add(field(BYTES_BUFFER)),
+        NodeKind::ByteArray => owned.add(field(BYTES_BUFFER).or_else(|| inside_bytes(object))),
         NodeKind::Array => owned.add(field(ARRAY_ITEMS)),
         NodeKind::Deque => deque(&mut owned, object),
         _ => {}
     }
     owned
+}
+
+/// Since 3.15 the buffer of a byte array is inside a `bytes` object, which is its own.
+fn inside_bytes(object: usize) -> Option<Block> {
+    if frames::layout().minor < FIRST_WITH_BYTES {
+        return None;
+    }
+    // SAFETY: a live byte array, which has a pointer there.
+    let buffer = unsafe { word(object + BYTES_BUFFER) };
+    shadow::block_at(buffer.checked_sub(BYTES_HEADER)?)
 }
 
 /// The values of an instance that has no dictionary.
@@ -115,11 +127,12 @@ fn deque(owned: &mut Owned, object: usize) {
             return;
         }
         owned.add(shadow::block_at(block));
-        // SAFETY: a block of a deque; the link behind the last one is null or not initialised, but there.
-        block = match shadow::block_at(block) {
-            Some(known) if known.size as usize >= DEQUE_NEXT + 8 => unsafe { word(block + DEQUE_NEXT) },
-            _ => return,
-        };
+        let is_whole = shadow::block_at(block).is_some_and(|known| known.size as usize >= DEQUE_NEXT + 8);
+        if !is_whole {
+            return;
+        }
+        // SAFETY: a block of a deque, which has that many bytes.
+        block = unsafe { word(block + DEQUE_NEXT) };
     }
 }
 

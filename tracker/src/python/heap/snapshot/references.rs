@@ -46,23 +46,18 @@ impl References {
         self.visited.bytes()
     }
 
-    /// Writes all references of an object. `is_tracked`: its type may be asked to visit them.
-    pub(super) fn write(
-        &mut self,
-        to: &mut Written,
-        shapes: &Shapes,
-        object: usize,
-        shape: &Shape,
-        is_tracked: bool,
-    ) {
+    /// Writes all references of an object.
+    pub(super) fn write(&mut self, to: &mut Written, shapes: &Shapes, met: &Met) {
+        let Met { object, shape, is_tracked } = *met;
         match shape.how {
             How::Leaf => {}
             How::List => self.list(to, object),
             How::Tuple => self.tuple(to, object),
             How::Dictionary => self.dictionary(to, object),
-            How::Fields => self.fields(to, object, shapes.fields(shape)),
-            How::Type => self.of_type(to, object, is_tracked),
-            How::Visited if is_tracked => self.of_visited(to, object, shapes, shape),
+            How::Fields => self.fields(to, object, shapes.fields(&shape)),
+            How::Type if is_tracked => self.of_made_type(to, object),
+            How::Type => self.of_type(to, object),
+            How::Visited if is_tracked => self.of_visited(to, object, shapes, &shape),
             How::Visited => {}
         }
         to.out.number(0);
@@ -127,30 +122,20 @@ impl References {
     }
 
     /// A type that is not on the heap is never visited.
-    fn of_type(&mut self, to: &mut Written, of: usize, is_tracked: bool) {
-        const FIELDS: [(usize, Known); 6] = [
-            (TYPE_NAMES, Known::Dictionary),
-            (TYPE_BASE, Known::Base),
-            (TYPE_BASES, Known::Bases),
-            (TYPE_ORDER, Known::Order),
-            (TYPE_CACHE, Known::TypeCache),
-            (TYPE_SUBCLASSES, Known::Subclasses),
-        ];
-        // SAFETY: a live type.
-        let value = |offset: usize| unsafe { word(of + offset) };
-        let fields = || FIELDS.iter().map(|(offset, known)| (value(*offset), Label::Known(*known)));
-        if !is_tracked {
-            for (value, label) in fields().filter(|(value, _)| *value >= LOWEST) {
-                self.reference(to, value, label);
-            }
-            return;
+    fn of_type(&mut self, to: &mut Written, of: usize) {
+        for (value, label) in fields_of_type(of).filter(|(value, _)| *value >= LOWEST) {
+            self.reference(to, value, label);
         }
+    }
+
+    fn of_made_type(&mut self, to: &mut Written, of: usize) {
         self.visit(of);
-        fields().for_each(|(value, label)| self.name_first(value, label));
+        fields_of_type(of).for_each(|(value, label)| self.name_first(value, label));
         self.flush(to);
         // The weak references to its subclasses are its own, and not visited.
-        if value(TYPE_SUBCLASSES) >= LOWEST {
-            self.reference(to, value(TYPE_SUBCLASSES), Label::Known(Known::Subclasses));
+        let subclasses = fields_of_type(of).last().filter(|(value, _)| *value >= LOWEST);
+        if let Some((subclasses, label)) = subclasses {
+            self.reference(to, subclasses, label);
         }
     }
 
@@ -264,7 +249,7 @@ impl References {
         let rest = self.visited.items_mut().get_mut(from..).unwrap_or_default();
         let is_it = |visited: &&mut Visited| visited.to == object && visited.label == Label::None;
         // References are visited about in the order of the fields: what is not near is not there.
-        let found = rest.iter_mut().enumerate().take(MOST_SKIPPED).find(|(_, visited)| is_it(&visited));
+        let found = rest.iter_mut().enumerate().take(MOST_SKIPPED).find(|(_, visited)| is_it(visited));
         match found {
             Some((place, visited)) => {
                 visited.label = label;
@@ -290,6 +275,29 @@ impl References {
 /// Most references that are looked through for one.
 const MOST_SKIPPED: usize = 256;
 const MOST_INDEX: usize = (1 << 28) - 1;
+
+/// An object whose turn it is.
+#[derive(Clone, Copy)]
+pub(super) struct Met {
+    pub(super) object: usize,
+    pub(super) shape: Shape,
+    /// Whether the collector tracks it, so that its type may be asked.
+    pub(super) is_tracked: bool,
+}
+
+/// The fields of a type that are objects, and their names; that of the subclasses last.
+fn fields_of_type(of: usize) -> impl Iterator<Item = (usize, Label)> {
+    const FIELDS: [(usize, Known); 6] = [
+        (TYPE_NAMES, Known::Dictionary),
+        (TYPE_BASE, Known::Base),
+        (TYPE_BASES, Known::Bases),
+        (TYPE_ORDER, Known::Order),
+        (TYPE_CACHE, Known::TypeCache),
+        (TYPE_SUBCLASSES, Known::Subclasses),
+    ];
+    // SAFETY: a live type.
+    FIELDS.into_iter().map(move |(offset, known)| (unsafe { word(of + offset) }, Label::Known(known)))
+}
 
 /// What is written to, and by which object.
 pub(super) struct Written<'a> {

@@ -2,6 +2,7 @@
 //! that is met, from its fields alone.
 
 use core::ffi::{CStr, c_char};
+use core::sync::atomic::{AtomicUsize, Ordering};
 
 use leakgate_capture::ContainerKind;
 use leakgate_capture::heap::{Known, Label, NodeKind};
@@ -30,6 +31,8 @@ const MEMBER: usize = 40;
 /// Kinds of fields that are objects.
 const OBJECT: i32 = 6;
 const OBJECT_OR_NOTHING: i32 = 16;
+/// Offsets from here on are none.
+const FARTHEST: usize = 1 << 16;
 /// Most fields of a type that are looked at.
 const MOST_FIELDS: usize = 256;
 
@@ -275,7 +278,7 @@ impl<'a> Shapes<'a> {
 fn object_field(description: usize) -> Option<usize> {
     // SAFETY: a live description: a name, a kind and an offset.
     let (kind, offset) = unsafe { (((description + 8) as *const i32).read(), word(description + 16)) };
-    let fits = offset >= objects::TYPE + 8 && offset < 1 << 16;
+    let fits = (objects::TYPE + 8..FARTHEST).contains(&offset);
     (matches!(kind, OBJECT | OBJECT_OR_NOTHING) && fits).then_some(offset)
 }
 
@@ -343,15 +346,22 @@ pub(super) fn function_fields() -> FunctionFields {
 const NAMES: core::ops::RangeInclusive<usize> = 832..=888;
 const KEYS_BEHIND_NAME: usize = 24;
 
+/// Where the name was found in a type; 0: nowhere yet.
+static NAME_AT: AtomicUsize = AtomicUsize::new(0);
+
 /// Where the keys that a type's instances share are. Its name is known as a text, too: the object that has this text
-/// is what tells that the fields are where they should.
+/// is what tells where the fields are. They are there in all types that were made, also where the text is elsewhere.
 fn shared_keys(of: Type) -> Option<usize> {
     let text = of.name()?.as_ptr() as usize;
     let name = text.checked_sub(text::ascii_header())?;
-    let at = NAMES.step_by(8).find(|at| {
+    let found = NAMES.step_by(8).find(|at| {
         // SAFETY: a type that was made is longer.
         unsafe { word(of.0 + at) == name }
-    })?;
+    });
+    if let Some(at) = found {
+        NAME_AT.store(at, Ordering::Relaxed);
+    }
+    let at = Some(NAME_AT.load(Ordering::Relaxed)).filter(|at| *at != 0)?;
     // SAFETY: as above.
     let keys = unsafe { word(of.0 + at + KEYS_BEHIND_NAME) };
     (keys >= objects::LOWEST).then_some(keys)
@@ -359,10 +369,8 @@ fn shared_keys(of: Type) -> Option<usize> {
 
 fn attributes(of: Type) -> Attributes {
     let is_managed = of.flags() & HAS_MANAGED_DICTIONARY != 0 && frames::layout().minor >= FIRST_MANAGED;
-    match shared_keys(of) {
-        Some(keys) if is_managed && of.is_made() => Attributes::Managed { keys },
-        _ => Attributes::Field,
-    }
+    let keys = if is_managed && of.is_made() { shared_keys(of) } else { None };
+    keys.map_or(Attributes::Field, |keys| Attributes::Managed { keys })
 }
 
 const FIRST_MANAGED: u8 = 11;
