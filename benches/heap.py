@@ -3,7 +3,8 @@
     python benches/heap.py LEAKGATE PYTHON...
 
 LEAKGATE is the program, built for release; each PYTHON an interpreter. Where it can import objgraph (PYTHONPATH),
-that is measured too. Prints the table that docs/benchmarks.md shows under "Heap snapshots". Each figure is the least of three.
+that is measured too: counts by type, and one way from a module to one object. Prints the table that docs/benchmarks.md
+shows under "Heap snapshots". Each figure is the least of three; those in Python are measured once, for the smaller heap.
 """
 
 import json
@@ -42,16 +43,66 @@ leakgate_memory.snapshot()
 print(time.perf_counter() - start, (highest() - before) * 1024)
 """
 
+# Objects, references, sizes, counts by type, shortest ways from the modules, dominators and retained sizes.
 REFERENTS = PROGRAM + """
+gc.disable()
 start = time.perf_counter()
-seen, waiting, sizes = set(), gc.get_objects(), {}
-while waiting:
-    each = waiting.pop()
-    if id(each) in seen: continue
-    seen.add(id(each))
-    count, size = sizes.get(type(each), (0, 0))
-    sizes[type(each)] = (count + 1, size + sys.getsizeof(each))
-    waiting.extend(gc.get_referents(each))
+objects = [sys.modules] + gc.get_objects()
+places = {id(each): place for place, each in enumerate(objects)}
+references = []
+for each in objects:
+    found = []
+    for other in gc.get_referents(each):
+        place = places.get(id(other))
+        if place is None:
+            place = places[id(other)] = len(objects)
+            objects.append(other)
+        found.append(place)
+    references.append(found)
+sizes = [sys.getsizeof(each) for each in objects]
+counts = {}
+for each, size in zip(objects, sizes):
+    count, total = counts.get(type(each), (0, 0))
+    counts[type(each)] = (count + 1, total + size)
+way, queue = {0: None}, [0]
+for place in queue:
+    for other in references[place]:
+        if other not in way:
+            way[other] = place
+            queue.append(other)
+number, order, parents = [-1] * len(objects), [-1], [0]
+for root in range(len(objects)):
+    if number[root] >= 0: continue
+    stack = [(root, 0)]
+    while stack:
+        place, parent = stack.pop()
+        if number[place] >= 0: continue
+        own = number[place] = len(order)
+        order.append(place); parents.append(parent)
+        for other in references[place]:
+            if number[other] < 0: stack.append((other, own))
+before = [[] for _ in order]
+for place, found in enumerate(references):
+    for other in found: before[number[other]].append(number[place])
+for own, parent in enumerate(parents):
+    if parent == 0: before[own].append(0)
+semi, best, links = list(range(len(order))), list(range(len(order))), parents[:]
+def least(at, last):
+    path = []
+    while links[at] > last:
+        path.append(at); at = links[at]
+    for below in reversed(path):
+        above = links[below]
+        if semi[best[above]] < semi[best[below]]: best[below] = best[above]
+        links[below] = links[above]
+    return best[path[0] if path else at]
+for own in range(len(order) - 1, 0, -1):
+    semi[own] = min([parents[own]] + [other if other <= own else semi[least(other, own)] for other in before[own]])
+dominators = parents[:]
+for own in range(1, len(order)):
+    while dominators[own] > semi[own]: dominators[own] = dominators[dominators[own]]
+retained = [0] + [sizes[place] for place in order[1:]]
+for own in range(len(order) - 1, 0, -1): retained[dominators[own]] += retained[own]
 print(time.perf_counter() - start)
 """
 
@@ -103,15 +154,17 @@ def seconds(value):
 
 
 def main(leakgate, *pythons):
-    print("| | objects | in the process | extra memory | `view types` | `view paths` | `gc.get_referents` | objgraph |")
+    print("| | objects | in the process | extra memory | `view types` | `view paths` | all of it in Python, `gc.get_referents` | objgraph |")
     print("|---|---|---|---|---|---|---|---|")
     for python in pythons:
         version = subprocess.run([python, "-V"], capture_output=True, text=True).stdout.split()[1]
         for size in SIZES:
             with tempfile.TemporaryDirectory() as folder:
                 taken, memory, views = snapshot(leakgate, python, size, folder)
-            referents = least(lambda: (numbers([python, "-c", REFERENTS, str(size)]) or [None])[0])
-            objgraph = least(lambda: (numbers([python, "-c", OBJGRAPH, str(size)]) or [None])[0])
+            referents = objgraph = None
+            if size == SIZES[0]:
+                referents = (numbers([python, "-c", REFERENTS, str(size)]) or [None])[0]
+                objgraph = (numbers([python, "-c", OBJGRAPH, str(size)]) or [None])[0]
             objects = re.sub(r"(?<=\d)(?=(\d{3})+$)", ",", str(views["objects"]))
             row = [version, objects, seconds(taken), "%.0f B an object" % memory, seconds(views["types"])]
             row += [seconds(views["paths"]), seconds(referents), seconds(objgraph)]

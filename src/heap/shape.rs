@@ -28,6 +28,7 @@ pub struct Shapes<'a> {
 
 const UNKNOWN: u32 = u32::MAX;
 
+/// What is known of a shape.
 struct Steps {
     /// The first object of that shape.
     first: NodeId,

@@ -315,3 +315,73 @@ _tracker.snapshot()
         assert!((30_000..70_000).contains(&bytes("table")), "{python}: {}", bytes("table"));
     }
 }
+
+/// A snapshot that cannot be written leaves no file, and is told of; the program goes on.
+#[test]
+fn a_snapshot_that_there_is_no_room_for_leaves_no_file_and_a_note() {
+    const PROGRAM: &str = "\
+import resource
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+assert _tracker.snapshot() is None
+";
+    for python in python::all() {
+        let recording = record(&python, PROGRAM);
+        assert!(load::find(&recording.path()).unwrap().is_empty(), "{python}");
+        let files = std::fs::read_dir(recording.path()).unwrap().map(|file| file.unwrap().file_name());
+        let files: Vec<String> = files.map(|name| name.to_string_lossy().into_owned()).collect();
+        assert!(!files.iter().any(|name| name.starts_with("heap")), "{python}: {files:?}");
+        let notes = &recording.first().notes;
+        assert!(
+            notes.iter().any(|note| note.starts_with("a snapshot of the heap could not")),
+            "{python}: {notes:?}"
+        );
+    }
+}
+
+/// Threads that change dictionaries, lists and sets all the time do not disturb it.
+#[test]
+fn snapshots_are_whole_while_other_threads_change_everything() {
+    const PROGRAM: &str = "\
+import threading
+table, rows, seen, over = {}, [], set(), False
+begun = threading.Semaphore(0)
+def change():
+    number = 0
+    begun.release()
+    while not over:
+        number += 1
+        table[number % 1000] = [number]
+        table.pop((number * 7) % 1000, None)
+        rows.append({'number': number})
+        if len(rows) > 1000: del rows[:500]
+        seen.add(str(number))
+        if len(seen) > 1000: seen.clear()
+threads = [threading.Thread(target=change) for _ in range(4)]
+for thread in threads: thread.start()
+for thread in threads: begun.acquire()
+taken = [_tracker.snapshot() for _ in range(20)]
+over = True
+for thread in threads: thread.join()
+assert taken == list(range(1, 21)), taken
+";
+    for python in python::all() {
+        let recording = record(&python, PROGRAM);
+        let found = load::find(&recording.path()).unwrap();
+        assert_eq!(found.len(), 20, "{python}");
+        for found in found {
+            let snapshot = load::snapshot(&found.path).unwrap();
+            let threads = snapshot
+                .frames
+                .iter()
+                .filter(|frame| snapshot.text(frame.function) == Some(("change", false)));
+            assert_eq!(threads.count(), 4, "{python}");
+            // The collector's own view of things: what is held is not garbage.
+            let reach = Reach::of(&snapshot);
+            let is_of_thread = |node: &NodeId| snapshot.type_name(*node) == "threading.Thread";
+            assert!(
+                snapshot.ids().filter(is_of_thread).all(|node| reach.hold(node) == Hold::Named),
+                "{python}"
+            );
+        }
+    }
+}
