@@ -37,7 +37,11 @@ impl Told {
 
 /// `leakgate check --ci …`, with these variables and no other CI system's.
 fn checked(project: &Project, words: &[&str], variables: &[(&str, &str)]) -> Told {
-    let mut command = project.command(&[&["check", "--ci"], words].concat());
+    told(project, &[&["check", "--ci"], words].concat(), variables)
+}
+
+fn told(project: &Project, words: &[&str], variables: &[(&str, &str)]) -> Told {
+    let mut command = project.command(words);
     for (name, _) in std::env::vars() {
         if ["GITHUB_", "GITLAB_", "CI_", "BUILDKITE", "JENKINS_"].iter().any(|start| name.starts_with(start))
         {
@@ -48,6 +52,10 @@ fn checked(project: &Project, words: &[&str], variables: &[(&str, &str)]) -> Tol
 }
 
 fn on_github(project: &Project, words: &[&str]) -> Told {
+    told_on_github(project, &[&["check", "--ci"], words].concat())
+}
+
+fn told_on_github(project: &Project, words: &[&str]) -> Told {
     let path = |name: &str| project.path().join(name).to_string_lossy().into_owned();
     let variables = [
         ("GITHUB_ACTIONS", "true".to_owned()),
@@ -60,7 +68,7 @@ fn on_github(project: &Project, words: &[&str]) -> Told {
     ];
     let variables: Vec<(&str, &str)> =
         variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    checked(project, words, &variables)
+    told(project, words, &variables)
 }
 
 fn git(project: &Project, words: &[&str]) -> String {
@@ -191,6 +199,23 @@ fn annotations_and_summary_can_be_left_out() {
     assert!(project.read("output.txt").contains("verdict=fail\n"));
     let alone = project.run(&["check", "--no-summary"]);
     assert_eq!(alone.code, Some(2), "{}", alone.errors);
+}
+
+#[test]
+fn a_merge_of_parts_tells_what_a_check_of_all_would() {
+    let project = reviewed();
+    let parts = ["1", "2"].map(|part| {
+        let (partition, folder) = (format!("hash:{part}/2"), format!("part-{part}"));
+        let words = ["check", "--partition", &partition, "--output-dir", &folder];
+        assert!(project.run(&words).code.is_some_and(|code| code < 2));
+        folder
+    });
+    let merged = told_on_github(&project, &["merge", "--ci", &parts[0], &parts[1]]);
+    assert_eq!(merged.code, Some(1), "{}{}", merged.out, merged.errors);
+    let annotations = merged.lines_with("::error file=app.py,line=3,title=leakgate leaky");
+    assert_eq!(annotations.len(), 1, "{}", merged.out);
+    assert!(project.read("output.txt").starts_with("verdict=fail\nexit-code=1\nfailed-count=1\n"));
+    assert!(project.read("summary.md").contains("1 of 2 scenarios failed"));
 }
 
 #[test]
