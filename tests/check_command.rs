@@ -25,6 +25,8 @@ mod guard;
 mod many;
 #[path = "check_command/options.rs"]
 mod options;
+#[path = "check_command/owners.rs"]
+mod owners;
 #[path = "check_command/parts.rs"]
 mod parts;
 #[path = "check_command/processes.rs"]

@@ -1,0 +1,138 @@
+//! Who keeps what grows, through the program: the variable, the pattern, the line, and what may be said of it in the
+//! configuration.
+
+use serde_json::{Value, json};
+
+use crate::project::Project;
+
+const CALLS: &str = "warmup: 40, iterations: 80";
+
+fn checked(config: &str, app: &str) -> (Option<i32>, Value) {
+    let project = Project::new(config, app);
+    let code = project.check().code;
+    (code, project.scenario("work"))
+}
+
+fn scenario(extra: &str) -> String {
+    format!("scenarios:\n  work: {{ call: \"app:work\", {CALLS}{extra} }}\n")
+}
+
+/// A list of a module that gets one object of 1,000 bytes with every call, in a place that is not where it was made.
+const LIST: &str = "\
+def made(): return bytes(967)
+class Shop:
+    def __init__(self): self.seen = []
+SHOP = Shop()
+def work():
+    row = made()
+    SHOP.seen.append(row)
+";
+
+#[test]
+fn the_variable_that_keeps_it_is_named_with_its_line_pattern_and_way() {
+    let (code, work) = checked(&scenario(""), LIST);
+    assert_eq!(code, Some(1), "{work:#}");
+    let finding = &work["findings"][0];
+    assert_eq!(finding["title"], "`app.SHOP.seen` (list) keeps 1 more entry, 1000 B, after every iteration");
+    let owner = &finding["owners"][0];
+    assert_eq!(owner["pattern"], "growing-global");
+    assert_eq!((&owner["name"], &owner["type"]), (&json!("app.SHOP.seen"), &json!("list")));
+    // 40 calls and 80 judged ones, and the 8 that explain it.
+    assert_eq!(owner["path"], json!(["app.SHOP.seen (list, 128 entries)", "bytes"]));
+    assert_eq!(owner["place"], json!({ "file": "app.py", "line": 7, "function": "work" }));
+    assert_eq!(finding["place"], owner["place"]);
+    assert!(finding["help"].as_str().unwrap().contains("deque(maxlen=...)"), "{finding:#}");
+    assert_eq!(finding["rule"], "growth");
+}
+
+#[test]
+fn the_report_names_it_in_every_form() {
+    let project = Project::new(&scenario(""), LIST);
+    let checked = project.check();
+    assert!(checked.out.contains("  leak  `app.SHOP.seen` (list) keeps 1 more entry"), "{}", checked.whole());
+    assert!(checked.out.contains("at app.py:7 in work   growing-global"), "{}", checked.whole());
+    assert!(checked.out.contains("path    app.SHOP.seen (list, 128 entries) → bytes"), "{}", checked.whole());
+    assert!(checked.out.contains("look    leakgate view owners work"), "{}", checked.whole());
+    let markdown = project.read(".leakgate/report.md");
+    assert!(markdown.contains("**Held by**: `app.SHOP.seen (list, 128 entries)` → `bytes`"), "{markdown}");
+    assert!(markdown.contains("rule `growing-global`"), "{markdown}");
+    let junit = project.read(".leakgate/report.xml");
+    assert!(junit.contains("kept by: `app.SHOP.seen` (list) keeps 1 more entry"), "{junit}");
+    let view = project.run(&["view", "owners", "work"]);
+    assert_eq!(view.code, Some(0), "{}", view.whole());
+    assert!(view.out.contains("app.SHOP.seen (list): 129 entries, +9"), "{}", view.whole());
+}
+
+#[test]
+fn what_explains_a_leak_is_in_no_figure() {
+    let (_, with) = checked(&scenario(""), LIST);
+    let (_, without) = checked(&scenario(", confirm: false"), LIST);
+    assert_eq!(with["figures"], without["figures"]);
+    assert_eq!(without["findings"][0]["owners"], json!([]));
+    assert_eq!(without["findings"][0]["series"], with["findings"][0]["series"]);
+}
+
+#[test]
+fn an_allowance_may_ask_for_the_owner_or_the_pattern() {
+    for selector in ["owner: app.SHOP.seen", "owner: \"app.SHOP.*\"", "rule: growing-global"] {
+        let allow = format!("{}allow: [{{ {selector}, reason: SHOP-412 }}]\n", scenario(""));
+        let (code, work) = checked(&allow, LIST);
+        assert_eq!((code, work["verdict"].as_str()), (Some(0), Some("pass")), "{selector}: {work:#}");
+        assert_eq!(work["findings"][0]["standing"]["is"], "allowed");
+    }
+    for selector in ["owner: app.OTHER", "rule: unbounded-cache"] {
+        let allow = format!("{}allow: [{{ {selector}, reason: SHOP-412 }}]\n", scenario(""));
+        assert_eq!(checked(&allow, LIST).0, Some(1), "{selector}");
+    }
+}
+
+#[test]
+fn a_rule_that_only_warns_does_not_fail_and_one_that_is_off_leaves_the_leak() {
+    let (code, work) = checked(&format!("{}rules: {{ growing-global: warn }}\n", scenario("")), LIST);
+    assert_eq!((code, work["verdict"].as_str()), (Some(0), Some("pass")), "{work:#}");
+    assert_eq!(work["findings"][0]["severity"], "warning");
+    let (code, work) = checked(&format!("{}rules: {{ growing-global: off }}\n", scenario("")), LIST);
+    assert_eq!(code, Some(1), "{work:#}");
+    let owner = &work["findings"][0]["owners"][0];
+    assert_eq!((&owner["pattern"], &owner["name"]), (&Value::Null, &json!("app.SHOP.seen")));
+}
+
+#[test]
+fn a_cycle_fails_where_the_rule_says_so_and_its_way_around_is_told() {
+    let app = "\
+class Order: pass
+class Bill: pass
+def work():
+    order, bill = Order(), Bill()
+    order.bill, bill.order = bill, order
+";
+    let (code, work) = checked(&scenario(""), app);
+    assert_eq!((code, work["verdict"].as_str()), (Some(0), Some("pass")), "{work:#}");
+    let cycles = work["figures"].as_array().unwrap().iter().find(|figure| figure["name"] == "cycles").unwrap();
+    assert!(cycles["measured"].as_i64().unwrap() >= 2, "{cycles}");
+    let (code, work) = checked(&format!("{}rules: {{ reference-cycle: error }}\n", scenario("")), app);
+    assert_eq!((code, work["verdict"].as_str()), (Some(1), Some("fail")), "{work:#}");
+    let finding = &work["findings"][0];
+    assert_eq!(finding["rule"], "reference-cycle");
+    assert_eq!(finding["owners"][0]["name"], "app.Order.bill → app.Bill.order → app.Order");
+    assert_eq!(finding["place"]["line"], 4);
+}
+
+#[test]
+fn no_code_of_the_program_runs_for_a_snapshot() {
+    let app = "\
+class Lies:
+    def __init__(self): self.rows = bytes(967)
+    def refuse(self, *rest): open('called', 'w').close(); raise ValueError('never')
+    __repr__ = __str__ = __len__ = __eq__ = __hash__ = __bool__ = __iter__ = __sizeof__ = refuse
+    def __getattribute__(self, name): open('called', 'w').close(); raise ValueError(name)
+    __class__ = property(lambda self: 1 / 0)
+KEPT = []
+def work(): KEPT.append(Lies())
+";
+    let project = Project::new(&scenario(""), app);
+    assert_eq!(project.check().code, Some(1));
+    let owner = &project.scenario("work")["findings"][0]["owners"][0];
+    assert_eq!(owner["path"][1], "app.Lies");
+    assert!(!project.has("called"));
+}
