@@ -67,7 +67,12 @@ fn the_report_names_it_in_every_form() {
 fn what_explains_a_leak_is_in_no_figure() {
     let (_, with) = checked(&scenario(""), LIST);
     let (_, without) = checked(&scenario(", confirm: false"), LIST);
-    assert_eq!(with["figures"], without["figures"]);
+    // The resident set is the kernel's, and never the same twice.
+    let figures = |work: &Value| {
+        let all = work["figures"].as_array().unwrap().iter().filter(|figure| figure["name"] != "rss");
+        all.cloned().collect::<Vec<Value>>()
+    };
+    assert_eq!(figures(&with), figures(&without));
     assert_eq!(without["findings"][0]["owners"], json!([]));
     assert_eq!(without["findings"][0]["series"], with["findings"][0]["series"]);
 }
