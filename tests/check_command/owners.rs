@@ -108,7 +108,8 @@ def work():
 ";
     let (code, work) = checked(&scenario(""), app);
     assert_eq!((code, work["verdict"].as_str()), (Some(0), Some("pass")), "{work:#}");
-    let cycles = work["figures"].as_array().unwrap().iter().find(|figure| figure["name"] == "cycles").unwrap();
+    let cycles =
+        work["figures"].as_array().unwrap().iter().find(|figure| figure["name"] == "cycles").unwrap();
     assert!(cycles["measured"].as_i64().unwrap() >= 2, "{cycles}");
     let (code, work) = checked(&format!("{}rules: {{ reference-cycle: error }}\n", scenario("")), app);
     assert_eq!((code, work["verdict"].as_str()), (Some(1), Some("fail")), "{work:#}");
