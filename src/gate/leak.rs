@@ -379,7 +379,12 @@ pub(super) fn more(total: i64, iterations: u64, noun: &str) -> String {
         return format!("1 more {noun}");
     }
     let (noun, verb) = noun.find(" is").map_or((noun, ""), |at| (&noun[..at], &noun[at + 1..]));
-    let plural = noun.strip_suffix('y').map_or_else(|| format!("{noun}s"), |stem| format!("{stem}ies"));
+    let plural = match noun.strip_suffix('y') {
+        // A name stays what it is.
+        _ if noun.ends_with('`') => noun.to_owned(),
+        Some(stem) => format!("{stem}ies"),
+        None => format!("{noun}s"),
+    };
     let verb = if verb.starts_with("is") { verb.replacen("is", "are", 1) } else { verb.to_owned() };
     format!("{} more {plural} {verb}", grouped(each)).trim_end().to_owned()
 }
@@ -437,6 +442,7 @@ mod tests {
         assert_eq!(said(300, 1_034), "1 more entry about every 3 iterations");
         assert_eq!(said(90, 80), "1 more entry after every iteration on average");
         assert_eq!(more(160, 80, "thread is alive"), "2 more threads are alive");
+        assert_eq!(more(160, 80, "`app.Row` is kept"), "2 more `app.Row` are kept");
         assert_eq!(more(160, 80, "file descriptor is open"), "2 more file descriptors are open");
     }
 

@@ -152,11 +152,11 @@ impl Looked<'_> {
         let resource = owner.types.iter().find(|(of, _)| kind == Kind::Growth && self.is_resource(of));
         let count = |change: &heap::owners::Change| change.objects.max(0).unsigned_abs();
         let (kind, gains) = match resource {
-            Some((of, change)) => (Kind::Resource, gains.counted(count(change), &format!("{of} is open"))),
+            Some((of, change)) => (Kind::Resource, gains.counted(count(change), &format!("`{of}` is open"))),
             None if kind == Kind::Thread => (kind, gains.counted(gains.entries, "thread is alive")),
-            None if is_lost => (kind, gains.counted(gains.objects, &format!("{type_name} is kept"))),
+            None if is_lost => (kind, gains.counted(gains.objects, &format!("`{type_name}` is kept"))),
             None if kind == Kind::Cycle => (kind, gains.counted(gains.objects, "object is kept")),
-            None if is_variable => (kind, gains.counted(gains.entries, &format!("{type_name} is kept"))),
+            None if is_variable => (kind, gains.counted(gains.entries, &format!("`{type_name}` is kept"))),
             None => (kind, gains.in_words()),
         };
         // A thread, or what is to be closed, is known by where it was made itself.
