@@ -50,6 +50,8 @@
 //! inherited, and only that: what it allocates itself has sites of its own, also where a stack was met before. So what
 //! is inherited and still live is known at every moment, and can be counted once in a tree of processes.
 //!
+//! **Heap snapshots** are files of their own beside the processes' files: see [`heap`].
+//!
 //! **The journal**, a file called `journal` beside the processes' files, tells in the order in which it happened which
 //! process began and which program one executed. The recorder makes it, empty; every process appends lines, each by
 //! one write. Paths have control characters, `\` and 127 as `\xNN`, and of long ones the last [`MAX_JOURNAL_PATH`] bytes stand there.

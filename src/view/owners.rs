@@ -199,7 +199,12 @@ impl Row {
     }
 
     fn title(&self) -> String {
-        let mut title = format!("{} ({})", self.path, self.type_name);
+        // What nobody holds is called by its type already.
+        let is_told = self.path.ends_with(&format!("{})", self.type_name));
+        let mut title = self.path.clone();
+        if !is_told {
+            title += &format!(" ({})", self.type_name);
+        }
         match self.length {
             Some(length) => title += &format!(": {} entries, {}", grouped(length), signed(self.entries)),
             None if self.entries != 0 => title += &format!(": {} entries", signed(self.entries)),

@@ -238,7 +238,7 @@ pub(crate) fn mark_code(address: usize) {
     if let Some(slot) = slot(address) {
         let value = slot.load(Ordering::Relaxed);
         if value != 0 {
-            slot.store(value | CODE, Ordering::Relaxed);
+            slot.fetch_or(CODE, Ordering::Relaxed);
         }
     }
 }
@@ -266,13 +266,11 @@ pub(crate) fn is_seen(address: usize) -> bool {
 #[inline(always)]
 pub(crate) fn tell(address: usize) -> Option<(Block, bool)> {
     let slot = slot(address)?;
-    let value = slot.load(Ordering::Relaxed);
-    if value == 0 {
+    if slot.load(Ordering::Relaxed) == 0 {
         return None;
     }
-    if value & TOLD == 0 {
-        slot.store(value | TOLD, Ordering::Relaxed);
-    }
+    // Another thread may mark the block of a code object at the same time.
+    let value = slot.fetch_or(TOLD, Ordering::Relaxed);
     Some((decode(address, value), value & TOLD != 0))
 }
 

@@ -17,7 +17,6 @@ mod out;
 mod owned;
 mod references;
 mod shapes;
-
 mod table;
 
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -34,7 +33,7 @@ use super::super::text;
 use super::enumerate::{each_tracked, is_known};
 use super::types::Builtins;
 use crate::capture::{header, note};
-use crate::{checkpoint, journal, start, sys};
+use crate::{checkpoint, journal, start, sys, thread};
 use held::Held;
 use ids::Ids;
 use names::Names;
@@ -53,6 +52,8 @@ pub(in crate::python) fn after_fork() {
 
 /// Takes a snapshot; its number. `None`: it could not be had, or not be written, and a note says so.
 pub(in crate::python) fn take() -> Option<u32> {
+    // A fresh child is set up first; one that could not be has nothing of its own to write to.
+    thread::current()?;
     let taken = if is_known() && !sys::is_restricted() { take_known() } else { None };
     if taken.is_none() {
         note(NOTE_NO_HEAP);
