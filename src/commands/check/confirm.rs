@@ -38,11 +38,12 @@ fn again_explained(
     };
     let has_failed = first.verdict == Verdict::Fail;
     let mut result = if has_failed { agreed(first, &second, check.fail_on) } else { first };
+    let is_explained = explain::has_snapshots(&check.results, again);
     // Without a folder there was no run.
-    if let Ok(cwd) = std::path::absolute(&scenario.cwd) {
+    if let (Ok(cwd), true) = (std::path::absolute(&scenario.cwd), is_explained) {
         explain::take_over(&mut result, &second, &cwd, check);
     }
-    if result.verdict != Verdict::Unstable && !explain::has_snapshots(&check.results, again) {
+    if result.verdict != Verdict::Unstable && !is_explained {
         // It shows the same again.
         let _ = capture_dir::remove(&check.results, again);
     }
