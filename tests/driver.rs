@@ -40,6 +40,9 @@ def checkpoint(kind, iteration, fds, threads, collected):
 def containers():
     import gc
     _note("containers with %d" % gc.get_freeze_count())
+def snapshot():
+    import gc
+    _note("snapshot, %d frozen, collector %s" % (gc.get_freeze_count() > 1000, gc.isenabled()))
 "#;
 
 const PROGRAM: &str = r#"
@@ -249,6 +252,25 @@ fn the_protocol_is_the_same_on_every_version() {
         assert_eq!(report.iterations, 3);
         let [first, .., last] = run.seen[..] else { panic!("nothing was seen") };
         assert_eq!((last[0], last[1]), (first[0], 1), "3.{minor}");
+    }
+}
+
+#[test]
+fn what_grows_is_explained_when_all_figures_are_taken_and_the_last_call_is_not_collected() {
+    for python in pythons() {
+        let minor = python.minor;
+        let explained =
+            Call { explain: 9, teardown: Some("program:cool".parse().unwrap()), ..call("nothing") };
+        let run = run(&python, &explained);
+        assert_eq!(run.succeeded(&format!("3.{minor}")).explained, 9, "3.{minor}");
+        let calls = without_repeated_collections(&run.calls);
+        let start = calls.iter().position(|call| call == "checkpoint 3 3").unwrap() + 1;
+        let one = ["call eval", "call nothing", "call collect"];
+        let mut expected = vec!["snapshot, 0 frozen, collector True"];
+        expected.extend(one.repeat(9));
+        expected.extend(["snapshot, 0 frozen, collector True", "call eval", "call nothing"]);
+        expected.extend(["snapshot, 0 frozen, collector False", "call cool"]);
+        assert_eq!(calls[start..], expected, "3.{minor}");
     }
 }
 

@@ -25,6 +25,8 @@ fn project(files: &[(&str, &str)]) -> tempfile::TempDir {
     folder
 }
 
+const SCENARIO: &str = "scenarios: { nothing: { run: 'true' } }\n";
+
 const OWN: &str = "\
 id = 'our-sessions'
 title = 'Sessions of our own library are not closed'
@@ -80,8 +82,8 @@ fn rules_are_listed_and_shown() {
 
 #[test]
 fn a_rule_of_the_projects_own_is_listed_tested_and_named() {
-    let config = "rules: { include: ['own.toml'], unbounded-cache: warn }\nscenarios: {}\n";
-    let folder = project(&[("own.toml", OWN), ("leakgate.yaml", config)]);
+    let config = format!("version: 1\nrules: {{ include: ['own.toml'], unbounded-cache: warn }}\n{SCENARIO}");
+    let folder = project(&[("own.toml", OWN), ("leakgate.yaml", &config)]);
     let (_, list, error) = leakgate(folder.path(), &["rules", "list"]);
     assert!(
         list.contains("our-sessions         error  Sessions of our own library are not closed (own.toml)"),
@@ -123,7 +125,7 @@ fn samples_that_do_not_behave_are_told() {
 #[test]
 fn what_is_wrong_with_rules_is_said_with_its_place() {
     let said = |rules: &str, file: &str| {
-        let config = format!("scenarios: {{}}\nrules: {rules}\n");
+        let config = format!("version: 1\nrules: {rules}\n{SCENARIO}");
         let folder = project(&[("leakgate.yaml", &config), ("own.toml", file)]);
         let (code, _, error) = leakgate(folder.path(), &["rules", "list"]);
         assert_eq!(code, Some(2), "{error}");

@@ -44,7 +44,12 @@ pub fn apply(allowances: &Allowances, findings: &mut [Finding]) -> BTreeSet<usiz
         }
         match covering {
             Some(entry) => finding.standing = allowed(entry),
-            None => finding.evidence.extend(refusals),
+            // A finding is looked at again when its owners are known.
+            None => {
+                let is_new = |refusal: &String| !finding.evidence.contains(refusal);
+                let new: Vec<String> = refusals.into_iter().filter(is_new).collect();
+                finding.evidence.extend(new);
+            }
         }
     }
     matched

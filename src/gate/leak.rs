@@ -342,7 +342,7 @@ impl Told<'_> {
         let warmup = self.measurement.start.map_or(0, |start| start.iteration);
         let judged = self.steps.once.iter().filter(|step| step.iteration > warmup);
         let told: Vec<String> = judged.map(ToString::to_string).collect();
-        let is_all = self.verdict.outcome != Outcome::Leak && !told.is_empty();
+        let is_all = self.verdict.outcome == Outcome::NoLeak && !told.is_empty();
         is_all.then(|| format!("one-time growth, which is no leak: {}", told.join("; ")))
     }
 

@@ -169,9 +169,10 @@ pub fn too_few(each: Checkpoints) -> &'static str {
 pub fn undecided(work: Undecided) -> &'static str {
     match work {
         Undecided::Call => {
-            "raise `time` or `max_iterations`, or make an iteration do less; `strict: true` makes this a failure"
+            "give it more calls: raise `time` or `max_iterations`, or `iterations` where that is a number; or make an \
+             iteration do less"
         }
-        Undecided::Command => "let the command run longer; `strict: true` makes this a failure",
+        Undecided::Command => "let the command run longer",
     }
 }
 

@@ -49,7 +49,7 @@ fn an_entry_that_asks_for_something_else_covers_nothing_and_is_stale() {
         "rule: budget-*",
         "site: other.py",
         "site: \"app.py:clean\"",
-        "owner: \"*\"",
+        "owner: app.OTHER",
         "package: \"*\"",
         "fingerprint: \"000000\"",
         "rule: growth, scenario: clean",

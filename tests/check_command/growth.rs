@@ -22,8 +22,12 @@ def work(count=[0]):
 ";
     let (code, scenario) = checked(app, "call: \"app:work\", warmup: 80, iterations: 80");
     assert_eq!((code, scenario["verdict"].as_str()), (Some(1), Some("fail")), "{scenario:#}");
-    let said = "a list made at app.py:1 in <module> keeps 1 more entry every 10 iterations";
-    assert!(title(&scenario).starts_with(said), "{scenario:#}");
+    assert_eq!(title(&scenario), "`app.KEPT` (list) keeps 1 more entry every 10 iterations", "{scenario:#}");
+    let evidence = scenario["findings"][0]["evidence"].to_string();
+    assert!(
+        evidence.contains("a list made at app.py:1 in <module> keeps 1 more entry every 10 iterations"),
+        "{evidence}"
+    );
     let growth = &scenario["growth"];
     assert_eq!((growth["warmup"].as_u64(), growth["iterations"].as_u64()), (Some(80), Some(80)));
 }

@@ -94,7 +94,8 @@ pub(super) fn take_over(result: &mut ScenarioResult, second: &ScenarioResult, cw
     for finding in &mut result.findings {
         let again = second.findings.iter().find(|again| again.rule == finding.rule);
         let Some(again) = again else { continue };
-        let is_growth = finding.rule == leak::RULE || finding.rule == "budget-growth";
+        // What grew once and stopped is not seen in more calls, and no sign of anything.
+        let is_growth = finding.rule == leak::RULE;
         let native = || owners::native(finding, &check.rules).filter(|_| is_growth).into_iter().collect();
         let owners: Vec<Owner> = if again.owners.is_empty() { native() } else { again.owners.clone() };
         if !owners.is_empty() {
@@ -113,7 +114,9 @@ fn take_owners(finding: &mut Finding, owners: &[Owner], (rules, said): (&RuleSet
     finding.owners = owners.to_vec();
     let first = &owners[0];
     if leak::figure_of(&finding.rule).is_some() && !said.contains(&first.sentence) {
-        finding.title = first.sentence.clone();
+        let counted = std::mem::replace(&mut finding.title, first.sentence.clone());
+        // What was counted over all judged iterations is worth more than what a few more showed.
+        finding.evidence.push(format!("over all judged iterations: {counted}"));
         said.push(first.sentence.clone());
     } else {
         finding.evidence.push(first.sentence.clone());

@@ -43,7 +43,8 @@ impl Gains {
         let rate =
             Rate { total: i64::try_from(count).unwrap_or(i64::MAX), iterations, unit: RateUnit::Entries };
         let (more, mut when) = (more(rate.total, iterations, noun), when(rate));
-        if rate.total < CERTAIN && when.starts_with("every ") {
+        let is_even = rate.total > 0 && iterations.is_multiple_of(rate.total.unsigned_abs());
+        if rate.total < CERTAIN && !is_even && when.starts_with("every ") {
             when = format!("about {when}");
         }
         let total = i64::try_from(self.bytes).unwrap_or(i64::MAX);
@@ -66,8 +67,9 @@ mod tests {
             |entries, objects, bytes, iterations| Gains { entries, objects, bytes, iterations }.in_words();
         assert_eq!(said(8, 8, 64_512, 8), "keeps 1 more entry, 7.9 KiB, after every iteration");
         assert_eq!(said(0, 16, 800, 8), "keeps 2 more objects, 100 B, after every iteration");
-        assert_eq!(said(4, 0, 0, 40), "keeps 1 more entry about every 10 iterations");
-        assert_eq!(said(4, 4, 400, 40), "keeps 1 more entry about every 10 iterations, 10 B an iteration");
+        assert_eq!(said(4, 0, 0, 40), "keeps 1 more entry every 10 iterations");
+        assert_eq!(said(4, 4, 400, 40), "keeps 1 more entry every 10 iterations, 10 B an iteration");
+        assert_eq!(said(4, 0, 0, 395), "keeps 1 more entry about every 99 iterations");
         assert_eq!(said(0, 0, 400, 10), "keeps 40 B more an iteration");
         let gains = Gains { entries: 16, objects: 40, bytes: 0, iterations: 8 };
         assert_eq!(gains.counted(8, "thread is alive"), "1 more thread is alive after every iteration");

@@ -21,19 +21,24 @@ pub fn native(finding: &Finding, rules: &RuleSet) -> Option<Owner> {
     let gains = Gains { entries: 0, objects: holder.blocks, bytes: holder.bytes.0, iterations };
     let place = holder.place.clone();
     let at = place.as_ref().map_or("a place that is not known".to_owned(), ToString::to_string);
+    let gains_in_words = match holder.blocks {
+        0 => gains.in_words(),
+        blocks => gains.counted(blocks, &format!("{noun} is kept")),
+    };
     let named = rules.name(&Evidence {
         kind: Kind::Lost,
         owner: format!("{made} at {at}"),
         held_by: Some(HeldBy::Native),
         types: vec![library.clone()],
-        gains: match holder.blocks {
-            0 => gains.in_words(),
-            blocks => gains.counted(blocks, &format!("{noun} is kept")),
-        },
+        gains: gains_in_words.clone(),
     })?;
+    let sentence = match is_native {
+        true => named.message,
+        false => format!("{}, and nothing in Python was seen to keep it, made at {at}", gains_in_words),
+    };
     Some(Owner {
         pattern: Some(named.rule),
-        sentence: named.message,
+        sentence,
         path: vec![format!("nothing in Python, {noun}")],
         name: if is_native { library } else { noun.to_owned() },
         type_name: noun.to_owned(),
