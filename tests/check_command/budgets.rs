@@ -58,25 +58,28 @@ fn a_leak_of_a_thousand_bytes_a_call_is_told_with_its_line_and_its_exact_size() 
     leakgate [version] · leakgate.yaml · python python3 (CPython [version]) · 1 scenario
 
     FAIL  work  [time]  call app:keeps, 20 iterations
-      leak  memory grows by 1000 B after every iteration
-            at app.py:7 in keeps   growth
+      leak  `app.SLOTS` (list) keeps 1 more object, 1000 B, after every iteration
+            at app.py:7 in keeps   growing-global
               5 |
               6 | def keeps(size=967):
             > 7 |     SLOTS[SLOTS.index(None)] = bytes(size)
-            growth  ▁▁▂▂▂▃▃▃▄▄▅▅▅▆▆▆▇▇▇██  +20,000 B in 20 iterations, exact
+            growth  ▁▁▂▂▂▃▃▃▄▄▅▅▅▆▆▆▇▇▇██  +20,000 B and +20 blocks in 20 iterations, exact
                     identical in a second process
                     8 windows, every window higher than the one before
                     at this rate 976.6 KiB after 1,000 iterations, 95.4 MiB after 100,000
                     one block of 1,000 B per iteration at app.py:7 in keeps
                     its budget: every iteration keeps 1000 B more, over its budget of 64 B
+                    over all judged iterations: memory grows by 1000 B after every iteration
+            path    app.SLOTS (list, 100 entries) → bytes
             held     19.5 KiB in 20 blocks   app.py:7 in keeps   Python objects
-            fix     find what keeps a reference after the work is done: drop the entry when it is no
-                    longer needed, or bound the container with `deque(maxlen=…)` or
-                    `lru_cache(maxsize=…)`
+            fix     Take the entry out again when what it stands for is over, or give the container a
+                    bound: `deque(maxlen=...)`, `lru_cache(maxsize=...)`, a dictionary that drops its
+                    oldest key. Where entries should live as long as another object does, key them by it
+                    in a `WeakKeyDictionary`.
 
     1 failed in [time] · reports in .leakgate/
       again   leakgate check work
-      look    leakgate view tree work
+      look    leakgate view owners work
       accept  leakgate allow c4decbd9d96a --reason "…"
     [exit 1]
     "#);
@@ -215,7 +218,7 @@ fn between_warn_and_max_is_a_warning_that_passes() {
               5 |
               6 | def keeps(size=967):
             > 7 |     SLOTS[SLOTS.index(None)] = bytes(size)
-            growth  ▁▂▃▄▅▆▇█  +7,000 B in 7 iterations, exact
+            growth  ▁▂▃▄▅▆▇█  +7,000 B and +7 blocks in 7 iterations, exact
                     at this rate 976.6 KiB after 1,000 iterations, 95.4 MiB after 100,000
                     one block of 1,000 B per iteration at app.py:7 in keeps
             held      6.8 KiB in 7 blocks   app.py:7 in keeps   Python objects

@@ -235,7 +235,8 @@ impl Looked<'_> {
 
     /// Where an owner is filled, or what it keeps is made: the user's own lines before all others.
     fn best_place(&self, owner: &heap::Owner, kind: Kind) -> Option<Place> {
-        let filled = owner.filled_at.filter(|_| kind == Kind::Growth);
+        // Its table was made longer for the last time when it got longer for the last time.
+        let filled = owner.filled_at.filter(|_| kind == Kind::Growth && owner.entries >= LEAST);
         let sites: Vec<usize> = filled.into_iter().chain(owner.sites.iter().map(|(site, _)| *site)).collect();
         let users = sites.iter().find_map(|site| {
             let site = self.told.profile.sites.get(*site)?;
