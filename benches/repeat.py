@@ -1,7 +1,7 @@
 """Whether the same scenario gives the same figures: many runs of the same check, compared.
 
 Usage:
-    python3 benches/repeat.py [--runs N] [--load N] [--python VERSION_OR_PATH] [--leakgate PATH]
+    python3 benches/repeat.py [--runs N] [--load N] [--kind given|auto] [--python VERSION_OR_PATH] [--leakgate PATH]
 
 Runs programs of one thread with a given number of iterations and with as many as leakgate itself takes, leaking and healthy ones.
 Of a given number of iterations all bytes and blocks must be identical in all runs; the verdicts must be in both. `--load` keeps so
@@ -53,12 +53,13 @@ def quiet():
 FUNCTIONS = ["leak", "every_tenth", "sawtooth", "cache", "quiet"]
 
 
-def project(folder, python):
+def project(folder, python, kind):
     (folder / "program.py").write_text(PROGRAM)
     scenarios = {}
     for name in FUNCTIONS:
-        scenarios[f"{name}-given"] = {"call": f"program:{name}", **GIVEN}
-        scenarios[f"{name}-auto"] = {"call": f"program:{name}"}
+        both = {"given": GIVEN, "auto": {}}
+        chosen = {word: more for word, more in both.items() if kind in (word, "both")}
+        scenarios.update({f"{name}-{word}": {"call": f"program:{name}", **more} for word, more in chosen.items()})
     config = {"version": 1, "python": python.path, "scenarios": scenarios}
     (folder / "leakgate.yaml").write_text(json.dumps(config))
 
@@ -74,6 +75,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=20)
     parser.add_argument("--load", type=int, default=0)
+    parser.add_argument("--kind", choices=["given", "auto", "both"], default="both", help="which numbers of iterations")
     parser.add_argument("--python", default="3.11")
     parser.add_argument("--leakgate", type=Path, default=CORPUS.parent.parent / "target/release/leakgate")
     options = parser.parse_args()
@@ -82,7 +84,7 @@ def main():
     verdicts, given, automatic = (collections.defaultdict(collections.Counter) for _ in range(3))
     try:
         with tempfile.TemporaryDirectory() as folder:
-            project(Path(folder), python)
+            project(Path(folder), python, options.kind)
             for _ in range(options.runs):
                 command = [options.leakgate.resolve(), "check", "--format", "json"]
                 run = subprocess.run(command, cwd=folder, capture_output=True, text=True)
