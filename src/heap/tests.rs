@@ -176,7 +176,8 @@ fn all_of_a_linked_list_is_alike_however_long_it_is() {
     let links: Vec<(u32, u32)> = (1..count).map(|node| (node - 1, node)).collect();
     let mut snapshot = graph(1, &[], &[0]);
     let mut nodes = graph(count, &[], &[0]).nodes;
-    nodes.references = vec![1; count as usize];
+    // Together they are no more than a process can have.
+    (nodes.references, nodes.bytes) = (vec![1; count as usize], vec![16; count as usize]);
     (snapshot.nodes, snapshot.edges.starts) = (nodes, (0..count).chain([count - 1]).collect());
     snapshot.edges.to = links.iter().map(|(_, to)| NodeId(*to)).collect();
     snapshot.edges.labels = vec![Label::Known(Known::Wrapped); links.len()];
