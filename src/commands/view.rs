@@ -59,14 +59,11 @@ pub enum Kind {
     Heap(HeapKind),
 }
 
-/// What all views take.
+/// What views of all kinds take.
 #[derive(Debug, Args)]
-pub struct Common {
+pub struct Basic {
     /// A capture's folder or a scenario's name [default: the newest capture]
     pub capture: Option<PathBuf>,
-    /// Which moment's live memory
-    #[arg(long, value_enum, default_value_t = At::Peak)]
-    pub at: At,
     /// Show at most N rows
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub limit: Option<u32>,
@@ -76,6 +73,23 @@ pub struct Common {
     /// The process to look at, PID.N for its N-th further program [default: the one with the largest peak]
     #[arg(long, value_name = "PID")]
     pub process: Option<Chosen>,
+}
+
+impl Basic {
+    fn limit(&self) -> Option<usize> {
+        self.limit.map(|limit| limit as usize)
+    }
+}
+
+/// What all views of allocations take.
+#[derive(Debug, Args)]
+pub struct Common {
+    /// Which moment's live memory
+    #[arg(long, value_enum, default_value_t = At::Peak)]
+    pub at: At,
+    /// What views of all kinds take.
+    #[command(flatten)]
+    pub basic: Basic,
     /// Keep threads apart
     #[arg(long)]
     pub threads: bool,
@@ -191,7 +205,7 @@ pub fn show(capture: &Capture, kind: &Kind, screen: &Screen, out: &mut dyn Write
         Kind::Flamegraph(flamegraph) => &flamegraph.common,
     };
     let options = kind.options(common);
-    let profile = process(capture, common.process)?;
+    let profile = process(capture, common.basic.process)?;
     let printed = Printed { capture, profile, common, screen };
     match kind {
         Kind::Summary(_) => printed.print(summary::of(profile, &options), out),
@@ -214,7 +228,7 @@ impl Printed<'_> {
     fn print(&self, mut view: impl View, out: &mut dyn Write) -> anyhow::Result<()> {
         view.head().notes.extend(self.notes());
         view.head().processes = Processes::of(self.capture);
-        if self.common.json {
+        if self.common.basic.json {
             return json(&view, out);
         }
         Ok(view.print(self.screen, out)?)
@@ -226,7 +240,7 @@ impl Printed<'_> {
         let path =
             args.output.clone().unwrap_or_else(|| PathBuf::from(format!("{}.svg", name(&self.capture.dir))));
         write_file(&self.screen.folder.join(&path), &path, &image, args.force)?;
-        if self.common.json {
+        if self.common.basic.json {
             return json(&WrittenJson { drawn: &drawn, file: shown(&path) }, out);
         }
         Ok(writeln!(out, "{}", shown(&path))?)
@@ -304,10 +318,10 @@ impl Kind {
     fn capture(&self) -> Option<&Path> {
         let capture = match self {
             Kind::Summary(common) | Kind::Table(common) | Kind::Tree(common) | Kind::Stats(common) => {
-                &common.capture
+                &common.basic.capture
             }
-            Kind::Flamegraph(flamegraph) => &flamegraph.common.capture,
-            Kind::Heap(kind) => &kind.asked().capture,
+            Kind::Flamegraph(flamegraph) => &flamegraph.common.basic.capture,
+            Kind::Heap(kind) => &kind.asked().basic.capture,
         };
         capture.as_deref()
     }
@@ -326,7 +340,7 @@ impl Common {
         Options {
             at: self.at,
             threads: if self.threads { Threads::Apart } else { Threads::Merged },
-            limit: self.limit.map(|limit| limit as usize),
+            limit: self.basic.limit(),
         }
     }
 }

@@ -8,7 +8,7 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::{Chosen, json, process, shown, write_file};
+use super::{Basic, Chosen, json, process, shown, write_file};
 use crate::heap::load::{self, Found};
 use crate::heap::{Changes, NodeId, Snapshot};
 use crate::pattern::Pattern;
@@ -38,20 +38,12 @@ pub enum HeapKind {
 /// What all views of heap snapshots take.
 #[derive(Debug, Args)]
 pub struct Asked {
-    /// A capture's folder or a scenario's name [default: the newest capture]
-    pub capture: Option<PathBuf>,
     /// Which heap snapshot of the process, by its number [default: the last]
     #[arg(long, value_name = "N")]
     pub snapshot: Option<u32>,
-    /// Show at most N rows
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub limit: Option<u32>,
-    /// Print JSON, with exact figures
-    #[arg(long)]
-    pub json: bool,
-    /// The process to look at, PID.N for its N-th further program [default: the one with the largest peak]
-    #[arg(long, value_name = "PID")]
-    pub process: Option<Chosen>,
+    /// What views of all kinds take.
+    #[command(flatten)]
+    pub basic: Basic,
 }
 
 /// What views take that compare two snapshots.
@@ -180,14 +172,14 @@ pub(super) fn show(
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     let asked = kind.asked();
-    let profile = process(capture, asked.process)?;
-    let limit = asked.limit.map(|limit| limit as usize);
+    let profile = process(capture, asked.basic.process)?;
+    let limit = asked.basic.limit();
     let snapshots = Snapshots::of(capture, profile)?;
     let number = snapshots.number(asked.snapshot)?;
     match kind {
         HeapKind::Types(_) => {
             let view = types::of(profile, &snapshots.load(number)?, limit);
-            if asked.json { json(&view, out) } else { Ok(view.print(screen, out)?) }
+            if asked.basic.json { json(&view, out) } else { Ok(view.print(screen, out)?) }
         }
         HeapKind::Growth(compared) | HeapKind::Owners(compared) => {
             show_changes(profile, kind, &snapshots.between(number, compared.since)?, (screen, out))
@@ -215,15 +207,15 @@ fn show_changes(
     (screen, out): (&Screen, &mut dyn Write),
 ) -> anyhow::Result<()> {
     let asked = kind.asked();
-    let limit = asked.limit.map(|limit| limit as usize);
+    let limit = asked.basic.limit();
     let changes = Changes::along(loaded).context("failed to find two snapshots")?;
     let pair = (&loaded[0], &loaded[loaded.len() - 1]);
     if let HeapKind::Growth(_) = kind {
         let view = growth::of(profile, pair, &changes, limit);
-        return if asked.json { json(&view, out) } else { Ok(view.print(screen, out)?) };
+        return if asked.basic.json { json(&view, out) } else { Ok(view.print(screen, out)?) };
     }
     let view = owners::of(profile, pair, &changes, limit);
-    if asked.json { json(&view, out) } else { Ok(view.print(screen, out)?) }
+    if asked.basic.json { json(&view, out) } else { Ok(view.print(screen, out)?) }
 }
 
 fn deliver(
@@ -245,7 +237,7 @@ fn deliver(
     if meant.dot {
         return Ok(write!(out, "{}", graph.dot())?);
     }
-    if asked.json { json(view, out) } else { Ok(print(out)?) }
+    if asked.basic.json { json(view, out) } else { Ok(print(out)?) }
 }
 
 /// Has Graphviz draw a picture.
