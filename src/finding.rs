@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 
 use crate::baseline::Level;
 use crate::config::FailOn;
+use crate::gate::budgets;
 use crate::profile::{Bill, Frame};
 use crate::units::{Bytes, grouped};
 
@@ -63,7 +64,7 @@ impl Finding {
     /// The name of the leak: the pattern that it was found to be, else the rule; of a budget the rule.
     pub fn pattern(&self) -> &str {
         let pattern = self.owners.first().and_then(|owner| owner.pattern.as_deref());
-        pattern.filter(|_| !self.rule.starts_with("budget-")).unwrap_or(&self.rule)
+        pattern.filter(|_| budgets::key_of(&self.rule).is_none()).unwrap_or(&self.rule)
     }
 
     /// The place of a finding in a report: what is new first, what is lived with last, errors before warnings.

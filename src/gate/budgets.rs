@@ -32,6 +32,8 @@ pub const REPORTED: [BudgetKey; 9] = [
 
 /// The figure of what an iteration leaves to the collector.
 pub const CYCLES: &str = "cycles";
+/// How rules of budgets begin.
+const BUDGET: &str = "budget-";
 /// How rules of figures begin that are more than the baseline and `increase` allow.
 pub const INCREASE: &str = "increase-";
 
@@ -103,6 +105,12 @@ impl Judgement {
     }
 }
 
+/// The figure that a rule of a budget is about; `None` for any other rule.
+pub fn key_of(rule: &str) -> Option<BudgetKey> {
+    let name = rule.strip_prefix(BUDGET)?;
+    BudgetKey::ALL.into_iter().find(|key| key.name() == name)
+}
+
 /// Judges a scenario's measurement by its budgets.
 pub fn judge(scenario: &ScenarioFacts, limits: &[Limit], measurement: &Measurement) -> Judgement {
     let mut judgement = Judgement { error: invalid(measurement), ..Default::default() };
@@ -156,7 +164,7 @@ fn add_growth(judgement: &mut Judgement, growing: leak::Growing) {
     judgement.growth = growing.report;
     judgement.notes = growing.notes;
     for mut found in growing.findings {
-        let budget = leak::figure_of(&found.rule).map(|key| format!("budget-{}", key.name()));
+        let budget = leak::figure_of(&found.rule).map(|key| format!("{BUDGET}{}", key.name()));
         let broken = judgement.findings.iter().position(|finding| Some(&finding.rule) == budget.as_ref());
         if let (Some(index), Severity::Error) = (broken, found.severity) {
             let budget = judgement.findings.remove(index);
@@ -272,7 +280,7 @@ fn broken(
 ) -> Finding {
     let Crossing { limit, measured, threshold } = *crossing;
     let key = limit.key;
-    let kind = if matches!(threshold, Threshold::Increase(_)) { INCREASE } else { "budget-" };
+    let kind = if matches!(threshold, Threshold::Increase(_)) { INCREASE } else { BUDGET };
     let rule = format!("{kind}{}", key.name());
     let held = held_for(scenario, measurement, key);
     let growth = growth(measurement).filter(|_| key == BudgetKey::Growth);

@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use super::{Check, standing};
+use crate::config::BudgetKey;
 use crate::finding::{Finding, Owner, Severity};
-use crate::gate::budgets::CYCLES;
+use crate::gate::budgets::{self, CYCLES};
 use crate::gate::leak;
 use crate::gate::owners::{self, Found, Heaps, Told};
 use crate::gate::place::ScenarioFacts;
@@ -78,10 +79,11 @@ fn snapshots(run: &ScenarioRun, profile: &Profile) -> Option<Vec<Snapshot>> {
 
 /// Whether what an owner keeps is what a finding is about.
 fn is_about(finding: &Finding, kind: Kind) -> bool {
-    match finding.rule.as_str() {
-        "growth-fds" | "budget-fds" => kind == Kind::Resource,
-        "growth-threads" | "budget-threads" => kind == Kind::Thread,
-        "growth" | "budget-growth" | "budget-blocks" | "budget-left" | "budget-retained" => true,
+    use BudgetKey::{Blocks, Fds, Growth, Left, Retained, Threads};
+    match leak::figure_of(&finding.rule).or_else(|| budgets::key_of(&finding.rule)) {
+        Some(Fds) => kind == Kind::Resource,
+        Some(Threads) => kind == Kind::Thread,
+        Some(Growth | Blocks | Left | Retained) => true,
         _ => false,
     }
 }
@@ -94,12 +96,13 @@ pub(super) fn take_over(result: &mut ScenarioResult, second: &ScenarioResult, cw
     for finding in &mut result.findings {
         let again = second.findings.iter().find(|again| again.rule == finding.rule);
         let Some(again) = again else { continue };
+        let mut keepers = again.owners.clone();
         // What grew once and stopped is not seen in more calls, and no sign of anything.
-        let is_growth = finding.rule == leak::RULE;
-        let native = || owners::native(finding, &check.rules).filter(|_| is_growth).into_iter().collect();
-        let owners: Vec<Owner> = if again.owners.is_empty() { native() } else { again.owners.clone() };
-        if !owners.is_empty() {
-            take_owners(finding, &owners, (&check.rules, &mut said));
+        if keepers.is_empty() && finding.rule == leak::RULE {
+            keepers.extend(owners::native(finding, &check.rules));
+        }
+        if !keepers.is_empty() {
+            take_owners(finding, &keepers, (&check.rules, &mut said));
         }
     }
     let cycles = second.findings.iter().filter(|finding| check.rules.get(&finding.rule).is_some());
