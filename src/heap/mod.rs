@@ -5,6 +5,7 @@
 pub mod compare;
 pub mod cycles;
 pub mod dominators;
+pub mod largest;
 pub mod lengths;
 pub mod load;
 pub mod model;
@@ -19,6 +20,7 @@ pub mod ways;
 pub use compare::Changes;
 pub use cycles::{Cycle, cycles};
 pub use dominators::Dominators;
+pub use largest::{Large, largest};
 pub use model::{NodeId, Snapshot};
 pub use owners::{Owner, owners};
 pub use reach::Reach;

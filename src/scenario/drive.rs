@@ -22,7 +22,7 @@ use super::questions::Questions;
 use super::recording::Recording;
 use super::signals::{self, Interruption};
 use super::together::Sampled;
-use super::tracker::{Asked, Settings, TrackerError, Unpacked};
+use super::tracker::{Asked, Moments, Settings, TrackerError, Unpacked};
 use super::watch::{End, Limits, Owner, Watcher};
 use crate::config::Checkpoints;
 use crate::gate::verdict;
@@ -131,7 +131,7 @@ pub fn run_scenario(
     let watcher = Watcher::new(running, capture, Owner::Scenario(interruption))
         .limits(limits)
         .answering(driver.as_ref().and_then(|driver| questions_of(plan, driver)))
-        .looking(plan.checkpoints().and_then(|checkpoints| Intervals::of(checkpoints, capture)));
+        .looking(intervals_of(plan, capture));
     let (mut watched, mut running) = watcher.watch(&mut |_| {}).map_err(record)?;
     watched.keep_to(plan.follow, running.child.id());
     let (output_tail, lost_output) = finish_output(&running);
@@ -174,7 +174,18 @@ fn settings_of(plan: &Plan) -> Settings {
         Some(Checkpoints::Time(_) | Checkpoints::Traffic(_)) => Asked::NowAndThen,
         _ => Asked::Never,
     };
-    Settings { follow: plan.follow, asked }
+    let snapshots = match &plan.work {
+        // A process that is looked at from outside is asked for them when they are due.
+        Work::Run(command) if asked == Asked::Never => command.snapshots.clone(),
+        _ => Moments::default(),
+    };
+    Settings { follow: plan.follow, asked, snapshots }
+}
+
+/// The looks at the processes from outside, where iterations are seen from there.
+fn intervals_of(plan: &Plan, capture: &Path) -> Option<Intervals> {
+    let Work::Run(command) = &plan.work else { return None };
+    Intervals::of(command.checkpoints?, capture, &command.snapshots.iterations)
 }
 
 fn driver_of(plan: &Plan, folder: &Path) -> io::Result<Option<Driver>> {

@@ -149,6 +149,9 @@ class Driver:
             self.thaw()
         if self.spec["keep"] and is_last:
             self.freeze(RETAINED, self.iteration, self.settle())
+            if self.spec["explain"]:
+                # Who holds it, while it is held.
+                self.snapshot()
         result = None
         self.freeze(ITERATION, self.iteration, self.settle())
         self.done = self.iteration

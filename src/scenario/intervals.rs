@@ -11,19 +11,22 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use leakgate_capture::OFFSET_ASKED;
 use leakgate_capture::read::{self, Now, ReadError};
+use leakgate_capture::{ASKED_SNAPSHOT, OFFSET_ASKED};
 
 use super::processes::Reading;
 use crate::config::Checkpoints;
 use crate::gate::measurement::Garbage;
 use crate::gate::verdict::WINDOWS;
+use crate::heap;
 use crate::profile::{Amount, Checkpoint, CheckpointKind, Profile, ProgramId};
 
 /// Parts of an interval.
 const PARTS: u64 = 4;
 /// Of one process's time, looking at it takes at most this part.
 const SHARE: u32 = 10;
+/// A process that has taken no snapshot after this time is asked again.
+const LONGEST_SNAPSHOT: Duration = Duration::from_secs(10);
 /// After so many kept parts, twice as many are taken for one: a long run takes no more memory than a short one.
 const MOST: usize = 4096;
 /// Processes that are looked at; of more of them, those that come later are not.
@@ -34,6 +37,8 @@ const MOST_PROCESSES: usize = 64;
 pub struct Intervals {
     every: Every,
     folder: PathBuf,
+    /// After which iterations each process takes a snapshot of its heap, the last one first.
+    snapshots: Vec<u32>,
     processes: Vec<Process>,
 }
 
@@ -55,6 +60,8 @@ pub struct Series {
     pub checkpoints: Vec<Checkpoint>,
     /// Of each of them, whether garbage was collected in it.
     clean: Vec<bool>,
+    /// The number of each snapshot that was asked for, and the iterations that had passed when it was there.
+    pub snapshots: Vec<(u32, u32)>,
 }
 
 #[derive(Debug)]
@@ -73,6 +80,12 @@ struct Process {
     /// What each site had in the part that was kept last.
     last: Vec<Amount>,
     asked: u32,
+    /// Iterations after which it is still to take a snapshot, the last one first.
+    wanted: Vec<u32>,
+    /// As `Series::snapshots`.
+    snapshots: Vec<(u32, u32)>,
+    /// When it was asked for the one that is due.
+    snapshot_asked: Option<Instant>,
     /// Whether it was asked and has not been seen to have done it.
     is_asked: bool,
     looked: Option<Instant>,
@@ -92,20 +105,22 @@ struct Part {
 
 impl Intervals {
     /// Those of the processes that record into `capture`; `None` where iterations are something else.
-    pub fn of(checkpoints: Checkpoints, capture: &Path) -> Option<Intervals> {
+    /// After some iterations each process is to take a snapshot of its heap.
+    pub fn of(checkpoints: Checkpoints, capture: &Path, snapshots: &[u32]) -> Option<Intervals> {
         let every = match checkpoints {
             Checkpoints::Time(time) => Every::Milliseconds(time.as_millis() as u64),
             Checkpoints::Traffic(bytes) => Every::Bytes(bytes),
             Checkpoints::Program | Checkpoints::Processes(_) => return None,
         };
-        Some(Intervals { every, folder: capture.to_path_buf(), processes: Vec::new() })
+        let snapshots = snapshots.iter().rev().copied().collect();
+        Some(Intervals { every, folder: capture.to_path_buf(), snapshots, processes: Vec::new() })
     }
 
     /// Looks at the processes that run.
     pub(super) fn look(&mut self, elapsed: Duration, readings: &[Reading]) {
         for reading in readings.iter().filter(|reading| reading.rss.is_some()) {
             let Some(index) = self.index_of(reading) else { continue };
-            self.processes[index].look(self.every, elapsed);
+            self.processes[index].look((self.every, &self.folder), elapsed);
         }
     }
 
@@ -121,14 +136,14 @@ impl Intervals {
         (self.processes.len() < MOST_PROCESSES).then(|| {
             let path = self.folder.join(reading.file());
             let file = OpenOptions::new().read(true).write(true).open(path);
-            self.processes.push(Process::new(reading.id, file.ok()));
+            self.processes.push(Process::new(reading.id, file.ok(), self.snapshots.clone()));
             self.processes.len() - 1
         })
     }
 }
 
 impl Process {
-    fn new(id: ProgramId, file: Option<File>) -> Process {
+    fn new(id: ProgramId, file: Option<File>, wanted: Vec<u32>) -> Process {
         Process {
             id,
             file,
@@ -139,19 +154,23 @@ impl Process {
             clean: Vec::new(),
             last: Vec::new(),
             asked: 0,
+            wanted,
+            snapshots: Vec::new(),
+            snapshot_asked: None,
             is_asked: false,
             looked: None,
             took: Duration::ZERO,
         }
     }
 
-    fn look(&mut self, every: Every, elapsed: Duration) {
+    fn look(&mut self, (every, folder): (Every, &Path), elapsed: Duration) {
         if self.looked.is_some_and(|looked| looked.elapsed() < self.took * SHARE) {
             return;
         }
         let began = Instant::now();
         // Before it is looked at: what is seen then is what was left.
-        let has_collected = self.is_asked && self.has_collected();
+        let answer = if self.is_asked { self.answer() } else { None };
+        let has_collected = answer.is_some();
         // A file that cannot be read now may be read the next time; one that never can leaves no iterations, which is told.
         let Some(Ok(sites)) = self.file.as_ref().map(sites) else { return };
         let at = match every {
@@ -163,6 +182,11 @@ impl Process {
         };
         let passed = at.saturating_sub(*self.origin.get_or_insert(at));
         let part = (u128::from(passed) * u128::from(PARTS) / u128::from(length)) as u64;
+        let iteration = u32::try_from(part / PARTS).unwrap_or(u32::MAX);
+        if answer.is_some_and(|word| word & ASKED_SNAPSHOT != 0) {
+            self.took_snapshot(folder, iteration);
+        }
+        let is_snapshot_due = self.wanted.last().is_some_and(|wanted| *wanted <= iteration);
         if self.part.live.is_some() && part >= self.part.number + self.span {
             self.keep();
         }
@@ -174,9 +198,11 @@ impl Process {
             self.part = Part { number: self.part.number, is_clean: true, ..Part::default() };
         }
         // Parts that are over with each look: the next one is asked for ahead.
-        self.is_asked = begins || !self.part.is_clean;
-        if self.is_asked {
-            self.ask();
+        self.is_asked = begins || !self.part.is_clean || is_snapshot_due;
+        if is_snapshot_due {
+            self.ask_for_snapshot();
+        } else if self.is_asked {
+            self.ask(0);
         }
         self.part.add(&sites);
         self.looked = Some(Instant::now());
@@ -184,17 +210,35 @@ impl Process {
     }
 
     /// Asks the process to collect its garbage: it has an odd number for that. Again at each look, as it may rest from it.
-    fn ask(&mut self) {
-        self.asked = (self.asked | 1).wrapping_add(2);
+    fn ask(&mut self, besides: u32) {
+        self.asked = (self.asked | 1).wrapping_add(2) & !ASKED_SNAPSHOT;
+        let word = self.asked | besides;
         // Without an answer the figures are what they are.
-        let _ = self.file.as_ref().map(|file| file.write_all_at(&self.asked.to_le_bytes(), OFFSET_ASKED));
+        let _ = self.file.as_ref().map(|file| file.write_all_at(&word.to_le_bytes(), OFFSET_ASKED));
     }
 
-    /// Whether it has, since it was asked.
-    fn has_collected(&self) -> bool {
+    /// As `ask`, but not again before it had the time to do it.
+    fn ask_for_snapshot(&mut self) {
+        if self.snapshot_asked.is_none_or(|asked| asked.elapsed() > LONGEST_SNAPSHOT) {
+            self.snapshot_asked = Some(Instant::now());
+            self.ask(ASKED_SNAPSHOT);
+        }
+    }
+
+    /// The word of what it has done since it was asked; `None`: it has not yet.
+    fn answer(&self) -> Option<u32> {
         let mut word = [0; 4];
-        let read = self.file.as_ref().map(|file| file.read_exact_at(&mut word, OFFSET_ASKED));
-        matches!(read, Some(Ok(()))) && u32::from_le_bytes(word) & 1 == 0
+        self.file.as_ref()?.read_exact_at(&mut word, OFFSET_ASKED).ok()?;
+        Some(u32::from_le_bytes(word)).filter(|word| word & 1 == 0)
+    }
+
+    /// The newest snapshot of the process is the one that it was asked for.
+    fn took_snapshot(&mut self, folder: &Path, iteration: u32) {
+        self.wanted.retain(|wanted| *wanted > iteration);
+        self.snapshot_asked = None;
+        let all = heap::load::find(folder).unwrap_or_default();
+        let newest = all.iter().filter(|found| found.process == self.id).map(|found| found.number).max();
+        self.snapshots.extend(newest.map(|number| (number, iteration)));
     }
 
     fn keep(&mut self) {
@@ -232,7 +276,8 @@ impl Process {
         self.kept.retain(|checkpoint| checkpoint.iteration <= iterations);
         let iterations = if self.kept.is_empty() { 0 } else { iterations };
         self.clean.truncate(self.kept.len());
-        Series { id: self.id, iterations, checkpoints: self.kept, clean: self.clean }
+        let Process { id, kept: checkpoints, clean, snapshots, .. } = self;
+        Series { id, iterations, checkpoints, clean, snapshots }
     }
 }
 
@@ -354,7 +399,7 @@ mod tests {
 
     #[test]
     fn the_interval_that_was_not_over_is_left_out() {
-        let mut process = Process::new(ProgramId::default(), None);
+        let mut process = Process::new(ProgramId::default(), None, Vec::new());
         for number in 0..6 {
             process.part = Part { number, ..Part::default() };
             process.part.add(&[site(1_000 * number as i64)]);
@@ -370,7 +415,7 @@ mod tests {
 
     #[test]
     fn a_long_run_is_kept_in_longer_parts() {
-        let mut process = Process::new(ProgramId::default(), None);
+        let mut process = Process::new(ProgramId::default(), None, Vec::new());
         for number in 0..MOST as u64 {
             process.part = Part { number, ..Part::default() };
             process.part.add(&[site(1)]);

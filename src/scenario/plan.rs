@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::memory_limit::MemoryLimit;
-use super::tracker::Follow;
+use super::tracker::{Follow, Moments};
 use crate::config::{self, CallTarget, Checkpoints, Repeats, Scenario};
 
 /// One scenario, ready to run.
@@ -47,6 +47,8 @@ pub struct Command {
     pub exit_codes: Vec<i32>,
     /// What an iteration of it is; `None`: it has none.
     pub checkpoints: Option<Checkpoints>,
+    /// When its processes take snapshots of their heap, which explain who keeps what.
+    pub snapshots: Moments,
 }
 
 /// A function to call.
@@ -126,6 +128,7 @@ impl Work {
                 until: *until,
                 exit_codes: exit_codes.iter().map(|code| i32::from(*code)).collect(),
                 checkpoints: *checkpoints,
+                snapshots: Moments::default(),
             }),
             config::Work::Call { target, arguments, setup, teardown, between, keep_result, repeats } => {
                 Work::Call(Call {

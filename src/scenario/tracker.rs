@@ -50,18 +50,29 @@ pub enum TrackerError {
 }
 
 /// What the recorded processes are told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// Which processes are recorded.
     pub follow: Follow,
     /// Whether they may be asked to collect their garbage.
     pub asked: Asked,
+    /// When they take a snapshot of their heap.
+    pub snapshots: Moments,
+}
+
+/// When a process takes a snapshot of its heap, though it does not ask for one itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Moments {
+    /// After these of its iterations, in order.
+    pub iterations: Vec<u32>,
+    /// Before its interpreter is torn down.
+    pub at_exit: bool,
 }
 
 impl Settings {
     /// Those of processes that are never asked anything.
     pub fn following(follow: Follow) -> Settings {
-        Settings { follow, asked: Asked::Never }
+        Settings { follow, asked: Asked::Never, snapshots: Moments::default() }
     }
 }
 
@@ -107,14 +118,14 @@ impl Unpacked {
     pub fn new(capture: &Path, told: Settings) -> Result<Unpacked, TrackerError> {
         let folder = match private_folder(&candidates(), usable) {
             Ok(folder) => folder,
-            Err(unusable) => return Unpacked::in_memory(capture, told).ok_or(unusable),
+            Err(unusable) => return Unpacked::in_memory(capture, &told).ok_or(unusable),
         };
         let failed = |error| TrackerError::Write { folder: folder.path().to_path_buf(), error };
-        fill(folder.path(), &settings(capture, folder.path(), told)).map_err(failed)?;
+        fill(folder.path(), &settings(capture, folder.path(), &told)).map_err(failed)?;
         Ok(Unpacked { folder, memory: None, temporary: None })
     }
 
-    fn in_memory(capture: &Path, told: Settings) -> Option<Unpacked> {
+    fn in_memory(capture: &Path, told: &Settings) -> Option<Unpacked> {
         let mut folders = candidates();
         folders.extend(capture.parent().map(Path::to_path_buf));
         let folder = private_folder(&folders, absolute).ok()?;
@@ -192,12 +203,17 @@ impl InMemory {
 const SETTINGS_FOLLOW: &[u8; 8] = b"leakgate";
 
 /// What the tracker reads: where to record and, where children are not followed, the file by which the first process
-/// of all is known; and whether they may be asked something.
-fn settings(capture: &Path, folder: &Path, told: Settings) -> Vec<u8> {
+/// of all is known; whether they may be asked something, and when they take snapshots.
+fn settings(capture: &Path, folder: &Path, told: &Settings) -> Vec<u8> {
     let line = |name: &str, path: &Path| [name.as_bytes(), path.as_os_str().as_bytes(), b"\n"].concat();
     let mut settings = line("capture=", capture);
     if told.asked == Asked::NowAndThen {
         settings.extend(b"asked\n");
+    }
+    let mut moments: Vec<String> = told.snapshots.iterations.iter().map(u32::to_string).collect();
+    moments.extend(told.snapshots.at_exit.then(|| "exit".to_owned()));
+    if !moments.is_empty() {
+        settings.extend(format!("snapshots={}\n", moments.join(",")).bytes());
     }
     if told.follow == Follow::Nothing {
         settings.extend(line("first=", &folder.join("first")));

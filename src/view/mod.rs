@@ -9,6 +9,7 @@ pub mod flamegraph;
 pub mod graph;
 pub mod growth;
 pub mod head;
+pub mod holding;
 pub mod moment;
 pub mod owners;
 pub mod paths;

@@ -142,3 +142,61 @@ def work(): KEPT.append(Lies())
     assert_eq!(owner["path"][1], "app.Lies");
     assert!(!project.has("called"));
 }
+
+/// Fills a dictionary of a module; the variable that holds most of what is left is not the one that is filled at the end.
+const HELD: &str = "\
+class Model:
+    def __init__(self):
+        self.layers = {number: bytes(999_967) for number in range(8)}
+MODEL = Model()
+def work():
+    return [bytes(99_967) for number in range(10)]
+if __name__ == '__main__':
+    work()
+";
+
+#[test]
+fn a_retained_budget_names_the_variables_that_hold_most() {
+    let config = "scenarios:\n  work: { run: [python, app.py], budgets: { retained: 4 MiB, peak: 6 MiB } }\n";
+    let project = Project::new(config, HELD);
+    assert_eq!(project.check().code, Some(1));
+    let work = project.scenario("work");
+    let find = |rule: &str| {
+        let all = work["findings"].as_array().unwrap();
+        all.iter().find(|finding| finding["rule"] == rule).unwrap()
+    };
+    for (rule, when) in [("budget-retained", ""), ("budget-peak", " that are still alive after the work")] {
+        let owners = find(rule)["owners"].as_array().unwrap();
+        // 8 objects of 1,000,000 bytes, the numbers are the interpreter's own.
+        assert_eq!(owners.len(), 1, "{work:#}");
+        assert_eq!(owners[0]["name"], "__main__.MODEL.layers");
+        let sentence = owners[0]["sentence"].as_str().unwrap();
+        assert!(
+            sentence.starts_with("`__main__.MODEL.layers` (dict) holds 7.6 MiB in 9 objects"),
+            "{sentence}"
+        );
+        assert!(sentence.ends_with(&format!("objects{when}")), "{sentence}");
+        assert_eq!(owners[0]["path"], json!(["__main__.MODEL.layers (dict, 8 entries)", "8 × bytes"]));
+        assert_eq!(owners[0]["place"]["line"], 3);
+    }
+    let view = project.run(&["view", "owners", "work", "--json"]);
+    let view: Value = serde_json::from_str(&view.out).unwrap();
+    let first = &view["variables"][0];
+    assert_eq!((&first["path"], &first["length"]), (&json!("__main__.MODEL.layers"), &json!(8)));
+    // The dictionary and its table beside the 8,000,000 bytes.
+    let bytes = first["retained"].as_u64().unwrap();
+    assert!((8_000_000..8_002_000).contains(&bytes), "{view:#}");
+}
+
+#[test]
+fn what_a_function_returned_is_named_where_it_is_kept() {
+    let config = "scenarios:\n  work: { call: \"app:work\", iterations: 2, warmup: 0, result: keep, \
+                  budgets: { retained: 100 KiB } }\n";
+    let (code, work) = checked(config, HELD);
+    assert_eq!(code, Some(1), "{work:#}");
+    let owners = work["findings"][0]["owners"].as_array().unwrap();
+    let owner = owners.iter().find(|owner| owner["name"] == "the result of the function").unwrap();
+    let sentence = "the result of the function (list) holds 976.7 KiB in 11 objects";
+    assert_eq!(owner["sentence"], sentence, "{work:#}");
+    assert_eq!(owner["place"]["line"], 6);
+}

@@ -219,3 +219,49 @@ main()
         (Some(3), Some("not done within its timeout of 2 s; it was ended"))
     );
 }
+
+/// A program that never ends, with a variable of a function and one of a module that grow.
+const ENDLESS: &str = "\
+import time
+LOG = []
+class Row:
+    def __init__(self): self.data = bytes(967)
+def main():
+    waiting = {}
+    while True:
+        LOG.append(Row())
+        waiting[len(waiting)] = None
+        time.sleep(0.001)
+main()
+";
+
+#[test]
+fn what_a_command_keeps_is_named_with_its_variable() {
+    let work = "\
+from leakgate_memory import checkpoint
+KEPT = {}
+class Row:
+    def __init__(self): self.data = bytes(967)
+for number in range(80):
+    KEPT[number] = Row()
+    checkpoint()
+";
+    let (code, scenario) = checked("checkpoints: program", work);
+    assert_eq!(code, Some(1), "{scenario:#}");
+    let owner = &scenario["findings"][0]["owners"][0];
+    assert_eq!((&owner["name"], &owner["pattern"]), (&"__main__.KEPT".into(), &"growing-global".into()));
+    assert_eq!(owner["path"][0], "__main__.KEPT (dict, 80 entries)");
+    assert_eq!(owner["place"]["line"], 6);
+}
+
+#[test]
+fn the_variables_of_a_command_that_goes_on_for_ever_are_named() {
+    for checkpoints in ["every 200 ms", "every 64 KiB"] {
+        let (code, scenario) = checked(&format!("checkpoints: {checkpoints}, until: 10 s"), ENDLESS);
+        assert_eq!(code, Some(1), "{checkpoints}: {scenario:#}");
+        let owners = scenario["findings"][0]["owners"].as_array().unwrap();
+        let names: Vec<&str> = owners.iter().map(|owner| owner["name"].as_str().unwrap()).collect();
+        assert!(names.contains(&"__main__.LOG"), "{checkpoints}: {scenario:#}");
+        assert!(names.contains(&"main().waiting"), "{checkpoints}: {scenario:#}");
+    }
+}

@@ -107,6 +107,9 @@ fn read_settings() -> Option<()> {
     if lines.clone().any(|line| line == b"asked") {
         python::may_be_asked();
     }
+    if let Some(moments) = lines.clone().find_map(|line| line.strip_prefix(b"snapshots=")) {
+        python::take_snapshots_at(moments);
+    }
     match lines.find_map(|line| line.strip_prefix(b"first=")) {
         Some(first) => claim(first),
         None => follow::begin(library),

@@ -16,7 +16,7 @@ pub(super) fn run(scenario: &Scenario, check: &Check) -> Result<ScenarioResult, 
     let again = format!("{}~2", scenario.name);
     // Left by an unstable run before this one. What cannot be removed is only more than is needed.
     let _ = capture_dir::remove(&check.results, &again);
-    let first = measured(scenario, &scenario.name, check)?;
+    let first = measured(scenario, (&scenario.name, None), check)?;
     let is_to_confirm = first.verdict == Verdict::Fail && scenario.confirm;
     let result = if is_to_confirm || explain::has_forbidden_cycles(&first, check) {
         again_explained(scenario, (first, &again), check)?
@@ -32,10 +32,7 @@ fn again_explained(
     (first, again): (ScenarioResult, &str),
     check: &Check,
 ) -> Result<ScenarioResult, Failure> {
-    let second = match scenario.work {
-        Work::Call { .. } => one::run_explained(scenario, (again, explain::calls(&first)), check)?,
-        Work::Run { .. } => measured(scenario, again, check)?,
-    };
+    let second = measured(scenario, (again, Some(&first)), check)?;
     let has_failed = first.verdict == Verdict::Fail;
     let mut result = if has_failed { agreed(first, &second, check.fail_on) } else { first };
     let is_explained = explain::has_snapshots(&check.results, again);
@@ -50,13 +47,17 @@ fn again_explained(
     Ok(result)
 }
 
-/// Runs and judges it, as often as it is to be run for that.
-fn measured(scenario: &Scenario, capture: &str, check: &Check) -> Result<ScenarioResult, Failure> {
+/// Runs and judges it, as often as it is to be run for that. What a first process showed is explained.
+fn measured(
+    scenario: &Scenario,
+    (capture, first): (&str, Option<&ScenarioResult>),
+    check: &Check,
+) -> Result<ScenarioResult, Failure> {
     match scenario.work {
         Work::Run { checkpoints: Some(Checkpoints::Processes(number)), .. } => {
             runs::run(scenario, (capture, number), check)
         }
-        _ => one::run(scenario, capture, check),
+        _ => one::run_explained(scenario, (capture, first), check),
     }
 }
 

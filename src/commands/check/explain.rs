@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{Check, standing};
-use crate::config::BudgetKey;
+use crate::config::{BudgetKey, Checkpoints};
 use crate::finding::{Finding, Owner, Severity};
 use crate::gate::budgets::{self, CYCLES};
 use crate::gate::leak;
@@ -11,17 +11,50 @@ use crate::gate::owners::{self, Found, Heaps, Told};
 use crate::gate::place::ScenarioFacts;
 use crate::heap::{self, Snapshot};
 use crate::outcome::{ScenarioResult, Verdict};
-use crate::profile::Profile;
+use crate::profile::{CheckpointKind, Profile};
 use crate::rules::{self, Kind, RuleSet};
-use crate::scenario::ScenarioRun;
+use crate::scenario::plan::Work;
+use crate::scenario::tracker::Moments;
+use crate::scenario::{Plan, ScenarioRun};
 
 /// Calls between two snapshots, at least and at most.
 const CALLS: (u32, u32) = (8, 512);
+/// Snapshots that the driver takes around them; the next one is of a single call.
+const CALLED: usize = 2;
 /// What leaks is to be seen so often between them.
 const TIMES: usize = 4;
 
+/// Has the second process show who keeps what.
+pub(super) fn ask(plan: &mut Plan, first: &ScenarioResult) {
+    match &mut plan.work {
+        Work::Call(call) => call.explain = calls(first),
+        Work::Run(command) => command.snapshots = moments(first, command.checkpoints),
+    }
+}
+
+/// When a command's processes take snapshots: what leaks is in the second half of the iterations, what is held at the end
+/// is seen there.
+fn moments(first: &ScenarioResult, checkpoints: Option<Checkpoints>) -> Moments {
+    let leaks = first.findings.iter().any(|finding| is_growth(finding));
+    let is_of_the_end = first.findings.iter().any(|finding| !is_growth(finding));
+    let mut iterations = Vec::new();
+    if let (true, Some(growth)) = (leaks, &first.growth) {
+        let seen = growth.warmup + growth.iterations;
+        // The last interval of a program that is ended may never be over.
+        let last = if checkpoints == Some(Checkpoints::Program) { seen } else { seen.saturating_sub(1) };
+        // Of what a program allocates, much may be its start.
+        let is_traffic = matches!(checkpoints, Some(Checkpoints::Traffic(_)));
+        let eighths = if is_traffic { [6, 7] } else { [4, 6] };
+        let moments = eighths.iter().map(|eighth| seen * eighth / 8).chain([last]);
+        iterations.extend(moments.filter_map(|at| u32::try_from(at).ok()));
+        iterations.retain(|at| *at > 0);
+        iterations.dedup();
+    }
+    Moments { iterations, at_exit: is_of_the_end }
+}
+
 /// How many more calls of the function show what grows: enough that it grows a few times.
-pub(super) fn calls(first: &ScenarioResult) -> u32 {
+fn calls(first: &ScenarioResult) -> u32 {
     let needed = first.findings.iter().map(|finding| {
         let steps = finding.series.windows(2).filter(|pair| pair[0] != pair[1]).count();
         let by_series = (TIMES * finding.series.len()).checked_div(steps).unwrap_or(0);
@@ -54,20 +87,72 @@ pub(super) fn add_owners(
     (run, profile): (&ScenarioRun, &Profile),
     rules: &RuleSet,
 ) {
-    let iterations = run.driver.as_ref().map_or(0, |driver| driver.explained);
     let told = Told { scenario: facts, profile, rules };
     let Some(snapshots) = snapshots(run, profile) else { return };
-    let [before, after, rest @ ..] = &snapshots[..] else { return };
-    let found =
-        if iterations > 0 { owners::owners(told, &Heaps { before, after, iterations }) } else { Vec::new() };
+    let taken = Taken::of(&snapshots, run, profile);
+    let found = if taken.iterations > 0 {
+        owners::owners(told, &Heaps { snapshots: taken.around, iterations: taken.iterations })
+    } else {
+        Vec::new()
+    };
     for finding in &mut result.findings {
         let mut of_finding: Vec<&Found> =
             found.iter().filter(|found| is_about(finding, found.kind)).collect();
         // What a thread or a connection brings with it comes after it.
         of_finding.sort_by_key(|found| !matches!(found.kind, Kind::Thread | Kind::Resource));
         finding.owners = of_finding.into_iter().map(|found| found.owner.clone()).collect();
+        if let (true, false, Some(end)) = (finding.owners.is_empty(), is_growth(finding), taken.end) {
+            finding.owners = owners::largest(told, end, finding);
+        }
     }
-    result.findings.extend(rest.first().and_then(|garbage| owners::cycles(told, garbage)));
+    result.findings.extend(taken.garbage.and_then(|garbage| owners::cycles(told, garbage)));
+}
+
+/// The snapshots of a process, by what they are for.
+struct Taken<'a> {
+    /// When the work was done, with what it returned.
+    end: Option<&'a Snapshot>,
+    /// Around some iterations.
+    around: &'a [Snapshot],
+    /// How many those were.
+    iterations: u32,
+    /// After a call without a collection.
+    garbage: Option<&'a Snapshot>,
+}
+
+impl<'a> Taken<'a> {
+    fn of(all: &'a [Snapshot], run: &ScenarioRun, profile: &Profile) -> Taken<'a> {
+        let after = |snapshot: &Snapshot| Some(profile.checkpoints.get(snapshot.taken.checkpoint?)?.kind);
+        let Some(driver) = &run.driver else {
+            let moments: Vec<u32> =
+                all.iter().map_while(|snapshot| iteration(snapshot, run, profile)).collect();
+            let (around, iterations) = match &moments[..] {
+                [first, .., last] => (&all[..moments.len()], last.saturating_sub(*first)),
+                _ => (&all[..0], 0),
+            };
+            let end = all.iter().find(|snapshot| after(snapshot) == Some(CheckpointKind::Exit));
+            return Taken { end, around, iterations, garbage: None };
+        };
+        let is_kept = |snapshot: &&Snapshot| after(snapshot) != Some(CheckpointKind::Left);
+        let (kept, called) = all.split_at(all.iter().take_while(is_kept).count());
+        Taken {
+            end: kept.last().or(called.first()),
+            around: called.get(..CALLED).unwrap_or_default(),
+            iterations: driver.explained,
+            garbage: called.get(CALLED),
+        }
+    }
+}
+
+/// The iteration of a command after which a snapshot was taken.
+fn iteration(snapshot: &Snapshot, run: &ScenarioRun, profile: &Profile) -> Option<u32> {
+    if run.checkpoints == Some(Checkpoints::Program) {
+        let checkpoint = profile.checkpoints.get(snapshot.taken.checkpoint?)?;
+        return (checkpoint.kind == CheckpointKind::Iteration).then_some(checkpoint.iteration);
+    }
+    let series = run.series.iter().find(|series| series.id == profile.process.id())?;
+    let taken = series.snapshots.iter().find(|(number, _)| *number == snapshot.taken.number);
+    taken.map(|(_, iterations)| *iterations)
 }
 
 /// The snapshots of the process that called the function, in order; `None` where there are none or one cannot be read.
@@ -75,6 +160,13 @@ fn snapshots(run: &ScenarioRun, profile: &Profile) -> Option<Vec<Snapshot>> {
     let all = heap::load::find(&run.capture).ok()?;
     let of_process = all.into_iter().filter(|found| found.process == profile.process.id());
     of_process.map(|found| heap::load::snapshot(&found.path).ok()).collect()
+}
+
+/// Whether it is about what every iteration adds.
+fn is_growth(finding: &Finding) -> bool {
+    use BudgetKey::{Blocks, Fds, Growth, Threads};
+    let key = leak::figure_of(&finding.rule).or_else(|| budgets::key_of(&finding.rule));
+    matches!(key, Some(Growth | Blocks | Fds | Threads))
 }
 
 /// Whether what an owner keeps is what a finding is about.
@@ -121,10 +213,14 @@ fn take_owners(finding: &mut Finding, owners: &[Owner], (rules, said): (&RuleSet
         // What was counted over all judged iterations is worth more than what a few more showed.
         finding.evidence.push(format!("over all judged iterations: {counted}"));
         said.push(first.sentence.clone());
-    } else {
+    } else if is_growth(finding) {
         finding.evidence.push(first.sentence.clone());
+    } else {
+        // Of a finding after the first, reports show what is said first.
+        finding.evidence.insert(0, first.sentence.clone());
     }
-    if first.place.is_some() {
+    // Where what is held at the end was made says less about a peak than where that was.
+    if first.place.is_some() && (is_growth(finding) || finding.place.is_none()) {
         finding.place = first.place.clone();
     }
     if !first.help.is_empty() {

@@ -25,13 +25,13 @@ use crate::scenario::{Failure, Plan, ScenarioRun, measure_all, run_scenario, scr
 /// # Errors
 /// Only when the user interrupted it.
 pub(super) fn run(scenario: &Scenario, capture: &str, check: &Check) -> Result<ScenarioResult, Failure> {
-    run_explained(scenario, (capture, 0), check)
+    run_explained(scenario, (capture, None), check)
 }
 
-/// As [`run`]; so many more calls of a function explain afterwards what grows.
+/// As [`run`]; what a first process showed is explained by this one.
 pub(super) fn run_explained(
     scenario: &Scenario,
-    (capture, explain): (&str, u32),
+    (capture, first): (&str, Option<&ScenarioResult>),
     check: &Check,
 ) -> Result<ScenarioResult, Failure> {
     let mut result = empty(scenario);
@@ -39,8 +39,8 @@ pub(super) fn run_explained(
         Ok(prepared) => prepared,
         Err(error) => return Ok(failed(result, error)),
     };
-    if let PlannedWork::Call(call) = &mut plan.work {
-        call.explain = explain;
+    if let Some(first) = first {
+        explain::ask(&mut plan, first);
     }
     let run = match run_scenario(&plan, &folder, &check.interruption, check.guard.as_ref()) {
         Ok(run) => run,

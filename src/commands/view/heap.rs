@@ -15,7 +15,7 @@ use crate::pattern::Pattern;
 use crate::profile::{Capture, Profile};
 use crate::view::graph::Graph;
 use crate::view::screen::Screen;
-use crate::view::{growth, owners, paths, referrers, types};
+use crate::view::{growth, holding, owners, paths, referrers, types};
 
 /// Levels of referrers where none are asked for.
 const DEPTH: u32 = 4;
@@ -27,7 +27,8 @@ pub enum HeapKind {
     Types(Asked),
     /// What there is more of than at an earlier heap snapshot: by type, and by line
     Growth(Compared),
-    /// Who holds what came since an earlier heap snapshot: variables, their entries, the lines that filled them
+    /// Who holds what came since an earlier heap snapshot: variables, their entries, the lines that filled them. Of one
+    /// snapshot alone: who holds most
     Owners(Compared),
     /// By which variables objects of a type are held
     Paths(Paths),
@@ -108,8 +109,8 @@ fn pattern(typed: &str) -> Result<Pattern, crate::pattern::PatternError> {
 pub(super) enum HeapViewError {
     /// The process has no snapshot.
     #[error(
-        "process {0} has no heap snapshot; `leakgate check` takes them of `call` scenarios that grow, and a program takes \
-         one itself with `leakgate_memory.snapshot()`"
+        "process {0} has no heap snapshot; `leakgate check` takes them of scenarios that fail, in a second process, and a \
+         program takes one itself with `leakgate_memory.snapshot()`"
     )]
     NoSnapshot(Chosen),
     /// It has none of that number.
@@ -179,6 +180,10 @@ pub(super) fn show(
     match kind {
         HeapKind::Types(_) => {
             let view = types::of(profile, &snapshots.load(number)?, limit);
+            if asked.basic.json { json(&view, out) } else { Ok(view.print(screen, out)?) }
+        }
+        HeapKind::Owners(compared) if compared.since.is_none() && snapshots.found.len() == 1 => {
+            let view = holding::of(profile, &snapshots.load(number)?, limit);
             if asked.basic.json { json(&view, out) } else { Ok(view.print(screen, out)?) }
         }
         HeapKind::Growth(compared) | HeapKind::Owners(compared) => {

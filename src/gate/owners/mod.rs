@@ -6,9 +6,11 @@
 mod gains;
 mod garbage;
 mod held_by;
+mod large;
 mod native;
 
 pub use garbage::cycles;
+pub use large::largest;
 pub use native::native;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,10 +40,8 @@ const THREADS: [&str; 3] = ["threading._active", "threading._limbo", "threading.
 
 /// A process before and after some iterations.
 pub struct Heaps<'a> {
-    /// Before them.
-    pub before: &'a Snapshot,
-    /// After them.
-    pub after: &'a Snapshot,
+    /// Before them and after them. Those in between tell whether an address was taken by another object meanwhile.
+    pub snapshots: &'a [Snapshot],
     /// How many there were.
     pub iterations: u32,
 }
@@ -72,10 +72,11 @@ pub struct Found {
 
 /// Who keeps more than before, the largest first.
 pub fn owners(told: Told, heaps: &Heaps) -> Vec<Found> {
-    let (before, after) = (heaps.before, heaps.after);
+    let (Some(changes), [before, .., after]) = (Changes::along(heaps.snapshots), heaps.snapshots) else {
+        return Vec::new();
+    };
     let (reach_before, reach_after) = (Reach::of(before), Reach::of(after));
-    let changes = Changes::between(before, after);
-    let looked = Looked { told, heaps, reach: &reach_after, changes: &changes };
+    let looked = Looked { told, iterations: heaps.iterations, after, reach: &reach_after, changes: &changes };
     let all = heap::owners((before, &reach_before), (after, &reach_after), &changes);
     let mut found: Vec<(Option<NodeId>, Found)> =
         all.iter().filter(|owner| counts(owner)).map(|owner| (owner.node, looked.found(owner))).collect();
@@ -127,7 +128,8 @@ fn gets_larger(owner: &heap::Owner, iterations: u32) -> bool {
 
 struct Looked<'a> {
     told: Told<'a>,
-    heaps: &'a Heaps<'a>,
+    iterations: u32,
+    after: &'a Snapshot,
     reach: &'a Reach,
     changes: &'a Changes,
 }
@@ -138,7 +140,7 @@ impl Looked<'_> {
             entries: owner.entries.max(0).unsigned_abs(),
             objects: owner.held.objects.max(0).unsigned_abs(),
             bytes: owner.held.bytes.max(0).unsigned_abs(),
-            iterations: self.heaps.iterations,
+            iterations: self.iterations,
         };
         let is_lost = owner.node.is_none() && owner.hold == Hold::Native;
         let is_variable = owner.node.is_none() && owner.hold == Hold::Named;
@@ -170,7 +172,7 @@ impl Looked<'_> {
         let types =
             std::iter::once(type_name).chain(owner.types.iter().map(|(name, _)| name.clone())).collect();
         let held_by = match owner.node {
-            Some(node) => Some(held_by(self.heaps.after, self.reach, node)),
+            Some(node) => Some(held_by(self.after, self.reach, node)),
             None => is_variable.then_some(HeldBy::Local),
         };
         let is_longer = owner.length.is_some() && owner.entries >= LEAST;
@@ -196,11 +198,11 @@ impl Looked<'_> {
             // A chain that hangs on a variable: each new object is its value, and holds the one before.
             return (format!("{name}.{variable}"), owner.type_name.clone());
         }
-        let parent = owner.node.and_then(|node| self.reach.parent(self.heaps.after, node));
+        let parent = owner.node.and_then(|node| self.reach.parent(self.after, node));
         match parent.filter(|(_, edge)| edge.label == Label::Known(Known::Cache)) {
             Some((cache, _)) => {
                 let name = name.strip_suffix(".cache").unwrap_or(name);
-                (name.to_owned(), self.heaps.after.type_name(cache).to_owned())
+                (name.to_owned(), self.after.type_name(cache).to_owned())
             }
             None => (name.clone(), owner.type_name.clone()),
         }
@@ -220,7 +222,7 @@ impl Looked<'_> {
 
     /// The line that made most of the new objects of a type, if it is the user's own.
     fn made_at(&self, type_name: &str) -> Option<Place> {
-        let after = self.heaps.after;
+        let after = self.after;
         let number = after.type_names.iter().position(|name| name == type_name)?;
         let mut sites: BTreeMap<usize, u64> = BTreeMap::new();
         for node in after.ids().filter(|node| self.changes.is_new(*node)) {
@@ -247,11 +249,10 @@ impl Looked<'_> {
 
     /// A container to which something came that is no new object.
     fn longer(&self, longer: &Longer) -> Found {
-        let after = self.heaps.after;
+        let after = self.after;
         let type_name = after.type_name(longer.node).to_owned();
         let name = Path::to(after, self.reach, longer.node).text(after, Detail::Exact);
-        let gains =
-            Gains { entries: longer.entries, objects: 0, bytes: 0, iterations: self.heaps.iterations };
+        let gains = Gains { entries: longer.entries, objects: 0, bytes: 0, iterations: self.iterations };
         let filled = after.filled_at(longer.node).and_then(|site| self.place(site));
         self.named(
             Kind::Growth,

@@ -6,7 +6,7 @@ use core::ptr::null_mut;
 use core::sync::atomic::{AtomicBool, Ordering};
 
 use super::api::{self, Object};
-use super::{containers, domains, frames, heap, names, program, references, text};
+use super::{containers, domains, frames, heap, names, program, references, snapshots, text};
 use crate::checkpoint::{Frozen, Moment};
 use crate::{bill, checkpoint, containers as lengths, thread};
 
@@ -286,6 +286,7 @@ unsafe extern "C" fn exit(_: Object, _: Object) -> Object {
     }
     uncounted(names::of_all_threads);
     freeze(&Moment::of(KIND_EXIT, 0));
+    snapshots::at_exit();
     none()
 }
 

@@ -1,4 +1,5 @@
-//! Garbage is collected when that is asked for from outside: what waits for the collector is told from what is held.
+//! Garbage is collected when that is asked for from outside: what waits for the collector is told from what is held. And a
+//! snapshot of the heap is taken where that is asked for, too.
 //!
 //! The word that asks stands in the capture, and is looked at with each object that is allocated; only in programs whose
 //! settings say that they may be asked. The collection itself is left to the interpreter's own next moment for such
@@ -10,9 +11,9 @@ use core::mem::offset_of;
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
-use leakgate_capture::Header;
+use leakgate_capture::{ASKED_SNAPSHOT, Header};
 
-use super::{agent, api, domains};
+use super::{agent, api, domains, heap};
 use crate::capture::header_word;
 use crate::{sys, thread};
 
@@ -69,14 +70,18 @@ fn hear(word: u32) {
 
 /// The interpreter calls it between two steps of the program, on its main thread.
 extern "C" fn collect(_: *mut c_void) -> c_int {
-    let began = sys::now_ns();
-    if began < NOT_BEFORE.load(Ordering::Relaxed) || !thread::is_ready() {
+    let (began, asked) = (sys::now_ns(), SEEN.load(Ordering::Relaxed));
+    let wants_snapshot = asked & ASKED_SNAPSHOT != 0;
+    let rests = began < NOT_BEFORE.load(Ordering::Relaxed) && !wants_snapshot;
+    if rests || !thread::is_ready() {
         // Who asks asks again.
         return 0;
     }
-    let asked = SEEN.load(Ordering::Relaxed);
     if agent::collects_itself() && agent::collect_at_most(1).is_none() {
         api::clear_error();
+    }
+    if wants_snapshot {
+        agent::uncounted(heap::take_snapshot);
     }
     let ended = sys::now_ns();
     NOT_BEFORE.store(ended + REST * ended.saturating_sub(began), Ordering::Relaxed);

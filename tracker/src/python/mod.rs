@@ -16,6 +16,7 @@ mod objects;
 mod options;
 mod program;
 mod references;
+mod snapshots;
 mod text;
 mod told;
 mod trial;
@@ -39,6 +40,7 @@ use crate::{modules, start};
 pub(crate) use asked::allow as may_be_asked;
 pub(crate) use frames::RawFrame;
 use options::Allocators;
+pub(crate) use snapshots::at as take_snapshots_at;
 
 /// Set when the user's code starts: before it, all stacks are one ("interpreter start-up").
 static ARMED: AtomicBool = AtomicBool::new(false);

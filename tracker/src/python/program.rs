@@ -12,7 +12,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 use super::agent::{self, Method, NOARGS};
 use super::api::{self, Object};
-use super::{containers, names};
+use super::{containers, names, snapshots};
 use crate::checkpoint::Moment;
 use crate::sys;
 
@@ -64,6 +64,7 @@ unsafe extern "C" fn checkpoint(_: Object, _: Object) -> Object {
     if is_due_for_look(iteration) {
         agent::uncounted(containers::look);
     }
+    snapshots::after_iteration(iteration);
     agent::none()
 }
 

@@ -19,6 +19,10 @@ const ARRAY_ITEMS: usize = 24;
 const DEQUE_FIRST: usize = 24;
 const DEQUE_NEXT: usize = 65 * 8;
 const DEQUE_ITEMS: usize = 64;
+/// In an array of numpy's: its buffer, and flags that say whether that is its own (numpy's C API, `PyArrayObject_fields`).
+const NUMPY_BUFFER: usize = 16;
+const NUMPY_FLAGS: usize = 64;
+const NUMPY_OWNS: u32 = 4;
 /// Versions from which on the values of an instance are in its own block.
 const FIRST_INLINE: u8 = 13;
 const FIRST_PREFIXED: u8 = 11;
@@ -72,6 +76,10 @@ pub(super) fn owned(object: usize, of: Type, shape: &Shape) -> Owned {
         NodeKind::ByteArray => owned.add(field(BYTES_BUFFER).or_else(|| inside_bytes(object))),
         NodeKind::Array => owned.add(field(ARRAY_ITEMS)),
         NodeKind::Deque => deque(&mut owned, object),
+        // SAFETY: a live object with that many bytes.
+        _ if shape.is_numpy_array && unsafe { word(object + NUMPY_FLAGS) } as u32 & NUMPY_OWNS != 0 => {
+            owned.add(field(NUMPY_BUFFER));
+        }
         _ => {}
     }
     owned

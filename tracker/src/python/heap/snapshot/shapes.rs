@@ -31,6 +31,8 @@ const MEMBER: usize = 40;
 /// Kinds of fields that are objects.
 const OBJECT: i32 = 6;
 const OBJECT_OR_NOTHING: i32 = 16;
+/// Bytes of an array of numpy's, at least; the same fields in numpy 1 and 2.
+const NUMPY_ARRAY: usize = 80;
 /// Offsets from here on are none.
 const FARTHEST: usize = 1 << 16;
 /// Most fields of a type that are looked at.
@@ -78,6 +80,8 @@ pub(super) struct Shape {
     pub(super) header: usize,
     pub(super) is_collected: bool,
     pub(super) attributes: Attributes,
+    /// Whether it is an array of numpy's, or built on it.
+    pub(super) is_numpy_array: bool,
     first: usize,
     count: usize,
 }
@@ -95,6 +99,19 @@ const NAMED: [(&CStr, NodeKind); 10] = [
     (c"PyUnicode_Type", NodeKind::Text),
     (c"PyContextVar_Type", NodeKind::ContextVariable),
 ];
+
+/// Arrays of numpy's, which have their buffer in a field that no API tells of without importing it.
+fn is_numpy_array(of: Type) -> bool {
+    const ARRAY: &CStr = c"numpy.ndarray";
+    let mut at = of;
+    while at.0 != 0 {
+        if !at.is_made() && at.basic_size() >= NUMPY_ARRAY && at.name() == Some(ARRAY) {
+            return true;
+        }
+        at = at.base();
+    }
+    false
+}
 
 /// All shapes.
 pub(super) struct Shapes<'a> {
@@ -153,6 +170,7 @@ impl<'a> Shapes<'a> {
             header: of.header(),
             is_collected: of.is_collected() && !of.decides_itself(),
             attributes: attributes(of),
+            is_numpy_array: is_numpy_array(of),
             first,
             count: self.fields.items().len() - first,
         };
