@@ -64,6 +64,8 @@ pub enum Garbage {
     Collected,
     /// It was, and not often enough to judge by that: the program's main thread mostly waits.
     Seldom,
+    /// It was, as seldom; but what grew was there each time after it.
+    Refuted,
     /// Nothing was done about it: the program is not Python, or its main thread ran none.
     Kept,
 }

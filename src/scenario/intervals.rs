@@ -20,6 +20,10 @@ use crate::gate::measurement::Garbage;
 use crate::gate::verdict::WINDOWS;
 use crate::profile::{Amount, Checkpoint, CheckpointKind, Profile, ProgramId};
 
+/// A look reads the figures so often, and takes of each site the most: one that is reallocated is gone for a moment.
+const READS: u32 = 3;
+/// Moments without garbage that must go up for the growth between them to be none of it.
+const LEAST_RISING: usize = 3;
 /// Parts of an interval.
 const PARTS: u64 = 4;
 /// Of one process's time, looking at it takes at most this part.
@@ -258,12 +262,18 @@ impl Part {
 impl Series {
     /// What became of garbage in the iterations after `warmup`.
     pub(super) fn garbage(&self, warmup: u32) -> Garbage {
-        let judged = self.checkpoints.iter().zip(&self.clean);
-        let clean = judged.filter(|(checkpoint, is_clean)| checkpoint.iteration > warmup && **is_clean);
-        match clean.count() {
+        let all = self.checkpoints.iter().zip(&self.clean);
+        let judged: Vec<(u64, bool)> = all
+            .filter(|(checkpoint, _)| checkpoint.iteration > warmup)
+            .map(|(checkpoint, is_clean)| (checkpoint.live.bytes, *is_clean))
+            .collect();
+        let clean: Vec<u64> =
+            judged.iter().filter(|(_, is_clean)| *is_clean).map(|(live, _)| *live).collect();
+        match clean.len() {
             0 => Garbage::Kept,
-            1..WINDOWS => Garbage::Seldom,
-            _ => Garbage::Collected,
+            WINDOWS.. => Garbage::Collected,
+            _ if is_most_of_growth(&clean, &judged) => Garbage::Refuted,
+            _ => Garbage::Seldom,
         }
     }
 
@@ -292,7 +302,28 @@ impl Series {
     }
 }
 
+/// Whether what was live without garbage went up each time, by at least half of what all of the moments went up by.
+fn is_most_of_growth(clean: &[u64], judged: &[(u64, bool)]) -> bool {
+    let growth = |first: Option<u64>, last: Option<u64>| last.unwrap_or(0).saturating_sub(first.unwrap_or(0));
+    let all = growth(judged.first().map(|(live, _)| *live), judged.last().map(|(live, _)| *live));
+    let rises = clean.windows(2).all(|pair| pair[1] > pair[0]);
+    clean.len() >= LEAST_RISING && rises && growth(clean.first().copied(), clean.last().copied()) >= all / 2
+}
+
 fn sites(file: &File) -> Result<Vec<Now>, Failed> {
+    let mut sites = read_once(file)?;
+    for _ in 1..READS {
+        let again = read_once(file)?;
+        for (site, again) in sites.iter_mut().zip(&again) {
+            site.live_bytes = site.live_bytes.max(again.live_bytes);
+            site.live_blocks = site.live_blocks.max(again.live_blocks);
+        }
+        // A site that is new meanwhile has no first reading; the next look has it.
+    }
+    Ok(sites)
+}
+
+fn read_once(file: &File) -> Result<Vec<Now>, Failed> {
     read::now(&mut |at, into: &mut [u8]| file.read_exact_at(into, at).map_err(Failed::from))
 }
 
@@ -350,6 +381,37 @@ mod tests {
         let lowest: Vec<u64> = part.lowest.iter().map(|amount| amount.bytes).collect();
         assert_eq!(lowest, [70, 20, 0]);
         assert_eq!(part.live, Some(Amount { bytes: 130, blocks: 13 }));
+    }
+
+    #[test]
+    fn a_few_moments_without_garbage_tell_growth_from_garbage() {
+        let garbage = |live: &[(u64, bool)]| {
+            let checkpoint = |(bytes, _): &(u64, bool)| Checkpoint {
+                kind: CheckpointKind::Iteration,
+                iteration: 9,
+                live: Amount { bytes: *bytes, blocks: 1 },
+                window_peak: 0,
+                fds: None,
+                threads: None,
+                collected: 0,
+                changes: Vec::new(),
+            };
+            let checkpoints = live.iter().map(checkpoint).collect();
+            let clean = live.iter().map(|(_, is_clean)| *is_clean).collect();
+            Series { id: ProgramId::default(), iterations: 9, checkpoints, clean }.garbage(8)
+        };
+        let (clean, other) = (true, false);
+        assert_eq!(garbage(&[(10, other), (90, other)]), Garbage::Kept);
+        assert_eq!(
+            garbage(&[(10, clean), (30, other), (40, clean), (60, other), (70, clean)]),
+            Garbage::Refuted
+        );
+        // What grows goes when it is collected.
+        assert_eq!(
+            garbage(&[(10, clean), (30, other), (11, clean), (60, other), (12, clean), (99, other)]),
+            Garbage::Seldom
+        );
+        assert_eq!(garbage(&[(10, clean), (50, other), (90, clean)]), Garbage::Seldom);
     }
 
     #[test]

@@ -25,6 +25,8 @@ static MAY_BE: AtomicBool = AtomicBool::new(false);
 static SEEN: AtomicU32 = AtomicU32::new(0);
 /// No collection before this time, in nanoseconds.
 static NOT_BEFORE: AtomicU64 = AtomicU64::new(0);
+/// Whether the interpreter was told already and has not come to it: its list of such things is short, and the program's.
+static IS_TOLD: AtomicBool = AtomicBool::new(false);
 
 /// The program may be asked. Called by the constructor.
 pub(crate) fn allow() {
@@ -41,6 +43,7 @@ pub(super) fn arm() {
 /// In a forked child, which has a word of its own.
 pub(super) fn after_fork() {
     SEEN.store(0, Ordering::Relaxed);
+    IS_TOLD.store(false, Ordering::Relaxed);
 }
 
 /// Looks at the word. Inside the allocation of an object, with the GIL.
@@ -60,28 +63,34 @@ fn hear(word: u32) {
         return;
     }
     SEEN.store(word, Ordering::Relaxed);
-    if let Some(add) = api::Py_AddPendingCall() {
-        // SAFETY: may be called at any time, and allocates nothing; the function lives for ever. A full queue is no harm:
-        // the next word asks again.
-        unsafe { add(collect, null_mut()) };
+    if IS_TOLD.swap(true, Ordering::Relaxed) {
+        return;
     }
+    // SAFETY: may be called at any time, and allocates nothing; the function lives for ever.
+    let added = api::Py_AddPendingCall().is_some_and(|add| unsafe { add(collect, null_mut()) } == 0);
+    // A full list is no harm: the next word asks again.
+    IS_TOLD.store(added, Ordering::Relaxed);
 }
 
 /// The interpreter calls it between two steps of the program, on its main thread.
 extern "C" fn collect(_: *mut c_void) -> c_int {
+    IS_TOLD.store(false, Ordering::Relaxed);
     let began = sys::now_ns();
     if began < NOT_BEFORE.load(Ordering::Relaxed) || !thread::is_ready() {
         // Who asks asks again.
         return 0;
     }
-    let asked = SEEN.load(Ordering::Relaxed);
+    let word = header_word(offset_of!(Header, asked));
+    let asked = word.load(Ordering::Relaxed);
+    if asked & 1 == 0 {
+        return 0;
+    }
     if agent::collects_itself() && agent::collect_at_most(1).is_none() {
         api::clear_error();
     }
     let ended = sys::now_ns();
     NOT_BEFORE.store(ended + REST * ended.saturating_sub(began), Ordering::Relaxed);
-    // Where something else was asked meanwhile, that is still to be done.
-    let word = header_word(offset_of!(Header, asked));
-    let _ = word.compare_exchange(asked, asked.wrapping_add(1), Ordering::Release, Ordering::Relaxed);
+    // Whoever asked again meanwhile did so because this took its time: that is answered with it.
+    word.store(asked.wrapping_add(1), Ordering::Release);
     0
 }
