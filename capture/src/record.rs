@@ -78,6 +78,8 @@ pub struct Header {
     pub asked: u32,
 }
 
+/// Set in the number of an iteration that the process froze because it was asked: the rest is half the word that asked.
+pub const ASKED_ITERATION: u32 = 1 << 31;
 /// Where [`Header::asked`] stands in a file.
 pub const OFFSET_ASKED: u64 = 204;
 

@@ -60,7 +60,9 @@ pub struct Needs {
 /// What became of garbage that only the collector frees, before figures were taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Garbage {
-    /// It was collected, unless the program has switched its collector off.
+    /// It was collected, unless the program has switched its collector off; and the process froze its figures itself.
+    Frozen,
+    /// It was collected, likewise; the figures are the lowest that were seen until it was again.
     Collected,
     /// It was, and not often enough to judge by that: the program's main thread mostly waits.
     Seldom,

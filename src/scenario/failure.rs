@@ -71,7 +71,7 @@ fn ended_early(run: &ScenarioRun) -> ScenarioError {
         return error;
     }
     let what = "`os._exit`, or C's `exit`, was called where the function was at work, and ended the process";
-    ScenarioError { details: format!("{what}: {HOW_TO_RETURN}\n{}", error.details), ..error }
+    error.advised(&format!("{what}: {HOW_TO_RETURN}"))
 }
 
 fn raised(error: &DriverError) -> ScenarioError {
@@ -90,8 +90,9 @@ fn raised(error: &DriverError) -> ScenarioError {
         (phase, _) => format!("the {phase} function raised {exception}"),
     };
     let traceback = plain(&error.traceback).trim_end().to_owned();
-    let details = if error.class == EXIT { format!("{HOW_TO_RETURN}\n{traceback}") } else { traceback };
-    ScenarioError { title, details }
+    let is_exit = error.class == EXIT;
+    let error = ScenarioError { title, details: traceback };
+    if is_exit { error.advised(HOW_TO_RETURN) } else { error }
 }
 
 /// A generator function was named: nothing of its body is run by calling it.

@@ -24,6 +24,8 @@ use crate::profile::{Amount, Checkpoint, CheckpointKind, Profile, ProgramId};
 const READS: u32 = 3;
 /// Moments without garbage that must go up for the growth between them to be none of it.
 const LEAST_RISING: usize = 3;
+/// The part of the judged intervals that may be without a moment that the process froze.
+const LONGEST_GAP: u32 = 4;
 /// Parts of an interval.
 const PARTS: u64 = 4;
 /// Of one process's time, looking at it takes at most this part.
@@ -59,6 +61,8 @@ pub struct Series {
     pub checkpoints: Vec<Checkpoint>,
     /// Of each of them, whether garbage was collected in it.
     clean: Vec<bool>,
+    /// The number of each question that the process answered by freezing its figures, with the iteration it was in.
+    answers: Vec<(u32, u32)>,
 }
 
 #[derive(Debug)]
@@ -76,6 +80,7 @@ struct Process {
     clean: Vec<bool>,
     /// What each site had in the part that was kept last.
     last: Vec<Amount>,
+    answers: Vec<(u32, u32)>,
     asked: u32,
     /// Whether it was asked and has not been seen to have done it.
     is_asked: bool,
@@ -142,6 +147,7 @@ impl Process {
             kept: Vec::new(),
             clean: Vec::new(),
             last: Vec::new(),
+            answers: Vec::new(),
             asked: 0,
             is_asked: false,
             looked: None,
@@ -155,7 +161,7 @@ impl Process {
         }
         let began = Instant::now();
         // Before it is looked at: what is seen then is what was left.
-        let has_collected = self.is_asked && self.has_collected();
+        let answer = if self.is_asked { self.answer() } else { None };
         // A file that cannot be read now may be read the next time; one that never can leaves no iterations, which is told.
         let Some(Ok(sites)) = self.file.as_ref().map(sites) else { return };
         let at = match every {
@@ -172,11 +178,12 @@ impl Process {
         }
         let begins = self.part.live.is_none();
         if begins {
-            self.part = Part { number: part, is_clean: has_collected, ..Part::default() };
-        } else if has_collected {
+            self.part = Part { number: part, is_clean: answer.is_some(), ..Part::default() };
+        } else if answer.is_some() {
             // What waited for the collector is gone.
             self.part = Part { number: self.part.number, is_clean: true, ..Part::default() };
         }
+        self.answers.extend(answer.map(|number| (number, iteration_of(part))));
         // Parts that are over with each look: the next one is asked for ahead.
         self.is_asked = begins || !self.part.is_clean;
         if self.is_asked {
@@ -194,11 +201,12 @@ impl Process {
         let _ = self.file.as_ref().map(|file| file.write_all_at(&self.asked.to_le_bytes(), OFFSET_ASKED));
     }
 
-    /// Whether it has, since it was asked.
-    fn has_collected(&self) -> bool {
+    /// The number of the question that it answered since it was asked; `None` where it has not.
+    fn answer(&self) -> Option<u32> {
         let mut word = [0; 4];
-        let read = self.file.as_ref().map(|file| file.read_exact_at(&mut word, OFFSET_ASKED));
-        matches!(read, Some(Ok(()))) && u32::from_le_bytes(word) & 1 == 0
+        self.file.as_ref()?.read_exact_at(&mut word, OFFSET_ASKED).ok()?;
+        let word = u32::from_le_bytes(word);
+        (word & 1 == 0).then(|| word.wrapping_sub(1) >> 1)
     }
 
     fn keep(&mut self) {
@@ -215,7 +223,7 @@ impl Process {
         }
         self.kept.push(Checkpoint {
             kind: CheckpointKind::Iteration,
-            iteration: u32::try_from(number / PARTS + 1).unwrap_or(u32::MAX),
+            iteration: iteration_of(number),
             live,
             window_peak: 0,
             fds: entries(self.id.pid, "fd"),
@@ -236,8 +244,14 @@ impl Process {
         self.kept.retain(|checkpoint| checkpoint.iteration <= iterations);
         let iterations = if self.kept.is_empty() { 0 } else { iterations };
         self.clean.truncate(self.kept.len());
-        Series { id: self.id, iterations, checkpoints: self.kept, clean: self.clean }
+        self.answers.retain(|(_, iteration)| *iteration <= iterations);
+        Series { id: self.id, iterations, checkpoints: self.kept, clean: self.clean, answers: self.answers }
     }
+}
+
+/// The interval that a part belongs to, from 1.
+fn iteration_of(part: u64) -> u32 {
+    u32::try_from(part / PARTS + 1).unwrap_or(u32::MAX)
 }
 
 impl Part {
@@ -277,15 +291,37 @@ impl Series {
         }
     }
 
+    /// Makes iterations of the moments at which the process froze its figures, where it did so all the time after
+    /// `warmup`; else nothing is changed. These are of one moment between two steps of the program, and tell the lengths of
+    /// its containers.
+    pub(super) fn take_frozen(&self, profile: &mut Profile, warmup: u32) -> bool {
+        let iteration = |checkpoint: &Checkpoint| {
+            let answers = self.answers.binary_search_by_key(&checkpoint.iteration, |(number, _)| *number);
+            let is_asked = checkpoint.kind == CheckpointKind::Asked;
+            answers.ok().filter(|_| is_asked).map(|at| self.answers[at].1)
+        };
+        let all: Vec<Option<u32>> = profile.checkpoints.iter().map(iteration).collect();
+        let judged: Vec<u32> =
+            all.iter().flatten().copied().filter(|iteration| *iteration > warmup).collect();
+        let most = (self.iterations.saturating_sub(warmup) / LONGEST_GAP).max(1);
+        let ends = [warmup + 1].into_iter().chain(judged.iter().copied()).chain([self.iterations]);
+        let ends: Vec<u32> = ends.collect();
+        if judged.len() < WINDOWS || ends.windows(2).any(|pair| pair[1].saturating_sub(pair[0]) > most) {
+            return false;
+        }
+        forget_own(profile);
+        for (checkpoint, iteration) in profile.checkpoints.iter_mut().zip(all) {
+            if let Some(iteration) = iteration {
+                (checkpoint.kind, checkpoint.iteration) = (CheckpointKind::Iteration, iteration);
+            }
+        }
+        true
+    }
+
     /// Puts the checkpoints behind those of the profile, and gives the index of the first of them. Where garbage was
     /// collected in enough of them, all others are of no iteration: what waits for the collector is in their figures.
     pub(super) fn add_to(&self, profile: &mut Profile, garbage: Garbage) -> usize {
-        for checkpoint in &mut profile.checkpoints {
-            if checkpoint.kind == CheckpointKind::Iteration {
-                // One of the program's own, which are not what was asked for.
-                checkpoint.iteration = 0;
-            }
-        }
+        forget_own(profile);
         let begin = profile.checkpoints.len();
         let judged = |(checkpoint, is_clean): (&Checkpoint, &bool)| {
             let is_judged = *is_clean || garbage != Garbage::Collected;
@@ -300,6 +336,13 @@ impl Series {
         }
         begin
     }
+}
+
+/// What the program marked as its iterations is not what was asked for.
+fn forget_own(profile: &mut Profile) {
+    let own =
+        profile.checkpoints.iter_mut().filter(|checkpoint| checkpoint.kind == CheckpointKind::Iteration);
+    own.for_each(|checkpoint| checkpoint.iteration = 0);
 }
 
 /// Whether what was live without garbage went up each time, by at least half of what all of the moments went up by.
@@ -398,7 +441,8 @@ mod tests {
             };
             let checkpoints = live.iter().map(checkpoint).collect();
             let clean = live.iter().map(|(_, is_clean)| *is_clean).collect();
-            Series { id: ProgramId::default(), iterations: 9, checkpoints, clean }.garbage(8)
+            Series { id: ProgramId::default(), iterations: 9, checkpoints, clean, answers: Vec::new() }
+                .garbage(8)
         };
         let (clean, other) = (true, false);
         assert_eq!(garbage(&[(10, other), (90, other)]), Garbage::Kept);

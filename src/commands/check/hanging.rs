@@ -168,11 +168,8 @@ fn until_help(plan: &Plan) -> String {
     )
 }
 
-/// The error, with how to go on before the end of the output.
 fn with_advice(error: &ScenarioError, advice: &[String]) -> ScenarioError {
-    let lines = advice.iter().filter(|line| !line.is_empty()).chain([&error.details]);
-    let details: Vec<&str> = lines.map(String::as_str).collect();
-    ScenarioError { title: error.title.clone(), details: details.join("\n") }
+    advice.iter().fold(error.clone(), |error, advice| error.advised(advice))
 }
 
 fn environment(profile: &Profile) -> Environment {

@@ -2,22 +2,26 @@
 //!
 //! The word that asks stands in the capture, and is looked at with each object that is allocated; only in programs whose
 //! settings say that they may be asked. The collection itself is left to the interpreter's own next moment for such
-//! things, on its main thread, where it might have collected by itself. Where the program has switched its collector
-//! off, nothing is done: its garbage is held.
+//! things, on its main thread, where it might have collected by itself. Where the program has
+//! switched its collector off, none is done: its garbage is held. What is live is frozen then, between two steps: nothing
+//! is made or moved at that moment, which a look from outside may meet.
 
 use core::ffi::{c_int, c_void};
 use core::mem::offset_of;
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
-use leakgate_capture::Header;
+use leakgate_capture::{ASKED_ITERATION, Header};
 
-use super::{agent, api, domains};
-use crate::capture::header_word;
+use super::{agent, api, domains, program};
+use crate::capture::{header, header_word};
 use crate::{sys, thread};
 
 /// A collection is followed by this many times its own length without one.
 const REST: u64 = 4;
+
+/// Bytes of checkpoints in the capture from which on nothing is frozen: a long run takes no more.
+const MOST_BYTES: u64 = 64 << 20;
 
 /// Whether the settings say that the program may be asked.
 static MAY_BE: AtomicBool = AtomicBool::new(false);
@@ -27,6 +31,8 @@ static SEEN: AtomicU32 = AtomicU32::new(0);
 static NOT_BEFORE: AtomicU64 = AtomicU64::new(0);
 /// Whether the interpreter was told already and has not come to it: its list of such things is short, and the program's.
 static IS_TOLD: AtomicBool = AtomicBool::new(false);
+/// How often it was frozen.
+static TIMES: AtomicU32 = AtomicU32::new(0);
 
 /// The program may be asked. Called by the constructor.
 pub(crate) fn allow() {
@@ -44,6 +50,7 @@ pub(super) fn arm() {
 pub(super) fn after_fork() {
     SEEN.store(0, Ordering::Relaxed);
     IS_TOLD.store(false, Ordering::Relaxed);
+    TIMES.store(0, Ordering::Relaxed);
 }
 
 /// Looks at the word. Inside the allocation of an object, with the GIL.
@@ -85,8 +92,14 @@ extern "C" fn collect(_: *mut c_void) -> c_int {
     if asked & 1 == 0 {
         return 0;
     }
-    if agent::collects_itself() && agent::collect_at_most(1).is_none() {
+    let collected = if agent::collects_itself() { agent::collect_at_most(1) } else { Some(0) };
+    if collected.is_none() {
         api::clear_error();
+    }
+    // SAFETY: the header is mapped; one aligned load.
+    if unsafe { (&raw const (*header()).checkpoints).read_volatile() } < MOST_BYTES {
+        let times = TIMES.fetch_add(1, Ordering::Relaxed) + 1;
+        program::freeze(ASKED_ITERATION | asked >> 1, times, collected.unwrap_or(0));
     }
     let ended = sys::now_ns();
     NOT_BEFORE.store(ended + REST * ended.saturating_sub(began), Ordering::Relaxed);
