@@ -117,6 +117,8 @@ fn told(undecided: Option<Finding>, judgement: &Judgement, measurement: &Measure
     let plural = if needs.seen == 1 { "" } else { "s" };
     let seen = format!("{} iteration{plural} of `checkpoints: {}` seen by then", needs.seen, needs.each);
     match (undecided, judgement.growth.as_ref().map(|growth| growth.outcome)) {
+        // Too few: the title says how many there were.
+        (Some(finding), _) if needs.seen < needs.iterations => format!("{}; {}", finding.title, finding.help),
         (Some(finding), _) => format!("{seen}: {}; {}", finding.title, finding.help),
         (None, Some(Outcome::NoLeak)) => format!("{seen}: memory did not grow for good"),
         _ => seen,

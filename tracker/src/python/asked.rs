@@ -1,6 +1,6 @@
 //! Garbage is collected when that is asked for from outside: what waits for the collector is told from what is held.
 //!
-//! The word that asks stands in the capture, and is looked at with each object that is allocated; only in programs whose
+//! The word that asks stands in the capture, and is looked at with each block that Python allocates; only in programs whose
 //! settings say that they may be asked. The collection itself is left to the interpreter's own next moment for such
 //! things, on its main thread, where it might have collected by itself. Where the program has
 //! switched its collector off, none is done: its garbage is held. What is live is frozen then, between two steps: nothing
@@ -53,7 +53,7 @@ pub(super) fn after_fork() {
     TIMES.store(0, Ordering::Relaxed);
 }
 
-/// Looks at the word. Inside the allocation of an object, with the GIL.
+/// Looks at the word. Inside an allocation of Python's, with the GIL.
 #[inline(always)]
 pub(super) fn look() {
     let word = header_word(offset_of!(Header, asked)).load(Ordering::Relaxed);
