@@ -163,7 +163,9 @@ impl Process {
         // Before it is looked at: what is seen then is what was left.
         let answer = if self.is_asked { self.answer() } else { None };
         // A file that cannot be read now may be read the next time; one that never can leaves no iterations, which is told.
-        let Some(Ok(sites)) = self.file.as_ref().map(sites) else { return };
+        // Of a process that answers, the figures that it froze are judged, and these hardly count.
+        let reads = if self.answers.is_empty() { READS } else { 1 };
+        let Some(Ok(sites)) = self.file.as_ref().map(|file| sites(file, reads)) else { return };
         let at = match every {
             Every::Milliseconds(_) => elapsed.as_millis() as u64,
             Every::Bytes(_) => traffic(&sites),
@@ -353,9 +355,10 @@ fn is_most_of_growth(clean: &[u64], judged: &[(u64, bool)]) -> bool {
     clean.len() >= LEAST_RISING && rises && growth(clean.first().copied(), clean.last().copied()) >= all / 2
 }
 
-fn sites(file: &File) -> Result<Vec<Now>, Failed> {
+/// What is live of each site, the most of so many readings.
+fn sites(file: &File, reads: u32) -> Result<Vec<Now>, Failed> {
     let mut sites = read_once(file)?;
-    for _ in 1..READS {
+    for _ in 1..reads {
         let again = read_once(file)?;
         for (site, again) in sites.iter_mut().zip(&again) {
             site.live_bytes = site.live_bytes.max(again.live_bytes);

@@ -93,14 +93,13 @@ extern "C" fn collect(_: *mut c_void) -> c_int {
         return 0;
     }
     let collected = if agent::collects_itself() { agent::collect_at_most(1) } else { Some(0) };
-    if collected.is_none() {
-        api::clear_error();
-    }
     // SAFETY: the header is mapped; one aligned load.
     if unsafe { (&raw const (*header()).checkpoints).read_volatile() } < MOST_BYTES {
         let times = TIMES.fetch_add(1, Ordering::Relaxed) + 1;
         program::freeze(ASKED_ITERATION | asked >> 1, times, collected.unwrap_or(0));
     }
+    // There was none when this was called, and the program must not meet one of ours.
+    api::clear_error();
     let ended = sys::now_ns();
     NOT_BEFORE.store(ended + REST * ended.saturating_sub(began), Ordering::Relaxed);
     // Whoever asked again meanwhile did so because this took its time: that is answered with it.

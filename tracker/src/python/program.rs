@@ -53,13 +53,14 @@ pub(super) fn after_fork() {
 unsafe extern "C" fn checkpoint(_: Object, _: Object) -> Object {
     let collected = settle();
     let iteration = ITERATIONS.fetch_add(1, Ordering::Relaxed) + 1;
+    agent::uncounted(names::of_all_threads);
     freeze(iteration, iteration, collected);
     agent::none()
 }
 
-/// Freezes what is live and, where it is the turn of the so-manieth time, looks at the containers. With the GIL.
+/// Freezes what is live and, where it is the turn of the so-manieth time, looks at the containers. With the GIL. Runs none
+/// of the program's code and takes none of its locks: it may hold them.
 pub(super) fn freeze(iteration: u32, times: u32, collected: u64) {
-    agent::uncounted(names::of_all_threads);
     agent::freeze(&Moment {
         kind: KIND_ITERATION,
         iteration,
