@@ -194,6 +194,33 @@ pub struct ScenarioError {
     pub details: String,
 }
 
+/// Columns of a line of advice: a report shows details as they are, and cuts longer lines.
+const ADVICE: usize = 84;
+
+impl ScenarioError {
+    /// With how to go on, in lines behind the details: of long ones the end is shown.
+    #[must_use]
+    pub fn advised(mut self, advice: &str) -> ScenarioError {
+        let mut line = String::new();
+        for word in advice.split(' ').filter(|word| !word.is_empty()) {
+            if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > ADVICE {
+                self.add_line(&line);
+                line.clear();
+            }
+            line = if line.is_empty() { word.to_owned() } else { format!("{line} {word}") };
+        }
+        self.add_line(&line);
+        self
+    }
+
+    fn add_line(&mut self, line: &str) {
+        if !self.details.is_empty() && !line.is_empty() {
+            self.details.push('\n');
+        }
+        self.details.push_str(line);
+    }
+}
+
 impl Outcome {
     /// The verdict on everything, worst first: an error hides no failure's report, but it decides the exit code.
     /// Nothing run is an error, never a pass, unless it is a part that has no scenario: then another one has them.

@@ -74,14 +74,16 @@ pub struct Header {
     pub lengths: u64,
     /// 200: containers in use, id 0 included; 0 or 1: none.
     pub containers: u32,
-    /// 204: odd, written from outside: the process is asked to collect its garbage. It adds 1 when it has. With
-    /// [`ASKED_SNAPSHOT`] it is to take a snapshot of its heap then.
+    /// 204: odd, written from outside: the process is asked to collect its garbage. It adds 1 when it has.
     pub asked: u32,
 }
 
-/// In [`Header::asked`].
+/// In [`Header::asked`]: the process is to take a snapshot of its heap, too.
 pub const ASKED_SNAPSHOT: u32 = 1 << 31;
 
+/// Set in the number of an iteration that the process froze because it was asked: the rest is half the word that asked,
+/// without [`ASKED_SNAPSHOT`].
+pub const ASKED_ITERATION: u32 = 1 << 31;
 /// Where [`Header::asked`] stands in a file.
 pub const OFFSET_ASKED: u64 = 204;
 

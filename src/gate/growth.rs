@@ -2,7 +2,7 @@
 
 use crate::config::Checkpoints;
 use crate::finding::Holder;
-use crate::gate::measurement::Measurement;
+use crate::gate::measurement::{Garbage, Measurement};
 use crate::gate::verdict::{WINDOWS, window};
 use crate::units::{Bytes, grouped};
 
@@ -46,7 +46,7 @@ pub fn growth(measurement: &Measurement) -> Option<Growth> {
 
 /// How sure the figures of a measurement's iterations are.
 pub(super) fn sureness(measurement: &Measurement) -> &'static str {
-    match measurement.needs.map(|needs| needs.each) {
+    match measurement.needs.filter(|needs| needs.garbage != Garbage::Frozen).map(|needs| needs.each) {
         Some(Checkpoints::Time(_) | Checkpoints::Traffic(_)) => SEEN,
         _ => EXACT,
     }

@@ -60,10 +60,14 @@ pub struct Needs {
 /// What became of garbage that only the collector frees, before figures were taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Garbage {
-    /// It was collected, unless the program has switched its collector off.
+    /// It was collected, unless the program has switched its collector off; and the process froze its figures itself.
+    Frozen,
+    /// It was collected, likewise; the figures are the lowest that were seen until it was again.
     Collected,
     /// It was, and not often enough to judge by that: the program's main thread mostly waits.
     Seldom,
+    /// It was, as seldom; but what grew was there each time after it.
+    Refuted,
     /// Nothing was done about it: the program is not Python, or its main thread ran none.
     Kept,
 }

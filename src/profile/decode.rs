@@ -2,9 +2,9 @@
 
 use leakgate_capture::read::{self, File, Moment, SiteEntry, ThreadEntry};
 use leakgate_capture::{
-    BILL_AT_EXIT, BILL_PARTIAL, BillPart, CheckpointEntry, ContainerRecord, FRAME_NATIVE, FRAME_PYTHON,
-    Function, KIND_PEAK, LengthRecord, NOTE_CHILD, NOTE_CONTAINERS, NOTE_DEBUG_ALLOCATOR, NOTE_DEEP,
-    NOTE_FORKED, NOTE_FREE_THREADED, NOTE_FULL, NOTE_NO_BILL, NOTE_NO_CONTAINERS, NOTE_NO_HEAP,
+    ASKED_ITERATION, BILL_AT_EXIT, BILL_PARTIAL, BillPart, CheckpointEntry, ContainerRecord, FRAME_NATIVE,
+    FRAME_PYTHON, Function, KIND_PEAK, LengthRecord, NOTE_CHILD, NOTE_CONTAINERS, NOTE_DEBUG_ALLOCATOR,
+    NOTE_DEEP, NOTE_FORKED, NOTE_FREE_THREADED, NOTE_FULL, NOTE_NO_BILL, NOTE_NO_CONTAINERS, NOTE_NO_HEAP,
     NOTE_NOT_RESERVED, NOTE_OTHER_LAYOUT, NOTE_STACKS, NOTE_STUCK, NOTE_THREADS, NOTE_TRACER,
     NOTE_UNKNOWN_PYTHON, NOTE_WRONG_WALK, PartKind, STATE_ENDED, WAITED_FOR, WAITED_NOT,
 };
@@ -300,13 +300,18 @@ fn kind(number: u32) -> Option<CheckpointKind> {
 
 /// What a checkpoint froze; `None` for the composition of a peak. Site indices of the model are site ids less 1: id 0 is not a site.
 pub(super) fn checkpoint(moment: &Moment) -> Option<Checkpoint> {
-    let kind = kind(moment.head.kind)?;
+    let (kind, iteration) = match (kind(moment.head.kind)?, moment.head.iteration) {
+        (CheckpointKind::Iteration, number) if number & ASKED_ITERATION != 0 => {
+            (CheckpointKind::Asked, number & !ASKED_ITERATION)
+        }
+        other => other,
+    };
     let counted = |count: u32| (count != u32::MAX).then_some(count);
     let change =
         |entry: &CheckpointEntry| ((entry.site as u32).wrapping_sub(1), amount(entry.bytes, entry.blocks));
     Some(Checkpoint {
         kind,
-        iteration: moment.head.iteration,
+        iteration,
         live: amount(moment.head.live_bytes, moment.head.live_blocks),
         window_peak: moment.head.window_peak.max(0) as u64,
         fds: counted(moment.head.fds),

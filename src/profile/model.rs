@@ -410,6 +410,9 @@ pub enum CheckpointKind {
     Start,
     /// After an iteration and a garbage collection.
     Iteration,
+    /// In the midst of a command's work, after a garbage collection, because leakgate asked for it; `iteration` is the
+    /// number of its question.
+    Asked,
     /// After all work and a garbage collection, result still held.
     Retained,
     /// After the result was dropped and garbage collected again.

@@ -100,6 +100,17 @@ pub fn remove(results: &Path, name: &str) -> Result<(), CaptureDirError> {
     fs::remove_dir(&folder).map_err(failed)
 }
 
+/// Removes the captures of a scenario's later runs, `captures/<name>~…` of `results`: those that can be.
+pub fn remove_later_runs(results: &Path, name: &str) {
+    let start = format!("{name}~");
+    let entries = fs::read_dir(results.join("captures")).into_iter().flatten();
+    for entry in entries.flatten() {
+        if let Some(run) = entry.file_name().to_str().filter(|run| run.starts_with(&start)) {
+            let _ = remove(results, run);
+        }
+    }
+}
+
 /// Makes the folder of results, with the `.gitignore` that keeps it out of commits.
 ///
 /// # Errors

@@ -139,6 +139,7 @@ pub fn run_scenario(
     let mut notes = std::mem::take(&mut running.notes);
     notes.extend(watched.notes());
     notes.extend(lost_output.into_iter().chain(no_temporary));
+    notes.extend(report.iter().flat_map(DriverResult::notes));
     notes.extend(recording.finish(&watched, unpacked));
     drop(guarded);
     if let End::Interrupted(number) = watched.end {

@@ -30,6 +30,9 @@ LONGEST_ANSWER = 100
 THREADS_SETTLE_SECONDS = 0.2
 THREADS_STABLE_SECONDS = 0.02
 LONGEST_MESSAGE = 2000
+LONGEST_NAME = 100
+# The file that says that a forked child came back.
+RETURNED_CHILD = "returned-child"
 LONGEST_TRACEBACK = 20000
 
 
@@ -40,6 +43,17 @@ async def _coroutine():
 _probe = _coroutine()
 _Coroutine = type(_probe)
 _probe.close()
+
+
+def _generator():
+    yield
+
+
+async def _async_generator():
+    yield
+
+
+_Generator, _AsyncGenerator = type(_generator()), type(_async_generator())
 
 
 class Failed(Exception):
@@ -261,11 +275,30 @@ class Driver:
             self.call(__import__, ("asyncio",), {})
             result = self.call(sys.modules["asyncio"].run, (result,), {})
         self.leave_if_forked()
+        self.refuse_generator(result)
         return result
+
+    def refuse_generator(self, result):
+        """A generator function only makes its generator: nothing of its body would be measured."""
+        if type(result) is _Generator:
+            what, code = "generator", result.gi_code
+        elif type(result) is _AsyncGenerator:
+            what, code = "async generator", result.ag_code
+        else:
+            return
+        target = self.spec["target" if self.phase == "call" else self.phase]
+        # Not one that the function went through in part and gives back.
+        if code.co_name == target[1].split(".")[-1]:
+            self.phase += " generator"
+            raise TypeError(what)
 
     def leave_if_forked(self):
         """A child that the function forked and that came back is not the scenario."""
-        if _getpid() != self.pid:
+        if _getpid() == self.pid:
+            return
+        try:
+            _close(self.open_file(os.path.join(self.spec["folder"], RETURNED_CHILD), os.O_WRONLY | os.O_CREAT))
+        finally:
             _exit(0)
 
     def settle(self):
@@ -336,8 +369,18 @@ class Driver:
         """Writes the result file."""
         lines = ['"version": 1', '"pid": %d' % self.pid, '"iterations": %d' % self.done]
         lines.append('"explained": %d' % self.explained)
+        lines.append('"left_threads": %s' % json_text(self.left_threads()))
+        returned = os.path.exists(os.path.join(self.spec["folder"], RETURNED_CHILD))
+        lines.append('"has_returned_child": %s' % ("true" if returned else "false"))
         lines.append('"error": %s' % json_text(describe(failed) if failed else None))
         self.write_whole("result.json", "{%s}\n" % ",\n".join(lines))
+
+    def left_threads(self):
+        try:
+            return left_threads()
+        except Exception:
+            # Replaced by something else: the program's own business.
+            return []
 
     def write_whole(self, name, text):
         """Writes a file, whole or not at all."""
@@ -369,14 +412,20 @@ class Driver:
         """Ends the process if a thread would keep it alive for ever."""
         try:
             self.flush()
-            threading = sys.modules.get("threading")
-            if threading is None:
-                return
-            current = threading.current_thread()
-            if any(not thread.daemon for thread in threading.enumerate() if thread is not current):
+            if left_threads():
                 _exit(0)
         except Exception:
             _exit(0)
+
+
+def left_threads():
+    """Names of the threads that the interpreter would wait for at its end."""
+    threading = sys.modules.get("threading")
+    if threading is None:
+        return []
+    current = threading.current_thread()
+    others = [thread for thread in threading.enumerate() if thread is not current]
+    return [str(thread.name)[:LONGEST_NAME] for thread in others if not thread.daemon]
 
 
 def as_arguments(value):

@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::output::plain;
 use super::plan::{Call, KeepResult};
 use crate::config::{CallTarget, Repeats};
 use crate::gate::verdict;
+use crate::units::grouped;
 
 const SOURCE: &str = include_str!("driver.py");
 /// Starts the driver without being it: as `-c`, `__main__` has no file that a spawned worker would run again, and
@@ -65,8 +67,31 @@ pub struct DriverResult {
     /// How many more there were between the two snapshots of the heap that explain what grows; 0: there are none.
     #[serde(default)]
     pub explained: u32,
+    /// Names of threads that ran after the work and would keep the process alive.
+    #[serde(default)]
+    pub left_threads: Vec<String>,
+    /// Whether a forked child came back from the function, as only its caller should.
+    #[serde(default)]
+    pub has_returned_child: bool,
     /// What the program under test raised.
     pub error: Option<DriverError>,
+}
+
+impl DriverResult {
+    /// What the function left that a program which calls it would suffer from.
+    pub fn notes(&self) -> Vec<String> {
+        let fork = "a child process that the function forked came back from it, as only its caller should, and was ended: have \
+                    the child end itself with `os._exit`";
+        let threads = self.left_threads.first().map(|first| {
+            let first = plain(first);
+            let which = match self.left_threads.len() {
+                1 => format!("thread `{first}` still ran after the work and is"),
+                count => format!("{} threads, such as `{first}`, still ran after the work and are", grouped(count as u64)),
+            };
+            format!("{which} no daemon: a program that calls the function would not end; stop what it started, and join it")
+        });
+        self.has_returned_child.then(|| fork.to_owned()).into_iter().chain(threads).collect()
+    }
 }
 
 /// An exception of the program under test.

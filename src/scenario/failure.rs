@@ -11,6 +11,10 @@ use super::signals;
 use super::watch::End;
 use crate::outcome::ScenarioError;
 
+/// The exception of a program that ends itself.
+const EXIT: &str = "SystemExit";
+const HOW_TO_RETURN: &str = "name a function that returns when its work is done, as it is called again and again; or measure \
+     the whole program with `run` instead of `call`";
 /// Longest message of an exception in a title.
 const LONGEST_MESSAGE: usize = 300;
 
@@ -39,10 +43,7 @@ pub(super) fn of(plan: &Plan, run: &ScenarioRun) -> Option<ScenarioError> {
         Work::Call(_) => match &run.driver {
             Some(report) => report.error.as_ref().map(raised),
             None if run.end == End::TimedOut => Some(timed_out(plan, run)),
-            None => {
-                let how = ended(run.status);
-                Some(with_output(run, format!("the process {how} before the function's work was done")))
-            }
+            None => Some(ended_early(run)),
         },
     }
 }
@@ -62,7 +63,21 @@ fn timed_out(plan: &Plan, run: &ScenarioRun) -> ScenarioError {
     with_output(run, format!("not done within its timeout of {limit} s; it was ended"))
 }
 
+/// The process was gone before the driver could report.
+fn ended_early(run: &ScenarioRun) -> ScenarioError {
+    let how = ended(run.status);
+    let error = with_output(run, format!("the process {how} before the function's work was done"));
+    if run.status.code().is_none() {
+        return error;
+    }
+    let what = "`os._exit`, or C's `exit`, was called where the function was at work, and ended the process";
+    error.advised(&format!("{what}: {HOW_TO_RETURN}"))
+}
+
 fn raised(error: &DriverError) -> ScenarioError {
+    if let Some(hook) = error.phase.strip_suffix(" generator") {
+        return generator(error, hook);
+    }
     let message: String =
         plain(error.message.lines().next().unwrap_or("")).chars().take(LONGEST_MESSAGE).collect();
     let exception =
@@ -74,7 +89,25 @@ fn raised(error: &DriverError) -> ScenarioError {
         ("call", iteration) => format!("the function raised {exception} (iteration {iteration})"),
         (phase, _) => format!("the {phase} function raised {exception}"),
     };
-    ScenarioError { title, details: plain(&error.traceback).trim_end().to_owned() }
+    let traceback = plain(&error.traceback).trim_end().to_owned();
+    let is_exit = error.class == EXIT;
+    let error = ScenarioError { title, details: traceback };
+    if is_exit { error.advised(HOW_TO_RETURN) } else { error }
+}
+
+/// A generator function was named: nothing of its body is run by calling it.
+fn generator(error: &DriverError, hook: &str) -> ScenarioError {
+    let what = plain(&error.message);
+    let article = if what.starts_with('a') { "an" } else { "a" };
+    let subject = if hook == "call" { "the function" } else { &format!("the {hook} function") };
+    let go_through =
+        if what.starts_with('a') { "async for _ in NAME(): pass" } else { "for _ in NAME(): pass" };
+    ScenarioError {
+        title: format!(
+            "{subject} is {article} {what} function: a call makes {article} {what}, and nothing of its body runs"
+        ),
+        details: format!("name a function that goes through it, with `{go_through}` in it"),
+    }
 }
 
 fn with_output(run: &ScenarioRun, title: String) -> ScenarioError {

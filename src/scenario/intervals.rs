@@ -18,9 +18,14 @@ use super::processes::Reading;
 use crate::config::Checkpoints;
 use crate::gate::measurement::Garbage;
 use crate::gate::verdict::WINDOWS;
-use crate::heap;
 use crate::profile::{Amount, Checkpoint, CheckpointKind, Profile, ProgramId};
 
+/// A look reads the figures so often, and takes of each site the most: one that is reallocated is gone for a moment.
+const READS: u32 = 3;
+/// Moments without garbage that must go up for the growth between them to be none of it.
+const LEAST_RISING: usize = 3;
+/// The part of the judged intervals that may be without a moment that the process froze.
+const LONGEST_GAP: u32 = 4;
 /// Parts of an interval.
 const PARTS: u64 = 4;
 /// Of one process's time, looking at it takes at most this part.
@@ -60,8 +65,8 @@ pub struct Series {
     pub checkpoints: Vec<Checkpoint>,
     /// Of each of them, whether garbage was collected in it.
     clean: Vec<bool>,
-    /// The number of each snapshot that was asked for, and the iterations that had passed when it was there.
-    pub snapshots: Vec<(u32, u32)>,
+    /// The number of each question that the process answered by freezing its figures, with the iteration it was in.
+    answers: Vec<(u32, u32)>,
 }
 
 #[derive(Debug)]
@@ -79,11 +84,10 @@ struct Process {
     clean: Vec<bool>,
     /// What each site had in the part that was kept last.
     last: Vec<Amount>,
+    answers: Vec<(u32, u32)>,
     asked: u32,
     /// Iterations after which it is still to take a snapshot, the last one first.
     wanted: Vec<u32>,
-    /// As `Series::snapshots`.
-    snapshots: Vec<(u32, u32)>,
     /// When it was asked for the one that is due.
     snapshot_asked: Option<Instant>,
     /// Whether it was asked and has not been seen to have done it.
@@ -120,7 +124,7 @@ impl Intervals {
     pub(super) fn look(&mut self, elapsed: Duration, readings: &[Reading]) {
         for reading in readings.iter().filter(|reading| reading.rss.is_some()) {
             let Some(index) = self.index_of(reading) else { continue };
-            self.processes[index].look((self.every, &self.folder), elapsed);
+            self.processes[index].look(self.every, elapsed);
         }
     }
 
@@ -153,9 +157,9 @@ impl Process {
             kept: Vec::new(),
             clean: Vec::new(),
             last: Vec::new(),
+            answers: Vec::new(),
             asked: 0,
             wanted,
-            snapshots: Vec::new(),
             snapshot_asked: None,
             is_asked: false,
             looked: None,
@@ -163,16 +167,17 @@ impl Process {
         }
     }
 
-    fn look(&mut self, (every, folder): (Every, &Path), elapsed: Duration) {
+    fn look(&mut self, every: Every, elapsed: Duration) {
         if self.looked.is_some_and(|looked| looked.elapsed() < self.took * SHARE) {
             return;
         }
         let began = Instant::now();
         // Before it is looked at: what is seen then is what was left.
-        let answer = if self.is_asked { self.answer() } else { None };
-        let has_collected = answer.is_some();
+        let (answer, has_snapshot) = if self.is_asked { self.answer() } else { (None, false) };
         // A file that cannot be read now may be read the next time; one that never can leaves no iterations, which is told.
-        let Some(Ok(sites)) = self.file.as_ref().map(sites) else { return };
+        // Of a process that answers, the figures that it froze are judged, and these hardly count.
+        let reads = if self.answers.is_empty() { READS } else { 1 };
+        let Some(Ok(sites)) = self.file.as_ref().map(|file| sites(file, reads)) else { return };
         let at = match every {
             Every::Milliseconds(_) => elapsed.as_millis() as u64,
             Every::Bytes(_) => traffic(&sites),
@@ -182,24 +187,26 @@ impl Process {
         };
         let passed = at.saturating_sub(*self.origin.get_or_insert(at));
         let part = (u128::from(passed) * u128::from(PARTS) / u128::from(length)) as u64;
-        let iteration = u32::try_from(part / PARTS).unwrap_or(u32::MAX);
-        if answer.is_some_and(|word| word & ASKED_SNAPSHOT != 0) {
-            self.took_snapshot(folder, iteration);
-        }
-        let is_snapshot_due = self.wanted.last().is_some_and(|wanted| *wanted <= iteration);
         if self.part.live.is_some() && part >= self.part.number + self.span {
             self.keep();
         }
         let begins = self.part.live.is_none();
         if begins {
-            self.part = Part { number: part, is_clean: has_collected, ..Part::default() };
-        } else if has_collected {
+            self.part = Part { number: part, is_clean: answer.is_some(), ..Part::default() };
+        } else if answer.is_some() {
             // What waited for the collector is gone.
             self.part = Part { number: self.part.number, is_clean: true, ..Part::default() };
         }
+        self.answers.extend(answer.map(|number| (number, iteration_of(part))));
         // Parts that are over with each look: the next one is asked for ahead.
-        self.is_asked = begins || !self.part.is_clean || is_snapshot_due;
-        if is_snapshot_due {
+        let passed = iteration_of(part) - 1;
+        if has_snapshot {
+            self.wanted.retain(|wanted| *wanted > passed);
+            self.snapshot_asked = None;
+        }
+        let is_due = self.wanted.last().is_some_and(|wanted| *wanted <= passed);
+        self.is_asked = begins || !self.part.is_clean || is_due;
+        if is_due {
             self.ask_for_snapshot();
         } else if self.is_asked {
             self.ask(0);
@@ -225,20 +232,16 @@ impl Process {
         }
     }
 
-    /// The word of what it has done since it was asked; `None`: it has not yet.
-    fn answer(&self) -> Option<u32> {
+    /// The number of the question that it answered since it was asked, `None` where it has not; and whether that was
+    /// for a snapshot.
+    fn answer(&self) -> (Option<u32>, bool) {
         let mut word = [0; 4];
-        self.file.as_ref()?.read_exact_at(&mut word, OFFSET_ASKED).ok()?;
-        Some(u32::from_le_bytes(word)).filter(|word| word & 1 == 0)
-    }
-
-    /// The newest snapshot of the process is the one that it was asked for.
-    fn took_snapshot(&mut self, folder: &Path, iteration: u32) {
-        self.wanted.retain(|wanted| *wanted > iteration);
-        self.snapshot_asked = None;
-        let all = heap::load::find(folder).unwrap_or_default();
-        let newest = all.iter().filter(|found| found.process == self.id).map(|found| found.number).max();
-        self.snapshots.extend(newest.map(|number| (number, iteration)));
+        let read = self.file.as_ref().map(|file| file.read_exact_at(&mut word, OFFSET_ASKED));
+        let word = u32::from_le_bytes(word);
+        if !matches!(read, Some(Ok(()))) || word & 1 == 1 {
+            return (None, false);
+        }
+        (Some((word & !ASKED_SNAPSHOT).wrapping_sub(1) >> 1), word & ASKED_SNAPSHOT != 0)
     }
 
     fn keep(&mut self) {
@@ -255,7 +258,7 @@ impl Process {
         }
         self.kept.push(Checkpoint {
             kind: CheckpointKind::Iteration,
-            iteration: u32::try_from(number / PARTS + 1).unwrap_or(u32::MAX),
+            iteration: iteration_of(number),
             live,
             window_peak: 0,
             fds: entries(self.id.pid, "fd"),
@@ -276,9 +279,14 @@ impl Process {
         self.kept.retain(|checkpoint| checkpoint.iteration <= iterations);
         let iterations = if self.kept.is_empty() { 0 } else { iterations };
         self.clean.truncate(self.kept.len());
-        let Process { id, kept: checkpoints, clean, snapshots, .. } = self;
-        Series { id, iterations, checkpoints, clean, snapshots }
+        self.answers.retain(|(_, iteration)| *iteration <= iterations);
+        Series { id: self.id, iterations, checkpoints: self.kept, clean: self.clean, answers: self.answers }
     }
+}
+
+/// The interval that a part belongs to, from 1.
+fn iteration_of(part: u64) -> u32 {
+    u32::try_from(part / PARTS + 1).unwrap_or(u32::MAX)
 }
 
 impl Part {
@@ -303,24 +311,57 @@ impl Part {
 impl Series {
     /// What became of garbage in the iterations after `warmup`.
     pub(super) fn garbage(&self, warmup: u32) -> Garbage {
-        let judged = self.checkpoints.iter().zip(&self.clean);
-        let clean = judged.filter(|(checkpoint, is_clean)| checkpoint.iteration > warmup && **is_clean);
-        match clean.count() {
+        let all = self.checkpoints.iter().zip(&self.clean);
+        let judged: Vec<(u64, bool)> = all
+            .filter(|(checkpoint, _)| checkpoint.iteration > warmup)
+            .map(|(checkpoint, is_clean)| (checkpoint.live.bytes, *is_clean))
+            .collect();
+        let clean: Vec<u64> =
+            judged.iter().filter(|(_, is_clean)| *is_clean).map(|(live, _)| *live).collect();
+        match clean.len() {
             0 => Garbage::Kept,
-            1..WINDOWS => Garbage::Seldom,
-            _ => Garbage::Collected,
+            WINDOWS.. => Garbage::Collected,
+            _ if is_most_of_growth(&clean, &judged) => Garbage::Refuted,
+            _ => Garbage::Seldom,
         }
+    }
+
+    /// The iteration in which the process answered the question of that number.
+    pub fn iteration_of_answer(&self, number: u32) -> Option<u32> {
+        let at = self.answers.binary_search_by_key(&number, |(number, _)| *number).ok()?;
+        Some(self.answers[at].1)
+    }
+
+    /// Makes iterations of the moments at which the process froze its figures, where it did so all the time after
+    /// `warmup`; else nothing is changed. These are of one moment between two steps of the program, and tell the lengths of
+    /// its containers.
+    pub(super) fn take_frozen(&self, profile: &mut Profile, warmup: u32) -> bool {
+        let iteration = |checkpoint: &Checkpoint| {
+            let is_asked = checkpoint.kind == CheckpointKind::Asked;
+            self.iteration_of_answer(checkpoint.iteration).filter(|_| is_asked)
+        };
+        let all: Vec<Option<u32>> = profile.checkpoints.iter().map(iteration).collect();
+        let judged: Vec<u32> =
+            all.iter().flatten().copied().filter(|iteration| *iteration > warmup).collect();
+        let most = (self.iterations.saturating_sub(warmup) / LONGEST_GAP).max(1);
+        let ends = [warmup + 1].into_iter().chain(judged.iter().copied()).chain([self.iterations]);
+        let ends: Vec<u32> = ends.collect();
+        if judged.len() < WINDOWS || ends.windows(2).any(|pair| pair[1].saturating_sub(pair[0]) > most) {
+            return false;
+        }
+        forget_own(profile);
+        for (checkpoint, iteration) in profile.checkpoints.iter_mut().zip(all) {
+            if let Some(iteration) = iteration {
+                (checkpoint.kind, checkpoint.iteration) = (CheckpointKind::Iteration, iteration);
+            }
+        }
+        true
     }
 
     /// Puts the checkpoints behind those of the profile, and gives the index of the first of them. Where garbage was
     /// collected in enough of them, all others are of no iteration: what waits for the collector is in their figures.
     pub(super) fn add_to(&self, profile: &mut Profile, garbage: Garbage) -> usize {
-        for checkpoint in &mut profile.checkpoints {
-            if checkpoint.kind == CheckpointKind::Iteration {
-                // One of the program's own, which are not what was asked for.
-                checkpoint.iteration = 0;
-            }
-        }
+        forget_own(profile);
         let begin = profile.checkpoints.len();
         let judged = |(checkpoint, is_clean): (&Checkpoint, &bool)| {
             let is_judged = *is_clean || garbage != Garbage::Collected;
@@ -337,7 +378,36 @@ impl Series {
     }
 }
 
-fn sites(file: &File) -> Result<Vec<Now>, Failed> {
+/// What the program marked as its iterations is not what was asked for.
+fn forget_own(profile: &mut Profile) {
+    let own =
+        profile.checkpoints.iter_mut().filter(|checkpoint| checkpoint.kind == CheckpointKind::Iteration);
+    own.for_each(|checkpoint| checkpoint.iteration = 0);
+}
+
+/// Whether what was live without garbage went up each time, by at least half of what all of the moments went up by.
+fn is_most_of_growth(clean: &[u64], judged: &[(u64, bool)]) -> bool {
+    let growth = |first: Option<u64>, last: Option<u64>| last.unwrap_or(0).saturating_sub(first.unwrap_or(0));
+    let all = growth(judged.first().map(|(live, _)| *live), judged.last().map(|(live, _)| *live));
+    let rises = clean.windows(2).all(|pair| pair[1] > pair[0]);
+    clean.len() >= LEAST_RISING && rises && growth(clean.first().copied(), clean.last().copied()) >= all / 2
+}
+
+/// What is live of each site, the most of so many readings.
+fn sites(file: &File, reads: u32) -> Result<Vec<Now>, Failed> {
+    let mut sites = read_once(file)?;
+    for _ in 1..reads {
+        let again = read_once(file)?;
+        for (site, again) in sites.iter_mut().zip(&again) {
+            site.live_bytes = site.live_bytes.max(again.live_bytes);
+            site.live_blocks = site.live_blocks.max(again.live_blocks);
+        }
+        // A site that is new meanwhile has no first reading; the next look has it.
+    }
+    Ok(sites)
+}
+
+fn read_once(file: &File) -> Result<Vec<Now>, Failed> {
     read::now(&mut |at, into: &mut [u8]| file.read_exact_at(into, at).map_err(Failed::from))
 }
 
@@ -395,6 +465,38 @@ mod tests {
         let lowest: Vec<u64> = part.lowest.iter().map(|amount| amount.bytes).collect();
         assert_eq!(lowest, [70, 20, 0]);
         assert_eq!(part.live, Some(Amount { bytes: 130, blocks: 13 }));
+    }
+
+    #[test]
+    fn a_few_moments_without_garbage_tell_growth_from_garbage() {
+        let garbage = |live: &[(u64, bool)]| {
+            let checkpoint = |(bytes, _): &(u64, bool)| Checkpoint {
+                kind: CheckpointKind::Iteration,
+                iteration: 9,
+                live: Amount { bytes: *bytes, blocks: 1 },
+                window_peak: 0,
+                fds: None,
+                threads: None,
+                collected: 0,
+                changes: Vec::new(),
+            };
+            let checkpoints = live.iter().map(checkpoint).collect();
+            let clean = live.iter().map(|(_, is_clean)| *is_clean).collect();
+            Series { id: ProgramId::default(), iterations: 9, checkpoints, clean, answers: Vec::new() }
+                .garbage(8)
+        };
+        let (clean, other) = (true, false);
+        assert_eq!(garbage(&[(10, other), (90, other)]), Garbage::Kept);
+        assert_eq!(
+            garbage(&[(10, clean), (30, other), (40, clean), (60, other), (70, clean)]),
+            Garbage::Refuted
+        );
+        // What grows goes when it is collected.
+        assert_eq!(
+            garbage(&[(10, clean), (30, other), (11, clean), (60, other), (12, clean), (99, other)]),
+            Garbage::Seldom
+        );
+        assert_eq!(garbage(&[(10, clean), (50, other), (90, clean)]), Garbage::Seldom);
     }
 
     #[test]

@@ -98,11 +98,20 @@ fn marked(profile: &Profile) -> Vec<IterationFigures> {
     iterations
 }
 
-/// One for each interval: what the last of its parts had that is judged. An interval without one has what the one before had.
+/// One for each interval: what the last of its moments had that is judged. An interval without one has what the one before had.
 fn looked_at(series: &Series, profile: &mut Profile) -> (Vec<IterationFigures>, Garbage) {
-    let garbage = series.garbage(verdict::warmup(Repeats::default(), series.iterations));
-    let begin = series.add_to(profile, garbage);
-    let is_judged = |at: &usize| profile.checkpoints[*at].iteration > 0;
+    let warmup = verdict::warmup(Repeats::default(), series.iterations);
+    let (garbage, begin) = match series.take_frozen(profile, warmup) {
+        true => (Garbage::Frozen, 0),
+        false => {
+            let garbage = series.garbage(warmup);
+            (garbage, series.add_to(profile, garbage))
+        }
+    };
+    let is_judged = |at: &usize| {
+        let checkpoint = &profile.checkpoints[*at];
+        checkpoint.kind == CheckpointKind::Iteration && checkpoint.iteration > 0
+    };
     let mut moments = (begin..profile.checkpoints.len()).filter(is_judged).peekable();
     let (mut iterations, mut last) = (Vec::new(), None);
     for iteration in 1..=series.iterations {

@@ -130,6 +130,7 @@ fn when(profile: &Profile, snapshot: &Snapshot) -> String {
     match checkpoint.kind {
         CheckpointKind::Start => "before the work".to_owned(),
         CheckpointKind::Iteration => format!("after iteration {}", grouped(checkpoint.iteration.into())),
+        CheckpointKind::Asked => "in the midst of the work".to_owned(),
         CheckpointKind::Retained => "after the work".to_owned(),
         CheckpointKind::Left => "after the result was dropped".to_owned(),
         CheckpointKind::Exit => "at the end".to_owned(),

@@ -45,6 +45,21 @@ def forks():
 def stays():
     threading.Thread(target=threading.Event().wait).start()
 
+def stays_once():
+    if not HEALTHY:
+        HEALTHY.append(1)
+        threading.Thread(target=threading.Event().wait, name='left behind').start()
+
+def generates():
+    HEALTHY.append(1)
+    yield
+
+async def generates_later():
+    yield
+
+def gives_a_generator():
+    return (number for number in range(3))
+
 def kills_itself():
     print('last words', file=sys.stderr, flush=True)
     os.kill(os.getpid(), 9)
@@ -120,6 +135,10 @@ fn a_function_that_ends_the_process_is_an_error_with_the_last_output() {
     ERROR leaves_by_os_exit  [time]  call app:leaves_by_os_exit
       error the process ended with exit code 7 before the function's work was done
             it printed nothing
+            `os._exit`, or C's `exit`, was called where the function was at work, and ended the
+            process: name a function that returns when its work is done, as it is called again
+            and again; or measure the whole program with `run` instead of `call`
+            the first call of the function did not return
 
     ERROR raises_system_exit  [time]  call app:raises_system_exit
       error the function raised SystemExit: 4 (iteration 1)
@@ -127,11 +146,14 @@ fn a_function_that_ends_the_process_is_an_error_with_the_last_output() {
               File "[project]/app.py", line 19, in raises_system_exit
                 sys.exit(4)
             SystemExit: 4
+            name a function that returns when its work is done, as it is called again and again;
+            or measure the whole program with `run` instead of `call`
 
     ERROR kills_itself  [time]  call app:kills_itself
       error the process was ended by SIGKILL before the function's work was done
             the end of its output:
             last words
+            the first call of the function did not return
 
     pass  healthy  [time]  growth 0 B
 
@@ -152,6 +174,9 @@ fn a_function_that_hangs_is_ended_at_its_timeout_with_the_last_output() {
       error not done within its timeout of 1 s; it was ended
             the end of its output:
             waiting for godot
+            the first call of the function did not return
+            raise `timeout`, or have it called less: lower `iterations`, or `time` where that is
+            `auto`
       note  not judged: growth
 
     pass  healthy  [time]  growth 0 B
@@ -204,6 +229,8 @@ fn what_a_function_does_to_its_process_does_not_spoil_its_figures() {
     pass  goes_elsewhere  [time]  growth 0 B   threads 0   blocks 0
     pass  replaces_stdout  [time]  growth 0 B   threads 0   blocks 0
     pass  forks  [time]  growth 0 B   threads 0   blocks 0
+      note  a child process that the function forked came back from it, as only its caller should, and
+            was ended: have the child end itself with `os._exit`
     pass  healthy  [time]  growth 0 B
 
     5 passed in [time] · reports in .leakgate/
@@ -217,4 +244,50 @@ fn a_thread_that_never_ends_does_not_keep_the_check_from_its_end() {
     assert_eq!(project.check().code, Some(1));
     let finding = &project.scenario("stays")["findings"][0];
     assert_eq!(finding["title"], "2 threads left running: its budget allows none");
+}
+
+#[test]
+fn a_thread_that_would_keep_a_program_from_its_end_is_told_also_where_nothing_leaks() {
+    let project = calling(&["stays_once"], "");
+    let checked = project.check();
+    assert_eq!(checked.code, Some(0), "{}", checked.whole());
+    let told = "thread `left behind` still ran after the work and is no daemon: a program that calls the function would \
+                not end; stop what it started, and join it";
+    let scenario = project.scenario("stays_once");
+    assert!(scenario["notes"].as_array().unwrap().iter().any(|note| note == told), "{scenario:#}");
+}
+
+#[test]
+fn a_generator_function_is_an_error_as_nothing_of_its_body_runs() {
+    let project = calling(&["generates", "generates_later", "gives_a_generator"], "");
+    project.write(
+        "leakgate.yaml",
+        &(project.read("leakgate.yaml")
+            + "  prepared: { call: \"app:healthy\", setup: \"app:generates\" }\n"),
+    );
+    assert_snapshot!(project.check().whole(), @r#"
+    leakgate [version] · leakgate.yaml · python python3 (CPython [version]) · 5 scenarios
+
+    ERROR generates  [time]  call app:generates
+      error the function is a generator function: a call makes a generator, and nothing of its body runs
+            name a function that goes through it, with `for _ in NAME(): pass` in it
+
+    ERROR generates_later  [time]  call app:generates_later
+      error the function is an async generator function: a call makes an async generator, and nothing of
+            its body runs
+            name a function that goes through it, with `async for _ in NAME(): pass` in it
+
+    ERROR prepared  [time]  call app:healthy
+      error the setup function is a generator function: a call makes a generator, and nothing of its
+            body runs
+            name a function that goes through it, with `for _ in NAME(): pass` in it
+
+    pass  gives_a_generator  [time]  no budgets   growth 0 B   retained [size]   peak [size]
+    pass  healthy  [time]  growth 0 B
+
+    3 could not be measured, 2 passed in [time] · reports in .leakgate/
+      again   leakgate check generates generates_later prepared
+      look    leakgate view tree generates
+    [exit 3]
+    "#);
 }

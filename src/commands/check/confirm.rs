@@ -1,6 +1,6 @@
 //! A failure is confirmed in a fresh process: only what both show is one.
 
-use super::{Check, explain, one, runs};
+use super::{Check, explain, hanging, one, runs};
 use crate::config::{Checkpoints, FailOn, Scenario, Work};
 use crate::finding::{Finding, Severity};
 use crate::gate::leak;
@@ -14,10 +14,11 @@ use crate::scenario::{Failure, capture_dir};
 pub(super) fn run(scenario: &Scenario, check: &Check) -> Result<ScenarioResult, Failure> {
     // A name that no scenario can have.
     let again = format!("{}~2", scenario.name);
-    // Left by an unstable run before this one. What cannot be removed is only more than is needed.
-    let _ = capture_dir::remove(&check.results, &again);
+    // Left by a check before this one, of an unstable run or of more processes. What cannot be removed is only more than
+    // is needed.
+    capture_dir::remove_later_runs(&check.results, &scenario.name);
     let first = measured(scenario, (&scenario.name, None), check)?;
-    let is_to_confirm = first.verdict == Verdict::Fail && scenario.confirm;
+    let is_to_confirm = first.verdict == Verdict::Fail && scenario.confirm && !hanging::is_certain(&first);
     let result = if is_to_confirm || explain::has_forbidden_cycles(&first, check) {
         again_explained(scenario, (first, &again), check)?
     } else {

@@ -124,10 +124,13 @@ impl<'a> Taken<'a> {
     fn of(all: &'a [Snapshot], run: &ScenarioRun, profile: &Profile) -> Taken<'a> {
         let after = |snapshot: &Snapshot| Some(profile.checkpoints.get(snapshot.taken.checkpoint?)?.kind);
         let Some(driver) = &run.driver else {
+            // Those that the program takes itself may be of no iteration.
+            let is_none = |snapshot: &&Snapshot| iteration(snapshot, run, profile).is_none();
+            let from = &all[all.iter().take_while(is_none).count()..];
             let moments: Vec<u32> =
-                all.iter().map_while(|snapshot| iteration(snapshot, run, profile)).collect();
+                from.iter().map_while(|snapshot| iteration(snapshot, run, profile)).collect();
             let (around, iterations) = match &moments[..] {
-                [first, .., last] => (&all[..moments.len()], last.saturating_sub(*first)),
+                [first, .., last] => (&from[..moments.len()], last.saturating_sub(*first)),
                 _ => (&all[..0], 0),
             };
             let end = all.iter().find(|snapshot| after(snapshot) == Some(CheckpointKind::Exit));
@@ -146,13 +149,15 @@ impl<'a> Taken<'a> {
 
 /// The iteration of a command after which a snapshot was taken.
 fn iteration(snapshot: &Snapshot, run: &ScenarioRun, profile: &Profile) -> Option<u32> {
-    if run.checkpoints == Some(Checkpoints::Program) {
-        let checkpoint = profile.checkpoints.get(snapshot.taken.checkpoint?)?;
-        return (checkpoint.kind == CheckpointKind::Iteration).then_some(checkpoint.iteration);
+    let checkpoint = profile.checkpoints.get(snapshot.taken.checkpoint?)?;
+    match checkpoint.kind {
+        CheckpointKind::Iteration => Some(checkpoint.iteration).filter(|iteration| *iteration > 0),
+        CheckpointKind::Asked => {
+            let series = run.series.iter().find(|series| series.id == profile.process.id())?;
+            series.iteration_of_answer(checkpoint.iteration)
+        }
+        _ => None,
     }
-    let series = run.series.iter().find(|series| series.id == profile.process.id())?;
-    let taken = series.snapshots.iter().find(|(number, _)| *number == snapshot.taken.number);
-    taken.map(|(_, iterations)| *iterations)
 }
 
 /// The snapshots of the process that called the function, in order; `None` where there are none or one cannot be read.

@@ -50,8 +50,7 @@ pub(super) fn run_explained(
     result.elapsed = run.elapsed;
     result.notes = run.notes.clone();
     if let Some(error) = &run.failure {
-        let found = hanging::judged(result.clone(), scenario, (&run, &plan), check);
-        return Ok(found.unwrap_or_else(|| failed(result, error.clone())));
+        return Ok(hanging::judged(result, scenario, (&run, &plan), (error, check)));
     }
     match measured(&run, &plan, &mut result.notes) {
         Ok(measurement) => {
@@ -59,6 +58,7 @@ pub(super) fn run_explained(
             let accepted = check.against.section(&scenario.name, &environment);
             let mut result = judged(result, scenario, &plan.cwd, &measurement, accepted);
             let facts = ScenarioFacts { name: &scenario.name, cwd: &plan.cwd, driver: None };
+            result.findings.extend(hanging::waits(&facts, &run, &measurement.profile));
             explain::add_owners(&mut result, &facts, (&run, &measurement.profile), &check.rules);
             check.against.compare(&mut result, scenario, environment);
             standing::settle(&mut result, &plan.cwd, check);

@@ -59,7 +59,7 @@ pub(super) fn hook() {
         api::get_allocator(domain, &mut present);
         let at = address(present.malloc);
         let is_first = original(index).malloc.is_none();
-        let ours = [HOOKS[index].malloc, UNTIL_READY.malloc, LISTENING.malloc];
+        let ours = [HOOKS[index].malloc, UNTIL_READY.malloc, LISTENING[index].malloc];
         let is_ours = ours.into_iter().any(|hook| at == address(hook));
         if is_ours || present.free.is_none() {
             continue;
@@ -112,23 +112,41 @@ extern "C" fn malloc_until_ready(context: *mut u8, size: usize) -> usize {
     object_malloc(context, size)
 }
 
-/// As `OBJ`'s hook, and looks at each allocation whether something is asked from outside.
-const LISTENING: Allocator = Allocator { malloc: Some(malloc_listening), ..HOOKS[1] };
+/// As the hooks, and look at each allocation whether something is asked from outside. In both domains, and where a block
+/// only grows: a list whose head comes from a free list allocates no object.
+const LISTENING: [Allocator; 2] = [
+    Allocator { malloc: Some(mem_malloc_listening), realloc: Some(mem_realloc_listening), ..HOOKS[0] },
+    Allocator { malloc: Some(object_malloc_listening), realloc: Some(object_realloc_listening), ..HOOKS[1] },
+];
 
 /// Looks from now on whether something is asked, unless somebody else hooked the domain. With the GIL.
 pub(super) fn listen() {
-    let mut present = NONE;
-    api::get_allocator(OBJ, &mut present);
-    if address(present.malloc) == address(HOOKS[1].malloc) {
-        let mut hook = LISTENING;
-        api::set_allocator(OBJ, &mut hook);
+    for (index, domain) in [MEM, OBJ].into_iter().enumerate() {
+        let mut present = NONE;
+        api::get_allocator(domain, &mut present);
+        if address(present.malloc) == address(HOOKS[index].malloc) {
+            let mut hook = LISTENING[index];
+            api::set_allocator(domain, &mut hook);
+        }
     }
 }
 
-extern "C" fn malloc_listening(context: *mut u8, size: usize) -> usize {
-    asked::look();
-    object_malloc(context, size)
+macro_rules! listening {
+    ($malloc:ident $real_malloc:ident, $realloc:ident $real_realloc:ident) => {
+        extern "C" fn $malloc(context: *mut u8, size: usize) -> usize {
+            asked::look();
+            $real_malloc(context, size)
+        }
+
+        extern "C" fn $realloc(context: *mut u8, old: usize, size: usize) -> usize {
+            asked::look();
+            $real_realloc(context, old, size)
+        }
+    };
 }
+
+listening!(mem_malloc_listening mem_malloc, mem_realloc_listening mem_realloc);
+listening!(object_malloc_listening object_malloc, object_realloc_listening object_realloc);
 
 fn address(malloc: Option<extern "C" fn(*mut u8, usize) -> usize>) -> usize {
     malloc.map_or(0, |malloc| malloc as usize)

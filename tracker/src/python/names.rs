@@ -44,6 +44,10 @@ unsafe fn name_thread(object: Object) -> Option<()> {
         let id = attribute(object, c"native_id")?;
         let tid = PyLong_AsLong()?(id);
         release(id);
+        // One that is about to start has none yet.
+        if tid < 0 {
+            return None;
+        }
         with_name(object, |name| thread::name_by_tid(tid as u32, name))
     }
 }
