@@ -5,6 +5,7 @@
 pub mod compare;
 pub mod cycles;
 pub mod dominators;
+pub mod holdings;
 pub mod lengths;
 pub mod load;
 pub mod model;
@@ -19,6 +20,7 @@ pub mod ways;
 pub use compare::Changes;
 pub use cycles::{Cycle, cycles};
 pub use dominators::Dominators;
+pub use holdings::holdings;
 pub use model::{NodeId, Snapshot};
 pub use owners::{Owner, owners};
 pub use reach::Reach;
