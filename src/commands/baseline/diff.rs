@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use super::{Wanted, chosen, last_result, section, sound_lock};
+use super::{Wanted, chosen, last_result, read_lock, section, tell_problems, undeclared};
 use crate::baseline::{Lock, Section, changed, changes, words};
 use crate::commands::{lock_file, results};
 use crate::exit::Exit;
@@ -20,14 +20,18 @@ pub(super) struct Args {
 }
 
 /// Runs it.
-pub(super) fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Exit> {
-    let read = sound_lock(&lock_file::beside(&args.wanted.config))?;
+/// Exit code 2 where a part of the lock cannot be read; what can is compared.
+pub(super) fn run(args: &Args, out: &mut dyn Write, messages: &mut dyn Write) -> anyhow::Result<Exit> {
+    let read = read_lock(&lock_file::beside(&args.wanted.config))?;
     let from = args.from.clone().unwrap_or_else(|| last_result(&args.wanted.config));
     let outcome = results::load(&from)?;
     for result in chosen(&outcome, &args.wanted.names)? {
         compared(&outcome, result, &read.lock).iter().try_for_each(|line| writeln!(out, "{line}"))?;
     }
-    Ok(Exit::Passed)
+    if let Some(note) = undeclared(&read.lock, &args.wanted.config) {
+        writeln!(messages, "leakgate: note: {note}")?;
+    }
+    Ok(tell_problems(&read.problems, messages)?)
 }
 
 /// The lines about one scenario.
