@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use super::{Wanted, chosen, last_result, read_lock, section, tell_problems, undeclared};
-use crate::baseline::{Lock, Section, changed, changes, words};
+use crate::baseline::{Lock, Section, changed, changes, steadied, words};
 use crate::commands::{lock_file, results};
 use crate::exit::Exit;
 use crate::outcome::{Outcome, ScenarioResult};
@@ -43,6 +43,8 @@ fn compared(outcome: &Outcome, result: &ScenarioResult, lock: &Lock) -> Vec<Stri
     let Some(before) = lock.sections.get(&key) else {
         return vec![format!("{key}: not in the baseline")];
     };
+    // As an update would write it.
+    let now = steadied(before, now);
     let mut lines: Vec<String> =
         changes(before, &now).iter().map(|change| format!("  {}", words::change(change))).collect();
     if let Some(packages) = changed_packages(outcome, before, &now, lock) {

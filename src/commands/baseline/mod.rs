@@ -104,8 +104,10 @@ fn tell_problems(problems: &[String], messages: &mut dyn Write) -> std::io::Resu
 /// # Errors
 /// With all that is wrong with it.
 fn declared(config: &Path) -> anyhow::Result<BTreeSet<String>> {
-    let config =
-        config::load(config).map_err(|errors| anyhow!("{}", errors.render(Paint::Plain).trim_end()))?;
+    let config = config::load(config).map_err(|errors| {
+        // The word is printed before every message.
+        anyhow!("{}", errors.render(Paint::Plain).trim_start_matches("error: ").trim_end())
+    })?;
     Ok(config.scenarios.into_iter().map(|scenario| scenario.name).collect())
 }
 

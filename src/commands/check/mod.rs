@@ -227,9 +227,13 @@ fn interrupted(error: anyhow::Error) -> anyhow::Result<Exit> {
     }
 }
 
-/// Where a person looks on.
+/// Where a person looks on. A CI system may give its jobs a terminal, and keeps what is written as a log.
 fn screen() -> Screen {
-    if std::io::stderr().is_terminal() { Screen::Terminal(deliver::width()) } else { Screen::Lines }
+    if std::io::stderr().is_terminal() && !super::progress::is_ci() {
+        Screen::Terminal(deliver::width())
+    } else {
+        Screen::Lines
+    }
 }
 
 fn now_ms() -> u64 {

@@ -84,7 +84,7 @@ fn together(results: Vec<ScenarioResult>, figures: &[Vec<Figure>]) -> ScenarioRe
             all.notes.push(note.clone());
         }
     }
-    all.notes.insert(0, runs::ranges(figures));
+    all.notes.splice(0..0, runs::ranges(figures));
     let rank = |verdict: Verdict| {
         [Verdict::Error, Verdict::Fail, Verdict::Unstable, Verdict::Undecided, Verdict::Pass]
             .iter()
