@@ -56,6 +56,8 @@ pub struct Finding {
     pub accepted: Option<Level>,
     /// What an iteration adds, for findings of growth.
     pub rate: Option<Rate>,
+    /// What it adds to the container that gains most, where `rate` counts something else.
+    pub entries: Option<Rate>,
     /// Stable identity: rule, scenario and function names, no line numbers; 12 hexadecimal digits.
     pub fingerprint: String,
 }

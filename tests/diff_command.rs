@@ -171,3 +171,119 @@ fn what_cannot_be_compared_is_an_error_with_its_reason() {
     let other = project.run(&["diff", "other.json", "before.json"]);
     assert_eq!(other.code, Some(2), "{}", other.whole());
 }
+
+/// Keeps an object of 1,000 B an iteration in a list, and where `EXTRA` is there, one of 500 B in a dictionary.
+const KEEPERS: &str = "\
+SEEN = []
+def work():
+    SEEN.append(bytes(967))
+";
+const MORE_KEEPERS: &str = "\
+SEEN = []
+EXTRA = {}
+def work():
+    SEEN.append(bytes(967))
+    EXTRA[len(EXTRA)] = bytes(467)
+";
+
+/// A project whose first check, kept beside, leaked less than its last one.
+fn with_snapshots() -> Project {
+    let config = "defaults: { iterations: 20, warmup: 5 }\nscenarios:\n  work: { call: \"app:work\" }\n";
+    let project = Project::new(config, KEEPERS);
+    assert_eq!(project.check().code, Some(1));
+    project.write("before.json", &project.read(".leakgate/result.json"));
+    for of in ["", "~2"] {
+        let folder = |name: &str| project.path().join(format!("{name}{of}"));
+        std::fs::rename(folder(".leakgate/captures/work"), folder("before.leakgate")).unwrap();
+    }
+    project.write("app.py", MORE_KEEPERS);
+    assert_eq!(project.check().code, Some(1));
+    project
+}
+
+#[test]
+fn captures_with_heap_snapshots_differ_by_owner_and_by_type() {
+    let project = with_snapshots();
+    let output = project.command(&["diff", "--json", "before.leakgate", "work"]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let named = |list: &str, name: &str| -> Value {
+        let all = json["heap"][list].as_array().unwrap();
+        all.iter().find(|change| change["name"] == name).unwrap_or(&Value::Null).clone()
+    };
+    let extra = named("owners", "app.EXTRA");
+    let entries = extra["after"]["entries"].as_u64().unwrap();
+    assert!(entries >= 25, "{extra}");
+    assert_eq!((&extra["fate"], &extra["type"]), (&"new".into(), &"dict".into()), "{extra}");
+    assert_eq!(named("owners", "app.SEEN"), Value::Null, "it holds the same");
+    let bytes = named("types", "bytes");
+    let number = |side: &str, of: &str| bytes[side][of].as_u64().unwrap();
+    assert_eq!(number("after", "objects") - number("before", "objects"), entries, "{bytes}");
+    // Code of functions that differ is in `bytes` objects, too.
+    let more = number("after", "bytes") - number("before", "bytes");
+    assert!((entries * 500..entries * 500 + 200).contains(&more), "{bytes}");
+
+    let text = project.run(&["diff", "before.leakgate", "work"]);
+    assert_eq!(text.code, Some(0), "{}", text.whole());
+    assert!(text.out.contains("\nby owner\n  new "), "{}", text.out);
+    assert!(text.out.contains(&format!(", +{entries} entries   app.EXTRA (dict)\n")), "{}", text.out);
+    assert!(text.out.contains("\nby type\n  grew "), "{}", text.out);
+
+    std::fs::remove_dir_all(project.path().join("before.leakgate~2")).unwrap();
+    let half = project.run(&["diff", "before.leakgate", "work"]);
+    let said = "not compared by owner and by type: before.leakgate has no heap snapshot;";
+    assert!(half.out.contains(said), "{}", half.out);
+}
+
+#[test]
+fn captures_with_iterations_are_compared_after_the_last_one_unless_another_moment_is_asked_for() {
+    let project = with_snapshots();
+    let grew = |words: &[&str]| -> Vec<u64> {
+        let there = changes(&project, &[&["before.leakgate", "work"], words].concat());
+        let new = there.iter().filter(|change| change["place"] == "app.py:5 in work");
+        new.map(|change| change["after"]["bytes"].as_u64().unwrap()).collect()
+    };
+    // 25 objects of 500 B, and the dictionary's table.
+    let kept: u64 = grew(&[]).iter().sum();
+    assert!((12_500..14_500).contains(&kept), "{kept}");
+    assert_eq!(grew(&["--at", "retained"]).iter().sum::<u64>(), kept);
+    let text = project.run(&["diff", "before.leakgate", "work"]);
+    assert!(text.out.contains("\nlive after 25 iterations: "), "{}", text.out);
+    let text = project.run(&["diff", "before.leakgate", "work", "--at", "peak"]);
+    assert!(text.out.contains("\nlive at the peak: "), "{}", text.out);
+
+    project.write("leakgate.yaml", &project.read("leakgate.yaml").replace("20", "30"));
+    assert_eq!(project.check().code, Some(1));
+    let text = project.run(&["diff", "before.leakgate", "work"]);
+    assert!(text.out.contains("\nlive after 25 iterations → after 35 iterations: "), "{}", text.out);
+    assert!(text.out.contains("the numbers of iterations differ"), "{}", text.out);
+}
+
+#[test]
+fn findings_of_results_differ_by_their_owners() {
+    let project = with_snapshots();
+    let differs = project.run(&["diff", "before.json", ".leakgate"]);
+    assert_eq!(differs.code, Some(0), "{}", differs.whole());
+    for line in ["         owner app.SEEN (list)\n", "         owner app.EXTRA (dict)\n"] {
+        assert!(differs.out.contains(line), "{line}: {}", differs.out);
+    }
+    let output = project.command(&["diff", "--json", "before.json", ".leakgate"]).output().unwrap();
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let owners = &json["scenarios"][0]["findings"][0]["owners"];
+    assert_eq!(owners["before"], serde_json::json!(["app.SEEN (list)"]), "{json}");
+    assert!(owners["after"].as_array().unwrap().contains(&"app.EXTRA (dict)".into()), "{json}");
+}
+
+#[test]
+fn a_moved_line_that_holds_the_same_is_no_difference_beside_others_of_the_same_function() {
+    let project = Project::new("scenarios: {}\n", "");
+    let text = "A = bytes(7000)\nB = bytes(8000)\nC = bytes(9000)\n";
+    recorded(&project, "a.leakgate", text);
+    recorded(&project, "b.leakgate", &format!("\n\n\n{text}D = bytes(10000)\n"));
+    let there = changes(&project, &["a.leakgate", "b.leakgate", "--at", "end"]);
+    let large = |change: &&Value| {
+        change["after"]["bytes"].as_u64().unwrap().max(change["before"]["bytes"].as_u64().unwrap()) > 5000
+    };
+    let said: Vec<String> = there.iter().filter(large).map(said).collect();
+    assert_eq!(said, ["new app.py:7 in <module>: 0 B in 0 → 10033 B in 1"]);
+}

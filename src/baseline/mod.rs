@@ -8,6 +8,7 @@ mod compare;
 mod environment;
 mod layout;
 mod model;
+mod noise;
 mod packages;
 mod parse;
 mod print;
@@ -20,11 +21,12 @@ pub mod words;
 pub use compare::{Change, accepts, allowed, changes};
 pub use environment::Environment;
 pub use model::{Accepted, AcceptedFigure, Identity, Key, Level, Lock, Section};
+pub use noise::steadied;
 pub use packages::{Package, PackageChange, are_of, changed, digest};
-pub use parse::{Parsed, Problem, parse};
+pub use parse::{Mend, Parsed, Problem, parse};
 pub use print::print;
 pub use section::{Ratcheted, ratcheted, section_of};
-pub use update::{Update, update};
+pub use update::{Update, prune, update};
 
 /// The format's version.
 pub const VERSION: u32 = 1;

@@ -12,7 +12,9 @@ use crate::finding::Rate;
 /// The word before the version.
 const MAGIC: &str = "leakgate-lock";
 /// How lines begin that a version control system leaves where two changes meet.
-const CONFLICTS: [&str; 4] = ["<<<<<<<", "|||||||", "=======", ">>>>>>>"];
+const CONFLICTS: [&str; 4] = [CONFLICT_BEGIN, "|||||||", "=======", CONFLICT_END];
+const CONFLICT_BEGIN: &str = "<<<<<<<";
+const CONFLICT_END: &str = ">>>>>>>";
 /// What helps against nearly everything.
 const UPDATE: &str = "`leakgate baseline update` writes the section anew";
 
@@ -23,6 +25,17 @@ pub struct Problem {
     pub line: usize,
     /// What is wrong and what to do.
     pub message: String,
+    /// What helps.
+    pub mend: Mend,
+}
+
+/// What helps against a problem.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mend {
+    /// Somebody has to look at it: what is meant is not known.
+    ByHand,
+    /// An update, which writes the section anew.
+    Update,
 }
 
 /// A lock that was read.
@@ -68,6 +81,8 @@ struct Reader {
     seen: BTreeMap<String, usize>,
     /// Where sections refer to packages.
     references: Vec<(usize, Key, String)>,
+    /// Whether a merge conflict has begun and not ended.
+    is_in_conflict: bool,
 }
 
 impl Reader {
@@ -77,7 +92,18 @@ impl Reader {
     }
 
     fn problem(&mut self, line: usize, message: impl Into<String>) {
-        self.problems.push(Problem { line, message: message.into() });
+        self.problems.push(Problem { line, message: message.into(), mend: Mend::ByHand });
+    }
+
+    fn mendable(&mut self, line: usize, message: impl Into<String>) {
+        self.problems.push(Problem { line, message: message.into(), mend: Mend::Update });
+    }
+
+    /// Tells of a conflict's mark; whether it is one that nothing began.
+    fn mark(&mut self, number: usize, line: &str) -> bool {
+        self.problem(number, conflict());
+        let was_in_conflict = std::mem::replace(&mut self.is_in_conflict, !line.starts_with(CONFLICT_END));
+        !was_in_conflict && !line.starts_with(CONFLICT_BEGIN)
     }
 
     /// The version; `false` where nothing further can be read.
@@ -87,7 +113,7 @@ impl Reader {
             let (content, _) = without_comment(line);
             match content.split_once(' ').filter(|(word, _)| *word == MAGIC) {
                 _ if content.is_empty() => {}
-                _ if is_conflict(line) => self.problem(index + 1, conflict()),
+                _ if is_conflict(line) => drop(self.mark(index + 1, line)),
                 Some((_, number)) if version.is_none() => {
                     version = Some((index + 1, number.trim().to_owned()))
                 }
@@ -127,7 +153,7 @@ impl Reader {
             let line_number = parts.tail_line + index;
             match without_comment(line).0 {
                 "" => {}
-                _ if is_conflict(line) => self.problem(line_number, conflict()),
+                _ if is_conflict(line) => drop(self.mark(line_number, line)),
                 content => {
                     self.problem(
                         line_number,
@@ -139,10 +165,15 @@ impl Reader {
     }
 
     fn chunk(&mut self, chunk: &Chunk, is_cut: bool) {
+        let is_in_conflict = self.conflicts(chunk);
         let heading = match heading(chunk.heading()) {
             Ok(heading) => heading,
             Err(message) => return self.problem(chunk.line, message),
         };
+        if is_in_conflict {
+            // Neither side is known to be meant.
+            return self.forget(&heading);
+        }
         let name = without_comment(chunk.heading()).0.to_owned();
         if let Some(first) = self.seen.insert(name.clone(), chunk.line) {
             self.problem(chunk.line, format!("{name} is there already, at line {first}: keep one of them"));
@@ -153,7 +184,7 @@ impl Reader {
         let lines = chunk.text.lines().enumerate().skip(1);
         let lines: Vec<(usize, &str)> = lines
             .map(|(index, line)| (chunk.line + index, line))
-            .filter(|(number, line)| self.is_content(*number, line))
+            .filter(|(_, line)| !is_conflict(line) && !without_comment(line).0.is_empty())
             .collect();
         match &heading {
             Heading::Scenario(key) => {
@@ -177,12 +208,17 @@ impl Reader {
         }
     }
 
-    fn is_content(&mut self, number: usize, line: &str) -> bool {
-        if is_conflict(line) {
-            self.problem(number, conflict());
-            return false;
+    /// Tells of the marks in a section; whether something of it stands between marks. Those before the next section are about that.
+    fn conflicts(&mut self, chunk: &Chunk) -> bool {
+        let mut is_inside = false;
+        for (index, line) in chunk.text.lines().enumerate() {
+            if is_conflict(line) {
+                is_inside |= self.mark(chunk.line + index, line);
+            } else if self.is_in_conflict && !without_comment(line).0.is_empty() {
+                is_inside = true;
+            }
         }
-        !without_comment(line).0.is_empty()
+        is_inside
     }
 
     fn section(&mut self, key: &Key, lines: &[(usize, &str)]) -> Section {
@@ -194,7 +230,7 @@ impl Reader {
                 None => add_figure(&mut section, content),
             };
             if let Err(message) = added {
-                self.problem(*number, message);
+                self.mendable(*number, message);
             }
         }
         if let Some(digest) = &section.packages {
@@ -212,8 +248,10 @@ impl Reader {
                 Some((name, version)) if is_word(name) && is_word(version) => {
                     packages.push(Package { name: name.to_owned(), version: version.to_owned() });
                 }
-                _ => self
-                    .problem(*number, format!("`{}` is no package; expected NAME = VERSION", short(content))),
+                _ => self.mendable(
+                    *number,
+                    format!("`{}` is no package; expected NAME = VERSION", short(content)),
+                ),
             }
         }
         packages
@@ -223,7 +261,7 @@ impl Reader {
     fn check_references(&mut self) {
         for (line, key, digest) in std::mem::take(&mut self.references) {
             if !self.lock.packages.contains_key(&digest) {
-                self.problem(
+                self.mendable(
                     line,
                     format!(
                         "there is no sound section [packages {digest}], which [{key}] refers to; {UPDATE}"
@@ -253,6 +291,12 @@ pub(super) fn heading(line: &str) -> Result<Heading, String> {
     }
     let digest = inside.strip_prefix("packages ").filter(|digest| is_digest(digest)).ok_or_else(wrong)?;
     Ok(Heading::Packages(digest.to_owned()))
+}
+
+/// The digest of a line that refers to a list of packages.
+pub(super) fn reference(line: &str) -> Option<&str> {
+    let (name, digest) = without_comment(line).0.split_once('=')?;
+    (name.trim() == "packages" && is_digest(digest.trim())).then_some(digest.trim())
 }
 
 /// `peak = 23592960 B`, `packages = 3f2a1b9c04de`.
@@ -350,7 +394,7 @@ fn is_conflict(line: &str) -> bool {
 }
 
 fn conflict() -> String {
-    "a mark of a merge conflict: keep the lines of one side, and let `leakgate baseline update` measure again if both changed".to_owned()
+    "a mark of a merge conflict: keep the lines of one side, and if both changed, let `leakgate baseline update` measure again then".to_owned()
 }
 
 fn is_word(text: &str) -> bool {

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, anyhow, bail};
 use serde::Serialize;
 
-use crate::commands::results;
-use crate::difference::{Results, Sites};
+use crate::commands::{results, view};
+use crate::difference::{Heaps, Moment, Results, Sites};
 use crate::exit::Exit;
+use crate::heap::Snapshot;
 use crate::outcome::Outcome;
 use crate::profile::{Capture, Profile, load};
-use crate::view::moment::At;
 use crate::view::text::clean;
 
 /// The result in a folder of results.
@@ -29,10 +29,10 @@ pub struct Args {
     /// The same kind again: what is
     #[arg(value_name = "AFTER")]
     after: PathBuf,
-    /// Which moment's live memory, of captures
-    #[arg(long, value_enum, default_value_t = At::Peak)]
-    at: At,
-    /// Show at most N sites of each kind
+    /// Which moment's live memory, of captures [default: retained where both have iterations, else peak]
+    #[arg(long, value_enum)]
+    at: Option<Moment>,
+    /// Show at most N sites of each kind, owners, and types
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
     /// Print JSON, with exact figures and everything that differs
@@ -87,6 +87,15 @@ struct Document<'a, T: Serialize> {
     difference: &'a T,
 }
 
+/// The document of two captures.
+#[derive(Serialize)]
+struct Captures<'a> {
+    #[serde(flatten)]
+    sites: &'a Sites,
+    /// `null` where not both have heap snapshots.
+    heap: Option<&'a Heaps>,
+}
+
 fn captures(args: &Args, (before, after): (&Capture, &Capture), out: &mut dyn Write) -> anyhow::Result<()> {
     let profile = |capture: &Capture| -> anyhow::Result<Profile> {
         let main = capture.main().cloned();
@@ -94,13 +103,42 @@ fn captures(args: &Args, (before, after): (&Capture, &Capture), out: &mut dyn Wr
     };
     let (old, new) = (profile(before)?, profile(after)?);
     let folder = std::env::current_dir().context("failed to find the current folder")?;
-    let sites = Sites::of(&old, &new, args.at, &folder);
+    let at = args.at.unwrap_or_else(|| Moment::best(&old, &new));
+    let sites = Sites::of(&old, &new, at, &folder);
+    let snapshots = (view::last_snapshot(&before.dir)?, view::last_snapshot(&after.dir)?);
+    let heaps = match &snapshots {
+        (Some(before), Some(after)) => Some(Heaps::of(before, after)),
+        _ => None,
+    };
     if args.json {
-        return json(&Document { kind: "captures", difference: &sites }, out);
+        let difference = &Captures { sites: &sites, heap: heaps.as_ref() };
+        return json(&Document { kind: "captures", difference }, out);
     }
     writeln!(out, "before  {}", described(before, &old))?;
     writeln!(out, "after   {}", described(after, &new))?;
-    Ok(write!(out, "{}", sites.text(args.limit as usize))?)
+    write!(out, "{}", sites.text(args.limit as usize))?;
+    match heaps {
+        Some(heaps) => write!(out, "{}", heaps.text(args.limit as usize))?,
+        None => write!(out, "{}", without_heaps((before, after), &snapshots))?,
+    }
+    Ok(())
+}
+
+/// What is said where owners and types cannot be compared; nothing where neither capture knows them.
+fn without_heaps(
+    (before, after): (&Capture, &Capture),
+    snapshots: &(Option<Snapshot>, Option<Snapshot>),
+) -> String {
+    let (without, with) = match snapshots {
+        (None, Some(_)) => (before, after),
+        (Some(_), None) => (after, before),
+        _ => return String::new(),
+    };
+    let (without, with) = (without.dir.display(), with.dir.display());
+    format!(
+        "\nnot compared by owner and by type: {without} has no heap snapshot; `leakgate view owners {with}` shows the \
+         other one alone\n"
+    )
 }
 
 /// A capture with the process that is compared.

@@ -20,7 +20,7 @@ pub(super) struct Progress<'a> {
 impl<'a> Progress<'a> {
     /// Draws on `out`, which is stderr, unless that is no terminal or the user wants quiet.
     pub(super) fn on_stderr(out: &'a mut dyn Write, quiet: bool) -> Progress<'a> {
-        Progress { out, shown_at: None, enabled: !quiet && std::io::stderr().is_terminal() }
+        Progress { out, shown_at: None, enabled: !quiet && std::io::stderr().is_terminal() && !is_ci() }
     }
 
     /// Draws `tick`, at most ten times a second.
@@ -41,6 +41,11 @@ impl<'a> Progress<'a> {
             let _ = self.out.flush();
         }
     }
+}
+
+/// Whether a CI system runs this: `CI` is set, as all of them do.
+pub(super) fn is_ci() -> bool {
+    std::env::var("CI").is_ok_and(|value| !matches!(value.as_str(), "" | "0" | "false"))
 }
 
 fn line(tick: &Tick) -> String {

@@ -12,7 +12,6 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use crate::exit::Exit;
-use crate::heap::load as heap_files;
 use crate::profile::{Capture, Profile, load};
 use crate::scenario::untracked;
 use crate::view::flamegraph::{self, Drawn};
@@ -23,8 +22,11 @@ use crate::view::text::clean;
 use crate::view::{View, stats, summary, table, tree};
 
 mod heap;
+mod snapshots;
 
 use heap::HeapKind;
+pub(super) use snapshots::last_snapshot;
+use snapshots::with_snapshots;
 
 /// Where `leakgate check` leaves its captures, below the current folder.
 const CAPTURES: &str = ".leakgate/captures";
@@ -368,15 +370,6 @@ fn newest(folder: &Path) -> Option<PathBuf> {
     let is_second =
         |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().ends_with(SECOND));
     existing(folder).into_iter().max_by_key(|path| (!is_second(path), changed(path), path.clone()))
-}
-
-/// The capture of a scenario's second process, where that has the snapshots of the heap.
-fn with_snapshots(path: PathBuf) -> PathBuf {
-    let has_some = |path: &Path| heap_files::find(path).is_ok_and(|found| !found.is_empty());
-    let mut second = path.clone().into_os_string();
-    second.push(SECOND);
-    let second = PathBuf::from(second);
-    if !has_some(&path) && has_some(&second) { second } else { path }
 }
 
 /// The scenarios' captures and the `*.leakgate` folders, sorted by name.

@@ -1,11 +1,16 @@
 //! What differs between two captures or two results: what grew, what is new, what went away. Opens no file.
 //!
-//! `sites` compares what two processes held, place by place; `results` what two checks measured; `print` says both to people.
+//! `sites` compares what two processes held at a `moment` of each, place by place; `heaps` what their owners and types held by
+//! heap snapshots; `results` what two checks measured; `print` says all of it to people.
 
+mod heaps;
+mod moment;
 mod print;
 mod results;
 mod sites;
 
+pub use heaps::{Heaps, HeldObjects, ObjectChange};
+pub use moment::Moment;
 pub use results::{Results, ScenarioChange};
 pub use sites::{Change, Held, Sites};
 

@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use super::Fate;
-use super::results::{Results, ScenarioChange};
+use super::heaps::{Heaps, ObjectChange};
+use super::results::{FindingChange, Results, ScenarioChange};
 use super::sites::{Change, Sites};
 use crate::units::{Bytes, grouped};
 use crate::view::text::clean;
@@ -12,9 +13,12 @@ impl Sites {
     /// At most `limit` sites of each kind.
     pub fn text(&self, limit: usize) -> String {
         let (before, after) = (self.before, self.after);
+        let when = match &self.when {
+            [was, is] if was == is => was.clone(),
+            [was, is] => format!("{was} → {is}"),
+        };
         let mut out = format!(
-            "{}: {} → {} ({} B), {} → {} blocks ({})\n",
-            self.at.state(),
+            "live {when}: {} → {} ({} B), {} → {} blocks ({})\n",
             Bytes(before.bytes),
             Bytes(after.bytes),
             signed(i128::from(after.bytes) - i128::from(before.bytes)),
@@ -22,6 +26,13 @@ impl Sites {
             grouped(after.blocks),
             signed(i128::from(after.blocks) - i128::from(before.blocks)),
         );
+        if let [Some(was), Some(is)] = self.iterations
+            && was != is
+        {
+            out.push_str(
+                "the numbers of iterations differ: what grows with each of them differs by that alone\n",
+            );
+        }
         if self.changes.is_empty() {
             out.push_str("no difference: every site holds the same\n");
         }
@@ -46,21 +57,71 @@ impl Sites {
     }
 }
 
+impl Heaps {
+    /// At most `limit` owners, and types.
+    pub fn text(&self, limit: usize) -> String {
+        [list("by owner", &self.owners, limit), list("by type", &self.types, limit)].concat()
+    }
+}
+
+fn list(heading: &str, changes: &[ObjectChange], limit: usize) -> String {
+    if changes.is_empty() {
+        return format!("\n{heading}: no difference\n");
+    }
+    let mut out = format!("\n{heading}\n");
+    changes.iter().take(limit).for_each(|change| out.push_str(&object_line(change)));
+    if let Some(more @ 1..) = changes.len().checked_sub(limit) {
+        let _ = writeln!(out, "  +{} more", grouped(more as u64));
+    }
+    out
+}
+
+/// `  grew      +5.7 KiB   3.1 MiB → 3.2 MiB   +27 objects, +9 entries   app.SEEN (list)`.
+fn object_line(change: &ObjectChange) -> String {
+    let (was, is) = (change.before, change.after);
+    let less = |after: u64, before: u64| i128::from(after) - i128::from(before);
+    let sizes = match change.fate {
+        Fate::Grew | Fate::Shrank => format!("{} → {}   ", Bytes(was.bytes), Bytes(is.bytes)),
+        Fate::New | Fate::Gone => String::new(),
+    };
+    let mut counts = counted(less(is.objects, was.objects), ["object", "objects"]);
+    let entries = less(is.entries.unwrap_or(0), was.entries.unwrap_or(0));
+    if entries != 0 {
+        let _ = write!(counts, ", {}", counted(entries, ["entry", "entries"]));
+    }
+    let of = change.type_name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
+    // What nobody holds is called by its type already.
+    let of = if change.name.ends_with(')') { String::new() } else { of };
+    let amount = signed_bytes(change.bytes());
+    format!("  {:<6} {amount:>10}   {sizes}{counts}   {}{of}\n", change.fate.word(), change.name)
+}
+
+fn counted(count: i128, [one, many]: [&str; 2]) -> String {
+    format!("{} {}", signed(count), if count.abs() == 1 { one } else { many })
+}
+
+/// `+976.6 KiB`, `0 B`.
+fn signed_bytes(bytes: i128) -> String {
+    let sign = match bytes {
+        0 => "",
+        1.. => "+",
+        _ => "-",
+    };
+    format!("{sign}{}", Bytes(u64::try_from(bytes.unsigned_abs()).unwrap_or(u64::MAX)))
+}
+
 /// `  +976.6 KiB   1.0 MiB → 2.0 MiB   +40 blocks   shop/quotes.py:14 in remember`.
 fn line(change: &Change) -> String {
-    let bytes = change.bytes();
-    let sign = if bytes < 0 { "-" } else { "+" };
-    let amount = format!("{sign}{}", Bytes(u64::try_from(bytes.unsigned_abs()).unwrap_or(u64::MAX)));
+    let amount = signed_bytes(change.bytes());
     let sizes = match change.fate {
         Fate::Grew | Fate::Shrank => {
             format!("{} → {}   ", Bytes(change.before.bytes), Bytes(change.after.bytes))
         }
         Fate::New | Fate::Gone => String::new(),
     };
-    let blocks = change.blocks();
-    let plural = if blocks.abs() == 1 { "" } else { "s" };
+    let blocks = counted(change.blocks(), ["block", "blocks"]);
     let moved = change.moved_from.map(|line| format!(" (was line {line})")).unwrap_or_default();
-    format!("  {amount:>10}   {sizes}{} block{plural}   {}{moved}\n", signed(blocks), clean(&change.place))
+    format!("  {amount:>10}   {sizes}{blocks}   {}{moved}\n", clean(&change.place))
 }
 
 impl Results {
@@ -114,6 +175,32 @@ fn scenario(change: &ScenarioChange) -> String {
             clean(&finding.title),
             finding.rule
         );
+        out.push_str(&kept_by(finding));
+    }
+    out
+}
+
+/// Who keeps what grows, and where it is filled; where they are others than before, both.
+fn kept_by(finding: &FindingChange) -> String {
+    let mut out = String::new();
+    let [before, after] = [&finding.owners.before, &finding.owners.after];
+    let fates = [(after, before, "owner"), (before, after, "owner no more")];
+    for (owners, others, word) in fates {
+        // Of what is gone altogether the owners of then are all there is to tell.
+        let is_past = word != "owner";
+        let word = if is_past && finding.after.is_none() { "owner" } else { word };
+        for owner in owners.iter().filter(|owner| !is_past || !others.contains(owner)) {
+            let _ = writeln!(out, "         {word} {}", clean(owner));
+        }
+    }
+    match [&finding.place.before, &finding.place.after] {
+        [Some(was), Some(is)] if was != is => {
+            let _ = writeln!(out, "         at {} (was {})", clean(is), clean(was));
+        }
+        [_, Some(place)] | [Some(place), None] => {
+            let _ = writeln!(out, "         at {}", clean(place));
+        }
+        [None, None] => {}
     }
     out
 }

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::Fate;
 use crate::baseline::{AcceptedFigure, Level, PackageChange, changed, words};
+use crate::finding::Finding;
 use crate::outcome::{Outcome, ScenarioResult, Verdict};
 
 /// The difference between two results.
@@ -76,6 +77,26 @@ pub struct FindingChange {
     pub before: Option<String>,
     /// How bad it is, in words.
     pub after: Option<String>,
+    /// The line to look at.
+    pub place: Both<Option<String>>,
+    /// Who keeps what grows, with the types: `app.SEEN (list)`; empty where that is not known.
+    pub owners: Both<Vec<String>>,
+}
+
+/// What was and what is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Both<T> {
+    /// What was.
+    pub before: T,
+    /// What is.
+    pub after: T,
+}
+
+impl<T> Both<T> {
+    fn of<V>(of: [V; 2], part: impl Fn(V) -> T) -> Both<T> {
+        let [before, after] = of.map(part);
+        Both { before, after }
+    }
 }
 
 impl Results {
@@ -197,15 +218,11 @@ fn findings(before: &ScenarioResult, after: &ScenarioResult) -> Vec<FindingChang
         let was = was.map(|index| &before.findings[index]);
         let is = is.map(|index| &after.findings[index]);
         let levels = (was.map(Level::of), is.map(Level::of));
+        let owners = Both::of([was, is], |finding| finding.map(kept_by).unwrap_or_default());
         let fate = match levels {
-            (Some(was), Some(is)) if was == is => return None,
-            (Some(was), Some(is)) => {
-                if size(is) >= size(was) {
-                    Fate::Grew
-                } else {
-                    Fate::Shrank
-                }
-            }
+            (Some(was), Some(is)) if was == is && owners.before == owners.after => return None,
+            (Some(was), Some(is)) if size(is) < size(was) => Fate::Shrank,
+            (Some(_), Some(_)) => Fate::Grew,
             (None, _) => Fate::New,
             (_, None) => Fate::Gone,
         };
@@ -217,6 +234,8 @@ fn findings(before: &ScenarioResult, after: &ScenarioResult) -> Vec<FindingChang
             title: finding.title.clone(),
             before: levels.0.map(words::level),
             after: levels.1.map(words::level),
+            place: Both::of([was, is], |finding| Some(finding?.place.as_ref()?.to_string())),
+            owners,
         })
     };
     let now = after.findings.iter().enumerate();
@@ -224,6 +243,11 @@ fn findings(before: &ScenarioResult, after: &ScenarioResult) -> Vec<FindingChang
     let gone =
         before.findings.iter().enumerate().filter(|(_, finding)| find(after, &finding.fingerprint).is_none());
     now.chain(gone.filter_map(|(index, _)| change(Some(index), None))).collect()
+}
+
+/// Who keeps what grows.
+fn kept_by(finding: &Finding) -> Vec<String> {
+    finding.owners.iter().map(|owner| format!("{} ({})", owner.name, owner.type_name)).collect()
 }
 
 /// How large a level is, to be compared with one of the same kind.

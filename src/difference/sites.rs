@@ -1,5 +1,5 @@
 //! Two processes, site by site. A site is known by the functions of its stack and the line that allocates; a line that
-//! moved is the same site where nothing else has these functions.
+//! moved is the same site where nothing else has these functions, or where it holds the same as before.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,9 +7,9 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::Fate;
+use super::moment::{Live, Moment};
 use crate::gate::place::{Origin, ScenarioFacts};
-use crate::profile::{Frame, Profile, Site, StackId};
-use crate::view::moment::At;
+use crate::profile::{Amount, Frame, Profile, Site, StackId};
 
 /// Bytes and blocks that are held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
@@ -54,7 +54,11 @@ impl Change {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Sites {
     /// The moment.
-    pub at: At,
+    pub at: Moment,
+    /// When that was, in words, of the first and of the second.
+    pub when: [String; 2],
+    /// Iterations that they had run, where there are any.
+    pub iterations: [Option<u32>; 2],
     /// All that the first held.
     pub before: Held,
     /// All that the second holds.
@@ -82,42 +86,65 @@ struct Known {
 
 impl Sites {
     /// Compares two processes; places are shown as seen from `folder`.
-    pub fn of(before: &Profile, after: &Profile, at: At, folder: &Path) -> Sites {
-        let mut old = known(before, at, folder);
-        let new = known(after, at, folder);
-        let new_names = names(&new);
-        let mut changes = Vec::new();
-        let mut unmatched = Vec::new();
-        for (key, new) in new {
-            match old.remove(&key) {
-                Some(old) => changes.extend(change(Some(old), Some(new), None)),
-                None => unmatched.push((key, new)),
-            }
+    pub fn of(before: &Profile, after: &Profile, at: Moment, folder: &Path) -> Sites {
+        let (was, is) = (at.of(before), at.of(after));
+        let changes = changes(known(before, &was, folder), known(after, &is, folder));
+        Sites {
+            at,
+            before: was.total.into(),
+            after: is.total.into(),
+            when: [was.when, is.when],
+            iterations: [was.iterations, is.iterations],
+            changes,
         }
-        let old_names = names(&old);
-        for (key, new) in unmatched {
-            // It and one of before are the only ones with these functions.
-            let is_alone = new_names.get(&key.functions).is_some_and(|(count, _)| *count == 1);
-            let was = old_names.get(&key.functions).filter(|(count, _)| is_alone && *count == 1);
-            match was.map(|(_, line)| Key { line: *line, ..key }) {
-                Some(was) => {
-                    let old = old.remove(&was);
-                    changes.extend(change(old, Some(new), Some(was.line)));
-                }
-                None => changes.extend(change(None, Some(new), None)),
-            }
-        }
-        changes.extend(old.into_values().filter_map(|old| change(Some(old), None, None)));
-        changes.sort_by(|one, other| {
-            let size = |change: &Change| (change.bytes().abs(), change.blocks().abs());
-            size(other).cmp(&size(one)).then_with(|| one.stack.cmp(&other.stack))
-        });
-        let total = |profile: &Profile| {
-            let size = at.of_totals(&profile.totals);
-            Held { bytes: size.bytes, blocks: size.blocks }
-        };
-        Sites { at, before: total(before), after: total(after), changes }
     }
+}
+
+impl From<Amount> for Held {
+    fn from(amount: Amount) -> Held {
+        Held { bytes: amount.bytes, blocks: amount.blocks }
+    }
+}
+
+/// The sites that differ, the largest difference first.
+fn changes(mut old: BTreeMap<Key, Known>, new: BTreeMap<Key, Known>) -> Vec<Change> {
+    let new_names = names(&new);
+    let mut changes = Vec::new();
+    let mut unmatched = Vec::new();
+    for (key, new) in new {
+        match old.remove(&key) {
+            Some(old) => changes.extend(change(Some(old), Some(new), None)),
+            None => unmatched.push((key, new)),
+        }
+    }
+    unmatched.retain(|(key, new)| !took_equal(&mut old, key, new));
+    let old_names = names(&old);
+    for (key, new) in unmatched {
+        // It and one of before are the only ones with these functions.
+        let is_alone = new_names.get(&key.functions).is_some_and(|(count, _)| *count == 1);
+        let was = old_names.get(&key.functions).filter(|(count, _)| is_alone && *count == 1);
+        match was.map(|(_, line)| Key { line: *line, ..key }) {
+            Some(was) => {
+                let old = old.remove(&was);
+                changes.extend(change(old, Some(new), Some(was.line)));
+            }
+            None => changes.extend(change(None, Some(new), None)),
+        }
+    }
+    changes.extend(old.into_values().filter_map(|old| change(Some(old), None, None)));
+    changes.sort_by(|one, other| {
+        let size = |change: &Change| (change.bytes().abs(), change.blocks().abs());
+        size(other).cmp(&size(one)).then_with(|| one.stack.cmp(&other.stack))
+    });
+    changes
+}
+
+/// Takes away the first of before that has the same functions and held the same: most likely its line moved.
+fn took_equal(old: &mut BTreeMap<Key, Known>, key: &Key, new: &Known) -> bool {
+    let first = Key { functions: key.functions.clone(), line: 0 };
+    let alike = old.range(first..).take_while(|(was, _)| was.functions == key.functions);
+    let equal = alike.into_iter().find(|(_, was)| was.held == new.held).map(|(was, _)| was.clone());
+    equal.is_some_and(|equal| old.remove(&equal).is_some())
 }
 
 /// How many sites have the same functions, and the line of the last of them.
@@ -130,14 +157,11 @@ fn names(sites: &BTreeMap<Key, Known>) -> BTreeMap<Vec<String>, (usize, u32)> {
     names
 }
 
-fn known(profile: &Profile, at: At, folder: &Path) -> BTreeMap<Key, Known> {
+fn known(profile: &Profile, live: &Live, folder: &Path) -> BTreeMap<Key, Known> {
     let facts = ScenarioFacts { name: "", cwd: folder, driver: None };
     let mut known: BTreeMap<Key, Known> = BTreeMap::new();
-    for site in profile.sites.iter().filter(|site| site.allocator.domain.counts()) {
-        let size = at.of_site(site);
-        if size.bytes == 0 && size.blocks == 0 {
-            continue;
-        }
+    let counted = profile.sites.iter().zip(&live.sites).filter(|(site, _)| site.allocator.domain.counts());
+    for (site, size) in counted.filter(|(_, size)| **size != Amount::default()) {
         let frames = frames(profile, site, &facts);
         let entry = known.entry(key(&frames)).or_insert_with(|| described(&frames, &facts));
         entry.held.bytes = entry.held.bytes.saturating_add(size.bytes);

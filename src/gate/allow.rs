@@ -127,7 +127,8 @@ fn exceeds(ceiling: &Ceiling, finding: &Finding) -> Option<bool> {
         };
         return is_comparable.then_some(i128::from(figure.measured) > i128::from(ceiling.amount));
     };
-    let rate = finding.rate.filter(|rate| Some(rate.unit) == ceiling.unit);
+    let rates = finding.rate.into_iter().chain(finding.entries);
+    let rate = rates.into_iter().find(|rate| Some(rate.unit) == ceiling.unit);
     if let Some(rate) = rate {
         let measured = i128::from(rate.total) * i128::from(iterations);
         return Some(measured > i128::from(ceiling.amount) * i128::from(rate.iterations));

@@ -315,6 +315,7 @@ pub(super) fn finding(scenario: &ScenarioFacts, rule: String, held: Held) -> Fin
         scenario: scenario.name.to_owned(),
         place: held.place().cloned(),
         more_holders: held.more,
+        entries: None,
         holders: held.holders,
         evidence: Vec::new(),
         figure: None,

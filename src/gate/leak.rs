@@ -135,6 +135,7 @@ impl Told<'_> {
         if !self.verdict.leaks.contains(&Leak::Bytes) {
             // What bytes do is not what leaks: a table grows in steps, an entry may take none.
             evidence.truncate(1);
+            evidence.extend(containers.first().map(|(_, gained)| projection(self.entries(*gained))));
         }
         self.add_reasons(&mut evidence, &containers);
         evidence.extend(self.besides(&held));
@@ -150,6 +151,7 @@ impl Told<'_> {
                 unit: Unit::BytesPerIteration,
             }),
             rate: Some(rate),
+            entries: containers.first().map(|(_, gained)| self.entries(*gained)),
             evidence,
             series: growth.map(|growth| growth.series).unwrap_or_default(),
             help: wording::help(BudgetKey::Growth).to_owned(),
@@ -203,9 +205,14 @@ impl Told<'_> {
             leaks.contains(&Leak::Bytes) || self.verdict.series.bytes.growth() > 0 && containers.is_empty();
         match containers.first() {
             _ if is_bytes => Rate { total: bytes.0, iterations: bytes.1, unit: RateUnit::Bytes },
-            Some((_, gained)) => Rate { total: *gained, iterations, unit: RateUnit::Entries },
+            Some((_, gained)) => self.entries(*gained),
             None => Rate { total: self.measurement.blocks, iterations, unit: RateUnit::Blocks },
         }
+    }
+
+    fn entries(&self, gained: i64) -> Rate {
+        let iterations = self.measurement.iterations.len() as u64;
+        Rate { total: gained, iterations, unit: RateUnit::Entries }
     }
 
     fn title(&self, containers: &[(&Container, i64)], rate: Rate) -> String {
@@ -216,7 +223,7 @@ impl Told<'_> {
             };
         };
         let iterations = self.measurement.iterations.len() as u64;
-        let entries = Rate { total: *gained, iterations, unit: RateUnit::Entries };
+        let entries = self.entries(*gained);
         let bytes = match rate.unit {
             RateUnit::Bytes if rate.total > 0 => format!(", {} an iteration", bytes_each(rate)),
             _ => String::new(),
@@ -372,6 +379,19 @@ impl Told<'_> {
     }
 }
 
+/// `at this rate 100 more entries after 1,000 iterations, 10,000 after 100,000`.
+fn projection(rate: Rate) -> String {
+    let after = |count: u128| {
+        let entries = u128::from(rate.total.unsigned_abs()) * count / u128::from(rate.iterations);
+        grouped(u64::try_from(entries).unwrap_or(u64::MAX))
+    };
+    format!(
+        "at this rate {} more entries after 1,000 iterations, {} after 100,000",
+        after(1_000),
+        after(100_000)
+    )
+}
+
 /// `1 more entry`, `3 more entries`, of what one iteration adds at a time; the noun may have a verb.
 pub(super) fn more(total: i64, iterations: u64, noun: &str) -> String {
     let each = total.unsigned_abs() / iterations;
@@ -444,6 +464,12 @@ mod tests {
         assert_eq!(more(160, 80, "thread is alive"), "2 more threads are alive");
         assert_eq!(more(160, 80, "`app.Row` is kept"), "2 more `app.Row` are kept");
         assert_eq!(more(160, 80, "file descriptor is open"), "2 more file descriptors are open");
+    }
+
+    #[test]
+    fn entries_are_projected_where_bytes_say_nothing() {
+        let said = "at this rate 100 more entries after 1,000 iterations, 10,000 after 100,000";
+        assert_eq!(projection(rate(256, 2_560)), said);
     }
 
     #[test]

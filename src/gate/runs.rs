@@ -38,11 +38,12 @@ pub fn judge(scenario: &ScenarioFacts, retained: &[i64]) -> Option<Finding> {
 }
 
 /// What the runs had of each figure: `peak 2.3 MiB to 2.4 MiB, median 2.3 MiB`. A figure is that of each run, in their order.
-pub fn ranges(runs: &[Vec<Figure>]) -> String {
+/// `None` where no figure is known.
+pub fn ranges(runs: &[Vec<Figure>]) -> Option<String> {
     let first = runs.first().map(Vec::as_slice).unwrap_or_default();
     let told: Vec<String> =
         first.iter().filter_map(|figure| range(&of(runs, &figure.name), figure)).collect();
-    format!("{} processes: {}", runs.len(), told.join("; "))
+    (!told.is_empty()).then(|| format!("{} processes: {}", runs.len(), told.join("; ")))
 }
 
 /// The values of one figure, in the order of the runs.
@@ -117,9 +118,11 @@ mod tests {
             })
             .into();
         let told = "3 processes: peak 1.0 MiB to 3.0 MiB, median 2.0 MiB; blocks 10 in each";
-        assert_eq!(ranges(&runs), told);
+        assert_eq!(ranges(&runs).as_deref(), Some(told));
+        assert_eq!(ranges(&[vec![], vec![]]), None, "no figure is known");
         assert_eq!(largest(&runs, "peak"), 1);
         let near = [1 << 20, (1 << 20) + 8].map(|peak| vec![figure("peak", peak, Unit::Bytes)]);
-        assert_eq!(ranges(&near), "2 processes: peak 1.0 MiB to 1.0 MiB (8 B apart), median 1.0 MiB");
+        let told = "2 processes: peak 1.0 MiB to 1.0 MiB (8 B apart), median 1.0 MiB";
+        assert_eq!(ranges(&near).as_deref(), Some(told));
     }
 }

@@ -5,6 +5,7 @@
 pub mod compare;
 pub mod cycles;
 pub mod dominators;
+pub mod holdings;
 pub mod largest;
 pub mod lengths;
 pub mod load;
@@ -20,6 +21,7 @@ pub mod ways;
 pub use compare::Changes;
 pub use cycles::{Cycle, cycles};
 pub use dominators::Dominators;
+pub use holdings::holdings;
 pub use largest::{Large, largest};
 pub use model::{NodeId, Snapshot};
 pub use owners::{Owner, owners};

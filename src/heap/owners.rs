@@ -318,7 +318,8 @@ fn keys(after: &Snapshot, changes: &Changes, node: NodeId) -> Vec<String> {
     after.edges_of(cache.map_or(node, |cache| cache.to)).filter_map(key).take(MOST_LISTED).collect()
 }
 
-fn is_container(kind: NodeKind) -> bool {
+/// Whether an object has entries.
+pub(super) fn is_container(kind: NodeKind) -> bool {
     use NodeKind::{Array, ByteArray, Cache, Deque, Dictionary, List, OrderedDictionary, Set};
     matches!(kind, Array | ByteArray | Cache | Deque | Dictionary | List | OrderedDictionary | Set)
 }

@@ -1,7 +1,7 @@
 //! A lock that somebody edited: each time a message with its line, exit code 2, and everything else judged and reported.
 
 use crate::project::{Checked, Project};
-use crate::{project, updated};
+use crate::{line, project, updated};
 
 const TWO: [&str; 2] = ["first: { call: \"app:keeps\" }", "second: { call: \"app:keeps\" }"];
 
@@ -137,6 +137,59 @@ fn a_file_of_another_kind_is_refused_and_nothing_is_written_over_it() {
         );
         assert_eq!(project.read("leakgate.lock"), text);
     }
+}
+
+#[test]
+fn conflict_marks_around_a_section_leave_the_one_above_as_it_is() {
+    let (project, lock) = adopted();
+    let end = lock.find("[packages").unwrap_or(lock.len());
+    let at = lock.find("[second on ").unwrap();
+    let around = format!("<<<<<<< HEAD\n{}=======\n>>>>>>> topic\n", &lock[at..end]);
+    check_with(&project, &format!("{}{around}{}", &lock[..at], &lock[end..]));
+    assert_eq!(verdicts(&project), ["pass", "fail"], "{:?}", problems(&project));
+    assert_eq!(problems(&project).len(), 3, "a mark each: {:?}", problems(&project));
+    let update = project.run(&["baseline", "update"]);
+    assert_eq!(update.code, Some(2), "{}", update.whole());
+    assert!(update.errors.contains("the baseline is damaged, and nothing was changed"), "{}", update.errors);
+}
+
+#[test]
+fn a_mark_that_was_left_behind_spoils_its_section() {
+    let (project, lock) = adopted();
+    let at = lock.find("[second on ").unwrap();
+    check_with(&project, &format!("{}>>>>>>> topic\n{}", &lock[..at], &lock[at..]));
+    assert_eq!(verdicts(&project), ["fail", "pass"], "{:?}", problems(&project));
+}
+
+#[test]
+fn an_update_writes_a_damaged_section_anew_and_names_what_is_damaged_still() {
+    let (project, lock) = adopted();
+    let damaged = lock.replacen("growth = 1000 B/iteration", "grwoth = 1000 B/iteration", 1);
+    let message = "unknown key `grwoth`; expected one of packages, accepted, peak";
+    project.write("leakgate.lock", &damaged);
+    for words in [&["second"][..], &["first", "--ratchet"]] {
+        let words = [&["baseline", "update", "--from", ".leakgate/result.json"], words].concat();
+        let other = project.run(&words);
+        assert_eq!(other.code, Some(2), "{}", other.whole());
+        assert!(other.errors.contains(message), "{}", other.errors);
+        assert_eq!(project.read("leakgate.lock"), damaged);
+    }
+    let update = project.run(&["baseline", "update"]);
+    assert_eq!(update.code, Some(0), "{}", update.whole());
+    assert!(update.out.contains(": was damaged, written anew: new, "), "{}", update.out);
+    assert_eq!(line(&project, "first", "growth"), "growth = 1000 B/iteration");
+    assert_eq!(project.check().code, Some(0));
+}
+
+#[test]
+fn an_update_writes_a_damaged_list_of_packages_anew() {
+    let (project, lock) = adopted();
+    let Some(at) = lock.find("[packages ") else { return };
+    let first = at + lock[at..].find(" = ").unwrap();
+    project.write("leakgate.lock", &format!("{}{}", &lock[..first], &lock[first + 3..]));
+    let update = project.run(&["baseline", "update", "--from", ".leakgate/result.json"]);
+    assert_eq!(update.code, Some(0), "{}", update.whole());
+    assert_eq!(project.read("leakgate.lock"), lock);
 }
 
 #[test]

@@ -158,7 +158,92 @@ fn a_scenario_that_is_not_declared_any_more_is_named() {
     let without: String =
         config.lines().filter(|line| !line.contains("second")).map(|line| format!("{line}\n")).collect();
     project.write("leakgate.yaml", &without);
-    let told = updated(&project, &[]);
-    assert!(told.contains("leakgate.yaml does not declare second any more"), "{told}");
+    let says =
+        "leakgate: note: leakgate.yaml does not declare second any more: `leakgate baseline prune` removes";
+    for words in [&["baseline", "update"][..], &["baseline", "show"], &["baseline", "diff"]] {
+        let told = project.run(words);
+        assert_eq!(told.code, Some(0), "{}", told.whole());
+        assert!(told.errors.contains(says), "{words:?}: {}", told.whole());
+    }
     assert!(project.read("leakgate.lock").contains("[second on "));
+}
+
+#[test]
+fn what_is_accepted_of_scenarios_that_are_gone_is_removed_with_the_remark_above_it_and_nothing_else() {
+    let project = project(&[
+        "first: { call: \"app:keeps\" }",
+        "gone: { call: \"app:healthy\" }",
+        "last: { call: \"app:keeps\" }",
+    ]);
+    let none = project.run(&["baseline", "prune"]);
+    assert_eq!(none.whole(), "there is no baseline `leakgate.lock`\n[exit 0]");
+    updated(&project, &[]);
+    let lock = project.read("leakgate.lock");
+    let remarks = [("[gone on ", "# of old\n[gone on "), ("[last on ", "# see the plan\n[last on ")];
+    let remarked = remarks.iter().fold(lock, |text, (from, to)| text.replacen(from, to, 1));
+    project.write("leakgate.lock", &remarked);
+    let whole = project.run(&["baseline", "prune"]);
+    assert_eq!(whole.whole(), "leakgate.lock is as it was\n[exit 0]");
+    project.write(
+        "leakgate.yaml",
+        &project.read("leakgate.yaml").replace("  gone: { call: \"app:healthy\" }\n", ""),
+    );
+    let pruned = project.run(&["baseline", "prune"]);
+    assert_eq!(pruned.code, Some(0), "{}", pruned.whole());
+    assert!(
+        pruned.out.starts_with("gone on cpython-3.")
+            && pruned.out.ends_with(": removed\nleakgate.lock: commit it\n"),
+        "{}",
+        pruned.out
+    );
+    let (start, rest) = remarked.split_once("# of old\n").unwrap();
+    let (_, end) = rest.split_once("# see the plan\n").unwrap();
+    assert_eq!(project.read("leakgate.lock"), format!("{start}# see the plan\n{end}"));
+}
+
+#[test]
+fn a_result_of_scenarios_that_the_configuration_does_not_have_is_not_taken() {
+    let project = project(&TWO);
+    assert_eq!(project.check().code, Some(1));
+    project.write("from-ci.json", &project.read(".leakgate/result.json"));
+    let config = project.read("leakgate.yaml").replace("  second: { call: \"app:keeps\" }\n", "");
+    project.write("leakgate.yaml", &config);
+    let update = project.run(&["baseline", "update", "--from", "from-ci.json"]);
+    assert_eq!(update.code, Some(3), "{}", update.whole());
+    assert!(
+        update.out.contains("second: left as it was, leakgate.yaml does not declare it\n"),
+        "{}",
+        update.out
+    );
+    let lock = project.read("leakgate.lock");
+    assert!(lock.contains("[first on ") && !lock.contains("second"), "{lock}");
+}
+
+#[test]
+fn figures_that_differ_by_noise_keep_their_lines_and_others_do_not() {
+    let project = project(&TWO);
+    updated(&project, &[]);
+    let lock = project.read("leakgate.lock");
+    let value =
+        |name: &str| -> i64 { line(&project, name, "peak = ").split(' ').nth(2).unwrap().parse().unwrap() };
+    let (first, second) = (value("first"), value("second"));
+    let (near, far) = (format!("peak = {} B", first - 4_000), format!("peak = {} B", second - 40_000));
+    let edited = lock.replacen(&format!("peak = {first} B"), &near, 1);
+    let at = edited.find("[second on ").unwrap();
+    let edited =
+        format!("{}{}", &edited[..at], edited[at..].replacen(&format!("peak = {second} B"), &far, 1));
+    project.write("leakgate.lock", &edited);
+    let told = updated(&project, &["--from", ".leakgate/result.json"]);
+    assert!(told.contains("leakgate.lock: 1 section written; commit it\n"), "{told}");
+    assert!(line(&project, "first", "peak = ").starts_with(&near), "{told}");
+    assert_eq!(value("second"), second);
+}
+
+#[test]
+fn a_list_of_scenarios_updates_nothing() {
+    let project = project(&TWO);
+    assert_eq!(project.check().code, Some(1));
+    let listed = project.run(&["baseline", "update", "--list"]);
+    assert_eq!(listed.code, Some(0), "{}", listed.whole());
+    assert!(!project.has("leakgate.lock"));
 }

@@ -104,6 +104,19 @@ fn more_than_the_ceiling_fails_again_and_exactly_as_much_passes() {
 }
 
 #[test]
+fn a_leak_that_is_told_in_entries_and_bytes_can_be_allowed_in_either() {
+    let app = "KEPT = []\n\ndef keep():\n    KEPT.append(bytes(967))\n    KEPT.append(None)\n\ndef clean():\n    return 1\n";
+    for (at_most, code) in [("2 entries/iteration", 0), ("1 entry/iteration", 1), ("2 KiB/iteration", 0)] {
+        let allow = format!("allow: [{{ rule: growth, at_most: {at_most}, reason: SHOP-7 }}]\n");
+        let project = Project::new(&format!("{SCENARIOS}{allow}"), app);
+        let checked = project.check();
+        assert_eq!(checked.code, Some(code), "{at_most}: {}", checked.whole());
+        let says = format!("this is more than the {at_most} that leakgate.yaml:");
+        assert_eq!(evidence(&project).contains(&says), code == 1, "{}", evidence(&project));
+    }
+}
+
+#[test]
 fn a_budget_is_allowed_up_to_a_size_or_a_count() {
     let checked = |at_most: &str| {
         let work = "scenarios: { big: { run: [python, -c, \"x = b'x' * (64 << 20)\"], confirm: false, budgets: { peak: 1 MiB } } }\n";

@@ -121,6 +121,7 @@ pub(crate) fn finding(scenario: &str, rule: &str, title: &str) -> Finding {
         place: None,
         holders: vec![],
         more_holders: 0,
+        entries: None,
         evidence: vec![],
         figure: None,
         series: vec![],
@@ -160,6 +161,7 @@ fn quote() -> ScenarioResult {
             holder(160, 1, place("shop/log.py", 7, "write"), &["shop/quotes.py:30 in quote"]),
         ],
         more_holders: 3,
+        entries: None,
         evidence: vec![
             "+161,280 B in 20 iterations, exact".into(),
             "at this rate 7.7 MiB after 1,000 iterations, 769.0 MiB after 100,000".into(),

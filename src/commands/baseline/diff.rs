@@ -3,8 +3,8 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use super::{Wanted, chosen, last_result, section, sound_lock};
-use crate::baseline::{Lock, Section, changed, changes, words};
+use super::{Wanted, chosen, last_result, read_lock, section, tell_problems, undeclared};
+use crate::baseline::{Lock, Section, changed, changes, steadied, words};
 use crate::commands::{lock_file, results};
 use crate::exit::Exit;
 use crate::outcome::{Outcome, ScenarioResult};
@@ -20,14 +20,18 @@ pub(super) struct Args {
 }
 
 /// Runs it.
-pub(super) fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Exit> {
-    let read = sound_lock(&lock_file::beside(&args.wanted.config))?;
+/// Exit code 2 where a part of the lock cannot be read; what can is compared.
+pub(super) fn run(args: &Args, out: &mut dyn Write, messages: &mut dyn Write) -> anyhow::Result<Exit> {
+    let read = read_lock(&lock_file::beside(&args.wanted.config))?;
     let from = args.from.clone().unwrap_or_else(|| last_result(&args.wanted.config));
     let outcome = results::load(&from)?;
     for result in chosen(&outcome, &args.wanted.names)? {
         compared(&outcome, result, &read.lock).iter().try_for_each(|line| writeln!(out, "{line}"))?;
     }
-    Ok(Exit::Passed)
+    if let Some(note) = undeclared(&read.lock, &args.wanted.config) {
+        writeln!(messages, "leakgate: note: {note}")?;
+    }
+    Ok(tell_problems(&read.problems, messages)?)
 }
 
 /// The lines about one scenario.
@@ -39,6 +43,8 @@ fn compared(outcome: &Outcome, result: &ScenarioResult, lock: &Lock) -> Vec<Stri
     let Some(before) = lock.sections.get(&key) else {
         return vec![format!("{key}: not in the baseline")];
     };
+    // As an update would write it.
+    let now = steadied(before, now);
     let mut lines: Vec<String> =
         changes(before, &now).iter().map(|change| format!("  {}", words::change(change))).collect();
     if let Some(packages) = changed_packages(outcome, before, &now, lock) {

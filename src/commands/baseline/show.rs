@@ -4,7 +4,7 @@ use std::io::Write;
 
 use anyhow::bail;
 
-use super::{Wanted, read_lock};
+use super::{Wanted, read_lock, tell_problems, undeclared};
 use crate::baseline::{Key, Lock, Section, words};
 use crate::commands::lock_file;
 use crate::exit::Exit;
@@ -31,10 +31,10 @@ pub(super) fn run(args: &Args, out: &mut dyn Write, messages: &mut dyn Write) ->
     let chosen = read.lock.sections.iter().filter(|(key, _)| is_chosen(key));
     let shown: Vec<String> = chosen.map(|(key, section)| shown(key, section, &read.lock)).collect();
     write!(out, "{}", shown.join("\n"))?;
-    for problem in &read.problems {
-        writeln!(messages, "leakgate: error: {problem}")?;
+    if let Some(note) = undeclared(&read.lock, &args.wanted.config) {
+        writeln!(messages, "leakgate: note: {note}")?;
     }
-    Ok(if read.problems.is_empty() { Exit::Passed } else { Exit::BadInput })
+    Ok(tell_problems(&read.problems, messages)?)
 }
 
 fn shown(key: &Key, section: &Section, lock: &Lock) -> String {

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::{chosen, section, sound_lock};
-use crate::baseline::{Change, Lock, Section, Update, changes, digest, ratcheted, update, words};
+use super::prune::as_it_was;
+use super::{Read, chosen, declared, mendable_lock, read_lock, section, tell_problems, undeclared};
+use crate::baseline::{Change, Lock, Section, Update, changes, digest, ratcheted, steadied, update, words};
 use crate::commands::check;
 use crate::commands::{lock_file, results};
 use crate::exit::Exit;
@@ -26,77 +27,98 @@ pub(super) struct Args {
     ratchet: bool,
 }
 
-/// Runs it: exit code 3 where a scenario could not be accepted; all others are.
+/// Runs it: exit code 3 where a scenario could not be accepted, 2 where a part of the lock is damaged still; all others are
+/// accepted.
 pub(super) fn run(args: &Args, out: &mut dyn Write, messages: &mut dyn Write) -> anyhow::Result<Exit> {
     let path = lock_file::beside(args.check.config());
     // Before anything is run: its result would have no place.
-    sound_lock(&path)?;
+    mendable_lock(&path)?;
     let outcome = match &args.from {
         Some(file) => results::load(file)?,
-        None => match check::run(&args.check, out, messages)? {
-            Exit::Passed | Exit::GateFailed | Exit::ScenarioError => {
+        None => match check::attempt(&args.check, out, messages)? {
+            check::Attempt::Judged(_) => {
                 writeln!(out)?;
                 results::load(&args.check.results())?
             }
-            exit => return Ok(exit),
+            check::Attempt::Stopped(exit) => return Ok(exit),
         },
     };
-    let read = sound_lock(&path)?;
-    let mut accepting = Accepting {
-        outcome: &outcome,
-        lock: &read.lock,
-        is_ratchet: args.ratchet,
-        updates: Vec::new(),
-        lines: Vec::new(),
-    };
+    let read = mendable_lock(&path)?;
+    let declared = declared(args.check.config())?;
+    let mut accepting = Accepting::new(&outcome, &read, args.ratchet);
     let mut refused = false;
     for result in chosen(&outcome, args.check.names())? {
-        match section(&outcome, result, &read.lock) {
-            Ok((key, section)) => accepting.accept(Update { key, section }),
+        let why = match declared.contains(&result.name) {
+            true => section(&outcome, result, &read.lock).map(|(key, section)| Update { key, section }),
+            false => Err(format!("{} does not declare it", args.check.config().display())),
+        };
+        match why {
+            Ok(update) => accepting.accept(update),
             Err(why) => {
                 refused = true;
                 accepting.lines.push(format!("{}: left as it was, {why}", result.name));
             }
         }
     }
-    let (updates, mut lines) = (accepting.updates, accepting.lines);
+    let (updates, lines) = (accepting.updates, accepting.lines);
+    lines.iter().try_for_each(|line| writeln!(out, "{line}"))?;
     if !updates.is_empty() {
         let packages = BTreeMap::from([(digest(&outcome.packages), outcome.packages.clone())]);
         lock_file::write(&path, &update(&read.text, &updates, &packages))?;
     }
-    lines.extend(unknown(&read.lock, &outcome, args));
-    let end = match updates.len() {
-        0 => format!("{} is as it was", path.display()),
-        1 => format!("{}: 1 section written; commit it", path.display()),
-        many => format!("{}: {many} sections written; commit it", path.display()),
-    };
-    tell(out, &lines, &end)?;
-    Ok(if refused { Exit::ScenarioError } else { Exit::Passed })
+    let path = path.display().to_string();
+    writeln!(out, "{}", said(&path, updates.len(), &read.text))?;
+    let left = read_lock(Path::new(&path))?;
+    if let Some(note) = undeclared(&left.lock, args.check.config()) {
+        writeln!(messages, "leakgate: note: {note}")?;
+    }
+    let damaged = tell_problems(&left.problems, messages)?;
+    Ok(if refused && damaged == Exit::Passed { Exit::ScenarioError } else { damaged })
 }
 
-fn tell(out: &mut dyn Write, lines: &[String], end: &str) -> std::io::Result<()> {
-    lines.iter().try_for_each(|line| writeln!(out, "{line}"))?;
-    writeln!(out, "{end}")
+/// What was written.
+fn said(path: &str, sections: usize, text: &str) -> String {
+    match sections {
+        0 => as_it_was(path, text),
+        1 => format!("{path}: 1 section written; commit it"),
+        many => format!("{path}: {many} sections written; commit it"),
+    }
 }
 
 /// What is being accepted.
 struct Accepting<'a> {
     outcome: &'a Outcome,
     lock: &'a Lock,
+    /// Headings in its text, those of damaged sections, too.
+    headings: BTreeSet<String>,
     is_ratchet: bool,
     updates: Vec<Update>,
     /// What is told about it.
     lines: Vec<String>,
 }
 
-impl Accepting<'_> {
+impl<'a> Accepting<'a> {
+    fn new(outcome: &'a Outcome, read: &'a Read, is_ratchet: bool) -> Self {
+        let headings = read.text.lines().filter(|line| line.starts_with('['));
+        let headings = headings.map(|line| line.trim_end().to_owned()).collect();
+        Accepting { outcome, lock: &read.lock, headings, is_ratchet, updates: Vec::new(), lines: Vec::new() }
+    }
+
     fn accept(&mut self, new: Update) {
         let before = self.lock.sections.get(&new.key);
+        let is_damaged = before.is_none() && self.headings.contains(&format!("[{}]", new.key));
         let (section, above) = match (self.is_ratchet, before) {
-            (false, _) => (new.section, Vec::new()),
+            (false, Some(before)) => (steadied(before, new.section), Vec::new()),
+            (false, None) => (new.section, Vec::new()),
             (true, Some(before)) => {
-                let ratcheted = ratcheted(before, &new.section);
+                let ratcheted = ratcheted(before, &steadied(before, new.section));
                 (ratcheted.section, ratcheted.above)
+            }
+            (true, None) if is_damaged => {
+                return self.lines.push(format!(
+                    "{}: what is accepted cannot be read, and `--ratchet` accepts nothing new",
+                    new.key
+                ));
             }
             (true, None) => {
                 return self.lines.push(format!(
@@ -112,7 +134,11 @@ impl Accepting<'_> {
             return;
         }
         let changed = changes(before.unwrap_or(&Section::default()), &section);
-        self.lines.push(format!("{}: {}", new.key, in_words(before.is_none(), &changed)));
+        let said = match before {
+            None if is_damaged => format!("was damaged, written anew: {}", in_words(true, &changed)),
+            _ => in_words(before.is_none(), &changed),
+        };
+        self.lines.push(format!("{}: {said}", new.key));
         self.updates.push(Update { key: new.key, section });
     }
 
@@ -138,23 +164,4 @@ fn in_words(is_new: bool, changes: &[Change]) -> String {
         words.push(format!("+{} more", changes.len() - LISTED));
     }
     if words.is_empty() { "other packages are installed".to_owned() } else { words.join(", ") }
-}
-
-/// Scenarios of the baseline that the configuration does not declare, where all of it was run.
-fn unknown(lock: &Lock, outcome: &Outcome, args: &Args) -> Option<String> {
-    if args.from.is_some() || !args.check.names().is_empty() || outcome.partition.is_some() {
-        return None;
-    }
-    let declared: BTreeSet<&str> = outcome.scenarios.iter().map(|scenario| scenario.name.as_str()).collect();
-    let unknown: BTreeSet<&str> = lock
-        .sections
-        .keys()
-        .map(|key| key.scenario.as_str())
-        .filter(|scenario| !declared.contains(scenario))
-        .collect();
-    let config = Path::new(&outcome.config).display();
-    (!unknown.is_empty()).then(|| {
-        let names = unknown.into_iter().collect::<Vec<_>>().join(", ");
-        format!("{config} does not declare {names} any more: remove the sections of it from the baseline")
-    })
 }

@@ -2,7 +2,7 @@
 
 use super::{Check, explain, hanging, one, runs};
 use crate::config::{Checkpoints, FailOn, Scenario, Work};
-use crate::finding::{Finding, Severity};
+use crate::finding::{Finding, Severity, Unit};
 use crate::gate::leak;
 use crate::outcome::{ScenarioResult, Verdict};
 use crate::scenario::{Failure, capture_dir};
@@ -113,7 +113,7 @@ fn doubt(finding: &mut Finding, again: Option<&Finding>, second: &ScenarioResult
         Some(again) => format!("only warned: {}", again.title),
         None => match second.figures.iter().find(|figure| figure.name == "growth") {
             Some(growth) if leak::figure_of(&finding.rule).is_some() => {
-                format!("showed no leak: {} B an iteration", growth.measured)
+                format!("showed no leak: {} B an iteration", Unit::Count.show(growth.measured))
             }
             _ => "was within all limits".to_owned(),
         },

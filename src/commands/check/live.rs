@@ -12,6 +12,8 @@ const UP: &str = "\r\x1b[";
 const CLEAR: &str = "\x1b[J";
 /// Most lines of scenarios that are drawn.
 const MOST: usize = 8;
+/// Columns of the bar.
+const CELLS: usize = 20;
 /// Shortest time between two drawings.
 const INTERVAL: Duration = Duration::from_millis(100);
 
@@ -111,7 +113,8 @@ impl<'a> Display<'a> {
 
     fn lines(&self) -> Vec<String> {
         let seconds = |began: &Instant| format!("{:.1} s", began.elapsed().as_secs_f64());
-        let mut head = format!("[{}/{}] {}", self.ended, self.total, seconds(&self.began));
+        let (ended, total) = (self.ended, self.total);
+        let mut head = format!("{} {ended}/{total}  {}", bar(ended, total), seconds(&self.began));
         if self.failed > 0 {
             head.push_str(&format!(", {} failed", self.failed));
         }
@@ -124,6 +127,12 @@ impl<'a> Display<'a> {
         }
         lines
     }
+}
+
+/// How much of all has ended.
+fn bar(ended: usize, total: usize) -> String {
+    let full = ended * CELLS / total.max(1);
+    format!("{}{}", "█".repeat(full.min(CELLS)), "░".repeat(CELLS.saturating_sub(full)))
 }
 
 /// The verdict as the report begins its line with.
@@ -192,15 +201,15 @@ mod tests {
 
     #[test]
     fn on_a_terminal_each_running_one_has_a_line_that_is_cut_and_taken_away() {
-        let text = shown(Screen::Terminal(20), 12, |display| {
-            display.began(0, "a-name-that-is-longer-than-the-terminal").unwrap();
-            (display.failed, display.drawn_at) = (1, None);
+        let text = shown(Screen::Terminal(40), 12, |display| {
+            display.began(0, "a-name-that-is-longer-than-the-whole-terminal").unwrap();
+            (display.ended, display.failed, display.drawn_at) = (3, 1, None);
             display.began(1, "b").unwrap();
             display.erase().unwrap();
         });
-        let first = "[0/12] [time]\n  a-name-that-is-lo\n";
-        let second = "[0/12] [time], 1 fai\n  a-name-that-is-lo\n  b                \n";
-        let (first, second) = (first.to_owned(), second.to_owned());
+        let name = "  a-name-that-is-longer-than-the-whole-\n";
+        let first = format!("░░░░░░░░░░░░░░░░░░░░ 0/12  [time]\n{name}");
+        let second = format!("█████░░░░░░░░░░░░░░░ 3/12  [time], 1 fai\n{name}  b{}\n", " ".repeat(36));
         assert_eq!(text, format!("{first}\r\x1b[2A\x1b[J{second}\r\x1b[3A\x1b[J"));
     }
 

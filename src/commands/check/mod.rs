@@ -130,11 +130,29 @@ impl Args {
 /// # Errors
 /// When something outside of the scenarios fails: the results cannot be written, no interpreter is found.
 pub fn run(args: &Args, out: &mut dyn Write, messages: &mut dyn Write) -> anyhow::Result<Exit> {
+    Ok(match attempt(args, out, messages)? {
+        Attempt::Judged(exit) | Attempt::Stopped(exit) => exit,
+    })
+}
+
+/// What became of a check.
+pub(super) enum Attempt {
+    /// All was run that could be, and the reports are written.
+    Judged(Exit),
+    /// Nothing was judged.
+    Stopped(Exit),
+}
+
+/// Runs it, and says whether there is a result.
+///
+/// # Errors
+/// As [`run`].
+pub(super) fn attempt(args: &Args, out: &mut dyn Write, messages: &mut dyn Write) -> anyhow::Result<Attempt> {
     let surroundings = args.ci.surroundings()?;
     let surroundings = surroundings.as_ref();
     let config = match config::load(&args.config) {
         Ok(config) => config,
-        Err(errors) => return refuse(&errors, messages),
+        Err(errors) => return refuse(&errors, messages).map(Attempt::Stopped),
     };
     let chosen = choose(&config, &args.names)?;
     let (chosen, partition) = match args.partition {
@@ -145,13 +163,13 @@ pub fn run(args: &Args, out: &mut dyn Write, messages: &mut dyn Write) -> anyhow
         }
     };
     if args.list {
-        return list(&chosen, out);
+        return list(&chosen, out).map(Attempt::Stopped);
     }
     let check = Check::new(args, &config, &chosen)?;
     let (began, started_ms) = (Instant::now(), now_ms());
     let results = match watched(&chosen, &check, (args.format, surroundings), (out, messages)) {
         Ok(results) => results,
-        Err(error) => return interrupted(error),
+        Err(error) => return interrupted(error).map(Attempt::Stopped),
     };
     // An entry may be of a scenario that was not chosen.
     let is_whole = args.names.is_empty() && partition.is_none();
@@ -174,7 +192,7 @@ pub fn run(args: &Args, out: &mut dyn Write, messages: &mut dyn Write) -> anyhow
     let source = workspace([check.folder.clone(), root], &deliver::text_of, surroundings);
     let (results, printed) = (&check.results, args.format);
     Delivery { results, source: &source, printed, surroundings }.write(&outcome, out)?;
-    Ok(deliver::exit_of(&outcome))
+    Ok(Attempt::Judged(deliver::exit_of(&outcome)))
 }
 
 /// Runs all. A CI system's log has the progress in a part of its own, in the stream of the report, so that both stay in
@@ -209,9 +227,13 @@ fn interrupted(error: anyhow::Error) -> anyhow::Result<Exit> {
     }
 }
 
-/// Where a person looks on.
+/// Where a person looks on. A CI system may give its jobs a terminal, and keeps what is written as a log.
 fn screen() -> Screen {
-    if std::io::stderr().is_terminal() { Screen::Terminal(deliver::width()) } else { Screen::Lines }
+    if std::io::stderr().is_terminal() && !super::progress::is_ci() {
+        Screen::Terminal(deliver::width())
+    } else {
+        Screen::Lines
+    }
 }
 
 fn now_ms() -> u64 {

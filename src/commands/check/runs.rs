@@ -4,14 +4,14 @@ use std::path::PathBuf;
 
 use super::{Check, one, standing};
 use crate::config::Scenario;
-use crate::difference::Sites;
+use crate::difference::{Moment, Sites};
 use crate::finding::{Figure, Finding};
 use crate::gate::budgets::ScenarioFacts;
 use crate::gate::runs;
 use crate::outcome::{JudgedBudget, ScenarioError, ScenarioResult, Verdict};
 use crate::profile::load;
 use crate::scenario::{Failure, capture_dir};
-use crate::view::moment::At;
+use crate::units::grouped;
 
 /// The figure by which runs are compared.
 const RETAINED: &str = "retained";
@@ -84,7 +84,7 @@ fn together(results: Vec<ScenarioResult>, figures: &[Vec<Figure>]) -> ScenarioRe
             all.notes.push(note.clone());
         }
     }
-    all.notes.insert(0, runs::ranges(figures));
+    all.notes.splice(0..0, runs::ranges(figures));
     let rank = |verdict: Verdict| {
         [Verdict::Error, Verdict::Fail, Verdict::Unstable, Verdict::Undecided, Verdict::Pass]
             .iter()
@@ -130,13 +130,13 @@ fn growing(
     let mut finding = runs::judge(&facts, &runs::of(figures, RETAINED))?;
     let load = |name: &str| load::capture(&capture_dir::place_in(&check.results, name).ok()?).ok();
     if let (Some(first), Some(last)) = (load(capture), load(&place(capture, number))) {
-        let sites = Sites::of(first.main()?, last.main()?, At::End, &cwd);
+        let sites = Sites::of(first.main()?, last.main()?, Moment::End, &cwd);
         let most = sites.changes.iter().find(|change| change.bytes() > 0);
         finding.evidence.extend(most.map(|change| {
             format!(
                 "most of it at {}: {} B more in the last run than in the first",
                 change.place,
-                change.bytes()
+                grouped(u64::try_from(change.bytes()).unwrap_or(u64::MAX))
             )
         }));
     }

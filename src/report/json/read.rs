@@ -241,6 +241,7 @@ fn finding(entry: FindingEntry, scenario: &str) -> Result<Finding, ReadError> {
         place: entry.place.as_ref().map(place),
         holders: entry.holders.iter().map(holder).collect(),
         more_holders: entry.more_holders,
+        entries: None,
         evidence: sentences(&entry.evidence),
         figure: entry.figure.as_ref().map(figure),
         series: entry.series,
