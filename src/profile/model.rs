@@ -206,7 +206,8 @@ impl std::iter::Sum for Amount {
 pub struct Totals {
     /// Live at the high-water mark.
     pub peak: Amount,
-    /// Live at the end: before the interpreter is torn down for Python, at exit or death for others.
+    /// Live at the end: before the interpreter is torn down for Python, at exit or death for others, and where more is live
+    /// there than at the end of an interpreter.
     pub end: Amount,
     /// All that was ever allocated.
     pub total: Amount,
