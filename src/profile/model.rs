@@ -17,6 +17,8 @@ pub struct Capture {
     pub sampled_peak: Option<u64>,
     /// Programs that ran without the tracker and are in no figure.
     pub untracked: Vec<Untracked>,
+    /// Files that were changed or damaged since, where it was loaded all the same: see [`super::load::readable`].
+    pub damaged: Vec<PathBuf>,
     /// What the capture could not hold, in sentences for the reader.
     pub notes: Vec<String>,
 }
