@@ -391,7 +391,11 @@ const NOTES: &[(u32, &str)] = &[
         NOTE_NO_HEAP,
         "a snapshot of the heap could not be taken or written: who holds the objects is not known",
     ),
-    (NOTE_CHILD, "a forked child could not be given a capture of its own and was not recorded"),
+    (
+        NOTE_CHILD,
+        "a forked child could not be given a capture of its own (disk full, a limit of file sizes, or no descriptor left) and \
+         was not recorded",
+    ),
 ];
 
 /// The header's notes, in sentences; `outlived`: what was live when an interpreter ended that the program outlived.

@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 
 use leakgate_capture::read::{self, ReadError};
 
-use super::model::{Capture, Profile, ProgramId, Sample, Untracked};
+use super::model::{Capture, Profile, ProgramId, Sample};
 use super::resident::ResidentFile;
 use super::tree::{self, Journal};
+use super::untracked::{Obstacle, Untracked};
 use super::{decode, seal};
 
 /// Version of the description of a run, `run.json`, that is written and read.
@@ -87,7 +88,9 @@ pub fn capture(path: &Path) -> Result<Capture, LoadError> {
 pub fn readable(path: &Path) -> Result<Capture, LoadError> {
     let mut damage = Vec::new();
     let mut capture = match load(path, &mut damage) {
-        Err(LoadError::Empty(path)) => return Err(damage.into_iter().next().unwrap_or(LoadError::Empty(path))),
+        Err(LoadError::Empty(path)) => {
+            return Err(damage.into_iter().next().unwrap_or(LoadError::Empty(path)));
+        }
         loaded => loaded?,
     };
     capture.notes.splice(0..0, damage.iter().map(left_out));
@@ -189,7 +192,8 @@ fn add_seen(untracked: &mut Vec<Untracked>, run: &serde_json::Map<String, serde_
         let (Some(pid), Some(name)) = (pid, name) else { continue };
         if !untracked.iter().any(|known| known.pid == Some(pid)) {
             let owner = ProgramId::default();
-            untracked.push(Untracked { pid: Some(pid), owner, program: name.to_owned() });
+            let program = name.to_owned();
+            untracked.push(Untracked { pid: Some(pid), owner, program, obstacle: Obstacle::NotLoaded });
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::bill::{Bill, BillMoment};
+use super::untracked::Untracked;
 
 /// Everything that one capture folder holds.
 #[derive(Debug, Clone, Default)]
@@ -70,17 +71,6 @@ impl Birth {
             Birth::Forked(from) | Birth::Started(from) | Birth::Executed(from) => Some(from),
         }
     }
-}
-
-/// A program that ran without the tracker.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Untracked {
-    /// Its process, where it is known.
-    pub pid: Option<u32>,
-    /// The nearest recorded program above it, or the one whose place it took.
-    pub owner: ProgramId,
-    /// Its path, as it was named.
-    pub program: String,
 }
 
 /// What a forked process inherited, in its own figures: live in its parent when it was forked.

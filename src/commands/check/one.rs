@@ -160,9 +160,8 @@ fn unusual_end(run: &ScenarioRun, profile: &Profile) -> Option<String> {
     }
     // A program with an interpreter inside may go on after that one's exit, and take more.
     let end = profile.totals.end.bytes;
-    let is_end = |checkpoint: &Checkpoint| {
-        checkpoint.kind == CheckpointKind::Exit && checkpoint.live.bytes >= end
-    };
+    let is_end =
+        |checkpoint: &Checkpoint| checkpoint.kind == CheckpointKind::Exit && checkpoint.live.bytes >= end;
     let has_exit = profile.checkpoints.iter().any(is_end);
     let state = match (has_exit, profile.process.ended) {
         (true, _) => "the interpreter reached its exit, and `retained` is what was live there",
@@ -200,11 +199,11 @@ fn of_each(scenario: &Scenario) -> impl Iterator<Item = BudgetKey> {
 
 /// A process without the tracker is an error where the scenario is strict.
 fn untracked(scenario: &Scenario, run: &ScenarioRun) -> Option<ScenarioError> {
-    let note = untracked::note(&run.untracked).filter(|_| scenario.strict)?;
+    let details = untracked::lines(&run.untracked).filter(|_| scenario.strict)?;
     Some(ScenarioError {
         title: "programs ran without the tracker, which `strict` does not allow: the figures are not whole"
             .to_owned(),
-        details: note,
+        details,
     })
 }
 
