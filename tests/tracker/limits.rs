@@ -141,7 +141,7 @@ fn a_limit_of_file_sizes_that_leaves_no_room_for_a_capture_is_named() {
     let base = folder();
     // The shell executes it in its own place, or in a child.
     for (number, last) in ["exec \"$@\"", "\"$@\"; exit $?"].into_iter().enumerate() {
-        let script = format!("ulimit -f 100; {last}");
+        let script = format!("ulimit -f 400; {last}");
         let run = Run::of(["sh", "-c", &script, "sh", python.to_str().unwrap(), "-S", "-c", HOLDS]);
         let capture = run.record_into(&base.path().join(number.to_string()));
         let [untracked] = &capture.untracked[..] else { panic!("{last}: {:?}", capture.untracked) };
