@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::FallocateFlags;
 use serde::{Deserialize, Serialize};
 
 use super::load::LoadError;
@@ -41,17 +42,42 @@ pub fn write(folder: &Path) -> std::io::Result<()> {
     })
 }
 
-/// A file's bytes; a process file is cut to what is used of it first.
+/// A file's bytes; a process file is cut to what is used of it first, and its empty pages take no space any more.
 fn trimmed(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut bytes = fs::read(path)?;
     if path.extension().is_none_or(|extension| extension != "lgp") {
         return Ok(bytes);
     }
-    if let Some(used) = leakgate_capture::read::used_bytes(&bytes).filter(|used| *used < bytes.len()) {
-        fs::OpenOptions::new().write(true).open(path)?.set_len(used as u64)?;
-        bytes.truncate(used);
+    if let Some(used) = leakgate_capture::read::used_bytes(&bytes) {
+        let file = fs::OpenOptions::new().write(true).open(path)?;
+        if used < bytes.len() {
+            file.set_len(used as u64)?;
+            bytes.truncate(used);
+        }
+        give_back_zeros(&file, &bytes);
     }
     Ok(bytes)
+}
+
+/// Makes holes of the pages that are all zeros. A file system that cannot keeps them, and nothing else changes.
+fn give_back_zeros(file: &fs::File, bytes: &[u8]) {
+    const PAGE: usize = 4096;
+    let mut pages =
+        bytes.chunks_exact(PAGE).map(|page| page.iter().all(|byte| *byte == 0)).enumerate().peekable();
+    while let Some((first, is_zero)) = pages.next() {
+        if !is_zero {
+            continue;
+        }
+        let mut after = first + 1;
+        while pages.next_if(|(_, is_zero)| *is_zero).is_some() {
+            after += 1;
+        }
+        let (at, length) = (first * PAGE, (after - first) * PAGE);
+        let hole = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+        if rustix::fs::fallocate(file, hole, at as u64, length as u64).is_err() {
+            return;
+        }
+    }
 }
 
 fn seal(bytes: &[u8]) -> Sealed {

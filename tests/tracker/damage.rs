@@ -1,6 +1,7 @@
 //! A damaged capture: an error or a profile, never a panic, and never without end.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -256,4 +257,19 @@ kept = bytes(4 << 20)
     let (code, stdout, stderr) = view(&["summary"]);
     assert_eq!((code, stdout.as_str()), (Some(2), ""), "{stderr}");
     assert!(stderr.contains("was changed or damaged after it was recorded"), "{stderr}");
+}
+
+#[test]
+fn empty_pages_of_a_finished_capture_take_no_space() {
+    const PAGE: usize = 4096;
+    let (recording, bytes) = sample();
+    let empty = bytes.chunks_exact(PAGE).filter(|page| page.iter().all(|byte| *byte == 0)).count();
+    assert!(empty * 4 > bytes.len() / PAGE, "{empty} pages of {} are empty", bytes.len() / PAGE);
+    let taken = fs::metadata(&recording.files()[0]).unwrap().blocks() as usize * 512;
+    // The file system has a page or two of its own for where the holes are.
+    assert!(
+        taken <= bytes.len() - empty * PAGE + 4 * PAGE,
+        "{taken} of {} bytes, {empty} empty pages",
+        bytes.len()
+    );
 }
