@@ -75,7 +75,7 @@ impl Command {
             Command::Comment(args) => comment::run(args, out),
             Command::Run(args) => run::run(args, messages),
             Command::Call(args) => call::run(args, out, messages),
-            Command::View(args) => view::run(args, out),
+            Command::View(args) => view::run(args, out, messages),
             Command::Baseline(args) => baseline::run(args, out, messages),
             Command::Diff(args) => diff::run(args, out),
             Command::Allow(args) => allow::run(args, out),

@@ -62,6 +62,9 @@ pub const SIZE_UNITS: [(&str, u64); 13] = [
 /// The units of a duration, each with its milliseconds.
 pub const DURATION_UNITS: [(&str, u64); 4] = [("ms", 1), ("s", 1_000), ("min", 60_000), ("h", 3_600_000)];
 
+/// Largest size that is accepted: figures and differences of them are compared as signed numbers.
+const LARGEST_SIZE: u64 = i64::MAX as u64;
+
 /// Longest duration that is accepted: a year. Far above any use, far below where clocks overflow.
 const LONGEST_MS: u64 = 365 * 24 * 3_600_000;
 
@@ -149,7 +152,7 @@ impl Quantity {
 
     fn most(self) -> &'static str {
         match self {
-            Quantity::Size => "16 EiB less one byte",
+            Quantity::Size => "8 EiB less one byte",
             Quantity::Duration => "8760 h",
         }
     }
@@ -160,7 +163,11 @@ impl FromStr for Bytes {
 
     /// Reads `80 MiB`, `1.6 GiB`, `64 B`, `100 kB` or `0`. A part of a byte that a larger unit leaves over is dropped.
     fn from_str(text: &str) -> Result<Bytes, UnitError> {
-        parse(text, Quantity::Size).map(Bytes)
+        let bytes = parse(text, Quantity::Size)?;
+        if bytes > LARGEST_SIZE {
+            return Err(UnitError::TooLarge(Quantity::Size));
+        }
+        Ok(Bytes(bytes))
     }
 }
 
@@ -267,8 +274,8 @@ mod tests {
         assert_eq!(read("1.50 KiB"), Ok(1_536));
         assert_eq!(read("0"), Ok(0));
         assert_eq!(read("0 MiB"), Ok(0));
-        assert_eq!(read("18446744073709551615 B"), Ok(u64::MAX));
-        assert_eq!(read("15.999999999999999999 EiB"), Ok(u64::MAX - 1));
+        assert_eq!(read("9223372036854775807 B"), Ok(i64::MAX as u64));
+        assert_eq!(read("7.999999999999999999 EiB"), Ok(i64::MAX as u64 - 1));
     }
 
     #[test]
@@ -277,11 +284,11 @@ mod tests {
         assert_eq!(refused("512"), "a size needs a unit: 512 B, 512 KiB, 80 MiB");
         assert_eq!(refused("-1 MiB"), "a size cannot be negative");
         assert_eq!(refused("-1"), "a size cannot be negative");
-        assert_eq!(refused("18446744073709551616 B"), "too large for a size; at most 16 EiB less one byte");
-        assert_eq!(refused("16 EiB"), "too large for a size; at most 16 EiB less one byte");
+        assert_eq!(refused("9223372036854775808 B"), "too large for a size; at most 8 EiB less one byte");
+        assert_eq!(refused("8 EiB"), "too large for a size; at most 8 EiB less one byte");
         assert_eq!(
             refused(&format!("{} B", "9".repeat(400))),
-            "too large for a size; at most 16 EiB less one byte"
+            "too large for a size; at most 8 EiB less one byte"
         );
         assert_eq!(refused("0.5 B"), "not a whole number of bytes; a size has no smaller parts");
         assert_eq!(refused("0.0001 KiB"), "not a whole number of bytes; a size has no smaller parts");
@@ -306,7 +313,7 @@ mod tests {
     #[test]
     fn a_size_that_overflows_by_any_route_is_refused_and_none_panics() {
         for (unit, bytes) in SIZE_UNITS {
-            let most = u64::MAX / bytes;
+            let most = LARGEST_SIZE / bytes;
             assert_eq!(format!("{most} {unit}").parse::<Bytes>(), Ok(Bytes(most * bytes)));
             let over = u128::from(most) + 1;
             assert_eq!(

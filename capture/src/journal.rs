@@ -20,6 +20,8 @@ pub enum Event {
         /// The program.
         path: String,
     },
+    /// A process that was executed cannot record, for a reason of the crate's `UNABLE_…`.
+    Unable(u32, u32),
     /// What the process announced last did not happen.
     Failed(u32),
     /// A program was started in a new process.
@@ -60,6 +62,7 @@ fn event(line: &str) -> Option<Event> {
     let event = match what {
         "begin" => Event::Began((pid, number()?)),
         "fail" => Event::Failed(pid),
+        "unable" => Event::Unable(pid, number()?),
         _ => {
             let owner = (number()?, number()?);
             let path = String::from(parts.next()?);
@@ -101,7 +104,8 @@ mod tests {
     #[test]
     fn lines_are_read_back_and_broken_ones_are_counted() {
         let text = b"begin 7 0\nexec 8 7 0 /bin/my\\x0aprogram x\\x5c\nfail 8\nspawn 9 7 0 cat\nescape 0 7 1 /bin/sh\n\
-                     begin 7\nexec 8 7 0\nwhat 1 2 3 x\nbegin 7 0 1\nescape 3 7 1 x\nspawn 9 7 0 \xff\ncut of";
+                     unable 9 1\n\
+                     begin 7\nunable 9\nexec 8 7 0\nwhat 1 2 3 x\nbegin 7 0 1\nescape 3 7 1 x\nspawn 9 7 0 \xff\ncut of";
         let (read, broken) = events(text);
         let owner = (7, 0);
         assert_eq!(
@@ -112,9 +116,10 @@ mod tests {
                 Event::Failed(8),
                 Event::Spawned { pid: 9, owner, path: "cat".into() },
                 Event::Escaped { owner: (7, 1), path: "/bin/sh".into() },
+                Event::Unable(9, 1),
                 Event::Spawned { pid: 9, owner, path: "\u{fffd}".into() },
             ]
         );
-        assert_eq!(broken, 6);
+        assert_eq!(broken, 7);
     }
 }

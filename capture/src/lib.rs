@@ -63,6 +63,7 @@
 //! | `exec PID OWNER N PATH` | process PID is about to execute PATH |
 //! | `fail PID` | what its last `exec` line announced did not happen |
 //! | `spawn PID OWNER N PATH` | OWNER started PATH as process PID, which may have begun before this line |
+//! | `unable PID WHY` | process PID, after it was executed, cannot record: 1, its limit of file sizes is below a file's first length; 0, no file could be made |
 //! | `escape 0 OWNER N PATH` | OWNER started PATH without the tracker; the process is not known |
 
 #![no_std]
@@ -105,6 +106,10 @@ pub const MAX_SITES: u32 = 1 << 24;
 pub const JOURNAL: &str = "journal";
 /// Most bytes of a path in the journal.
 pub const MAX_JOURNAL_PATH: usize = 256;
+/// Why a process cannot record, in the journal: no file could be made.
+pub const UNABLE_FILE: u32 = 0;
+/// The same: its limit of file sizes is below the length that a file begins with.
+pub const UNABLE_FILE_SIZE: u32 = 1;
 /// Highest checkpoint kind of a moment of the process; these are what a checkpoint's ordinal counts.
 pub const LAST_KIND: u32 = 4;
 /// Checkpoint kind of the composition of the highest peak so far.

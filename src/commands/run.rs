@@ -143,11 +143,11 @@ pub(super) fn default_place(cwd: &Path, name: &str) -> anyhow::Result<(PathBuf, 
 
 /// A command without a record: an error, whatever it did itself, and never a capture of nothing.
 fn untracked(watched: &Watched, messages: &mut dyn Write) -> anyhow::Result<Exit> {
-    writeln!(
-        messages,
-        "leakgate: error: the command was not recorded: the tracker did not start in it (the loader did not take the \
-         library, or the process could not write to the capture folder)"
-    )?;
+    let reason = match watched.obstacle {
+        Some(obstacle) => format!("the tracker could not start in it: {obstacle}"),
+        None => "the tracker did not start in it: the loader did not take the library".to_owned(),
+    };
+    writeln!(messages, "leakgate: error: the command was not recorded: {reason}")?;
     Ok(match exit_of(watched.status) {
         Exit::Command(0) => Exit::RunFailed,
         failed => failed,

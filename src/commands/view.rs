@@ -179,18 +179,23 @@ impl std::fmt::Display for Existing {
     }
 }
 
-/// Runs the command; what it prints goes to `out`.
+/// Runs the command; what it prints goes to `out`, what a view has no place for to `messages`.
 ///
 /// # Errors
 ///
 /// When there is no such capture, it cannot be read, or the output fails. All but the last mean `Exit::BadInput`.
-pub fn run(args: &ViewArgs, out: &mut dyn Write) -> anyhow::Result<Exit> {
+pub fn run(args: &ViewArgs, out: &mut dyn Write, messages: &mut dyn Write) -> anyhow::Result<Exit> {
     let folder = env::current_dir().context("failed to find the current folder")?;
     let mut path = find(args.view.capture(), &folder)?;
     if let Kind::Heap(_) = args.view {
         path = with_snapshots(path);
     }
-    let capture = load::capture(&path)?;
+    let capture = load::readable(&path)?;
+    if let (Kind::Heap(_) | Kind::Flamegraph(_), false) = (&args.view, capture.damaged.is_empty()) {
+        for note in capture.notes.iter().take(capture.damaged.len()) {
+            writeln!(messages, "leakgate: note       {}", clean(note))?;
+        }
+    }
     show(&capture, &args.view, &screen(folder), out)?;
     Ok(Exit::Passed)
 }

@@ -85,8 +85,7 @@ pub(super) fn flag(problems: &mut Problems<'_>, entry: &Entry) -> Option<bool> {
 pub(super) fn size(problems: &mut Problems<'_>, label: &str, node: &Node, expected: &str) -> Option<u64> {
     let text = text(problems, label, node, expected)?;
     let (message, unit) = match text.parse::<Bytes>() {
-        Ok(Bytes(size)) if size <= LARGEST => return Some(size),
-        Ok(_) => ("too large for a limit; at most 8 EiB less one byte".to_owned(), String::new()),
+        Ok(Bytes(size)) => return Some(size),
         Err(error) => (error.to_string(), error.unit().to_lowercase()),
     };
     let problem = problems.add(&node.span, format!("{label}: {message}"));

@@ -30,12 +30,12 @@ pub(super) fn profile(file: &File) -> Profile {
         sites,
         threads: file.threads.iter().enumerate().map(|(id, entry)| thread(file, id, entry)).collect(),
         histogram: histogram(file),
+        notes: notes(file, moments.outlived),
         checkpoints: moments.checkpoints,
         containers: containers(file),
         bills: Vec::new(),
-        notes: notes(file),
     };
-    profile.bills = bills(file, &profile);
+    profile.bills = bills(file, &profile, moments.outlived);
     profile
 }
 
@@ -72,10 +72,13 @@ impl Container {
     }
 }
 
-/// The bills that the process took of itself; of each moment the last.
-fn bills(file: &File, profile: &Profile) -> Vec<Bill> {
+/// The bills that the process took of itself; of each moment the last. The one of the process's own exit is that of the
+/// end only where the interpreter's end is not.
+fn bills(file: &File, profile: &Profile, outlived: Option<Amount>) -> Vec<Bill> {
     let mut bills: Vec<Bill> = Vec::new();
-    for taken in &file.bills {
+    let has_end = || file.bills.iter().any(|taken| taken.head.kind == 4);
+    let unwanted = (outlived.is_none() && has_end()).then_some(BILL_AT_EXIT);
+    for taken in file.bills.iter().filter(|taken| Some(taken.head.kind) != unwanted) {
         let moment = match taken.head.kind {
             2 => BillMoment::Retained,
             3 => BillMoment::Left,
@@ -244,14 +247,16 @@ struct Moments {
     checkpoints: Vec<Checkpoint>,
     /// By site id, the composition of the highest peak, where it was in an earlier window than the last.
     peak: Option<Vec<Amount>>,
-    /// By site id, what was live when the interpreter ended.
+    /// By site id, what was live when the interpreter ended, where that is the end.
     exit: Option<Vec<Amount>>,
+    /// What was live when the interpreter ended, where the process's own end is the end.
+    outlived: Option<Amount>,
 }
 
 impl Moments {
     fn of(file: &File) -> Self {
         let mut now = vec![Amount::default(); file.sites.len()];
-        let mut moments = Moments { checkpoints: Vec::new(), peak: None, exit: None };
+        let mut moments = Moments { checkpoints: Vec::new(), peak: None, exit: None, outlived: None };
         for moment in &file.moments {
             if moment.head.kind == KIND_PEAK {
                 moments.peak = Some(composition(moment, file.sites.len()));
@@ -266,13 +271,31 @@ impl Moments {
             }
             moments.checkpoints.push(checkpoint);
         }
-        let counted = file.sites.iter().skip(1).filter(|entry| counts(entry));
-        let last_window = counted.fold(0, |sum: i64, entry| sum.saturating_add(entry.peak_bytes));
+        let last_window = sum_counted(file, |entry| entry.peak_bytes);
         if last_window > file.head.best_peak {
             moments.peak = None;
         }
+        moments.go_on(file);
         moments
     }
+
+    /// A program with an interpreter inside may go on after that has ended. Where it then took more than the interpreter
+    /// gave back, its own end is the end.
+    fn go_on(&mut self, file: &File) {
+        let is_exit = |checkpoint: &&Checkpoint| checkpoint.kind == CheckpointKind::Exit;
+        let Some(exit) = self.checkpoints.iter().rfind(is_exit) else { return };
+        let at_death = sum_counted(file, |entry| entry.live_bytes);
+        if amount(at_death, 0).bytes > exit.live.bytes {
+            self.outlived = Some(exit.live);
+            self.exit = None;
+        }
+    }
+}
+
+/// Adds up something of all sites that count.
+fn sum_counted(file: &File, what: impl Fn(&SiteEntry) -> i64) -> i64 {
+    let counted = file.sites.iter().skip(1).filter(|entry| counts(entry));
+    counted.fold(0, |sum, entry| sum.saturating_add(what(entry)))
 }
 
 fn counts(entry: &SiteEntry) -> bool {
@@ -373,11 +396,15 @@ const NOTES: &[(u32, &str)] = &[
         NOTE_NO_HEAP,
         "a snapshot of the heap could not be taken or written: who holds the objects is not known",
     ),
-    (NOTE_CHILD, "a forked child could not be given a capture of its own and was not recorded"),
+    (
+        NOTE_CHILD,
+        "a forked child could not be given a capture of its own (disk full, a limit of file sizes, or no descriptor left) and \
+         was not recorded",
+    ),
 ];
 
-/// The header's notes, in sentences.
-fn notes(file: &File) -> Vec<String> {
+/// The header's notes, in sentences; `outlived`: what was live when an interpreter ended that the program outlived.
+fn notes(file: &File, outlived: Option<Amount>) -> Vec<String> {
     let mut notes: Vec<String> = NOTES
         .iter()
         .filter(|(bit, _)| file.head.notes & bit != 0)
@@ -389,6 +416,14 @@ fn notes(file: &File) -> Vec<String> {
             file.head.origin.0,
             crate::units::Bytes(file.head.inherited_bytes),
             crate::units::grouped(file.head.inherited_blocks)
+        ));
+    }
+    if let Some(Amount { bytes, blocks }) = outlived {
+        notes.push(format!(
+            "the program went on after its interpreter had ended, when {} in {} blocks were live: the end is the \
+             process's own",
+            crate::units::Bytes(bytes),
+            crate::units::grouped(blocks)
         ));
     }
     if file.head.lost > 0 {

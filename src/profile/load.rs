@@ -1,15 +1,17 @@
 //! Fills the model from a capture folder.
 //!
-//! A capture that is damaged is an error with its reason; one that is merely cut off by a crash is complete.
+//! A capture that is damaged is an error with its reason, or has its damaged files left out where a person looks at the rest;
+//! one that is merely cut off by a crash is complete.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use leakgate_capture::read::{self, ReadError};
 
-use super::model::{Capture, Profile, ProgramId, Sample, Untracked};
+use super::model::{Capture, Profile, ProgramId, Sample};
 use super::resident::ResidentFile;
 use super::tree::{self, Journal};
+use super::untracked::{Obstacle, Untracked};
 use super::{decode, seal};
 
 /// Version of the description of a run, `run.json`, that is written and read.
@@ -55,11 +57,55 @@ pub enum LoadError {
     },
 }
 
+impl LoadError {
+    /// The file or the folder that it is about.
+    pub fn path(&self) -> &Path {
+        match self {
+            LoadError::Empty(path)
+            | LoadError::Folder { path, .. }
+            | LoadError::Process { path, .. }
+            | LoadError::Version { path, .. }
+            | LoadError::Damaged { path, .. } => path,
+        }
+    }
+}
+
 /// Loads a capture folder: all its processes, the one that the command line started first.
 ///
 /// # Errors
 /// See [`LoadError`].
 pub fn capture(path: &Path) -> Result<Capture, LoadError> {
+    let mut damage = Vec::new();
+    let capture = load(path, &mut damage);
+    // What is damaged explains what else is wrong.
+    damage.into_iter().next().map_or(capture, Err)
+}
+
+/// As [`capture`], for a person to look at: what is damaged is left out, and stands in `damaged` and in the notes.
+///
+/// # Errors
+/// When nothing of it can be shown.
+pub fn readable(path: &Path) -> Result<Capture, LoadError> {
+    let mut damage = Vec::new();
+    let mut capture = match load(path, &mut damage) {
+        Err(LoadError::Empty(path)) => {
+            return Err(damage.into_iter().next().unwrap_or(LoadError::Empty(path)));
+        }
+        loaded => loaded?,
+    };
+    capture.notes.splice(0..0, damage.iter().map(left_out));
+    capture.damaged = damage.iter().map(|error| error.path().to_owned()).collect();
+    Ok(capture)
+}
+
+fn left_out(error: &LoadError) -> String {
+    let is_process = error.path().extension().is_some_and(|extension| extension == "lgp");
+    let what = if is_process { "this process is left out" } else { "what is shown of it may be wrong" };
+    format!("{error}: {what}")
+}
+
+/// Loads what of a capture is whole; why the rest is not goes to `damage`.
+fn load(path: &Path, damage: &mut Vec<LoadError>) -> Result<Capture, LoadError> {
     let folder = |error| LoadError::Folder { path: path.to_owned(), error };
     let mut files: Vec<PathBuf> = Vec::new();
     for entry in fs::read_dir(path).map_err(folder)? {
@@ -69,17 +115,21 @@ pub fn capture(path: &Path) -> Result<Capture, LoadError> {
         }
     }
     files.sort();
-    let mut notes = Vec::from_iter(seal::check(path)?);
+    let sealed = seal::check(path);
+    damage.extend(sealed.damage);
+    let mut notes = Vec::from_iter(sealed.note);
+    files.retain(|file| !damage.iter().any(|error| error.path() == file));
     let mut processes = Vec::new();
     let resident = ResidentFile::read(path);
     for file in &files {
-        match process(file)? {
-            Some(mut profile) => {
+        match process(file) {
+            Ok(Some(mut profile)) => {
                 let name = file.file_name().unwrap_or_default().to_string_lossy();
                 resident.iter().for_each(|resident| resident.add_to(&mut profile, &name));
                 processes.push(profile);
             }
-            None => notes.push(format!("{}: the process ended before recording began", file.display())),
+            Ok(None) => notes.push(format!("{}: the process ended before recording began", file.display())),
+            Err(error) => damage.push(error),
         }
     }
     if processes.is_empty() {
@@ -107,7 +157,8 @@ pub fn capture(path: &Path) -> Result<Capture, LoadError> {
     let sampled_peak = run.get("sampled_peak").and_then(|peak| peak.as_u64());
     let mut untracked = journal.untracked;
     add_seen(&mut untracked, &run);
-    Ok(Capture { dir: path.to_owned(), processes, timeline: timeline(path), sampled_peak, untracked, notes })
+    let (dir, damaged) = (path.to_owned(), Vec::new());
+    Ok(Capture { dir, processes, timeline: timeline(path), sampled_peak, untracked, damaged, notes })
 }
 
 /// Loads one process file. `None`: the process ended before recording began.
@@ -141,7 +192,8 @@ fn add_seen(untracked: &mut Vec<Untracked>, run: &serde_json::Map<String, serde_
         let (Some(pid), Some(name)) = (pid, name) else { continue };
         if !untracked.iter().any(|known| known.pid == Some(pid)) {
             let owner = ProgramId::default();
-            untracked.push(Untracked { pid: Some(pid), owner, program: name.to_owned() });
+            let program = name.to_owned();
+            untracked.push(Untracked { pid: Some(pid), owner, program, obstacle: Obstacle::NotLoaded });
         }
     }
 }

@@ -15,7 +15,9 @@ pub mod seal;
 pub mod shared;
 mod symbols;
 pub mod tree;
+mod untracked;
 
 pub use bill::{Bill, BillLine, BillMoment, LineKind};
 pub use model::*;
 pub use name::command_line;
+pub use untracked::{Obstacle, Untracked};

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::bill::{Bill, BillMoment};
+use super::untracked::Untracked;
 
 /// Everything that one capture folder holds.
 #[derive(Debug, Clone, Default)]
@@ -17,6 +18,8 @@ pub struct Capture {
     pub sampled_peak: Option<u64>,
     /// Programs that ran without the tracker and are in no figure.
     pub untracked: Vec<Untracked>,
+    /// Files that were changed or damaged since, where it was loaded all the same: see [`super::load::readable`].
+    pub damaged: Vec<PathBuf>,
     /// What the capture could not hold, in sentences for the reader.
     pub notes: Vec<String>,
 }
@@ -68,17 +71,6 @@ impl Birth {
             Birth::Forked(from) | Birth::Started(from) | Birth::Executed(from) => Some(from),
         }
     }
-}
-
-/// A program that ran without the tracker.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Untracked {
-    /// Its process, where it is known.
-    pub pid: Option<u32>,
-    /// The nearest recorded program above it, or the one whose place it took.
-    pub owner: ProgramId,
-    /// Its path, as it was named.
-    pub program: String,
 }
 
 /// What a forked process inherited, in its own figures: live in its parent when it was forked.
@@ -206,7 +198,8 @@ impl std::iter::Sum for Amount {
 pub struct Totals {
     /// Live at the high-water mark.
     pub peak: Amount,
-    /// Live at the end: before the interpreter is torn down for Python, at exit or death for others.
+    /// Live at the end: before the interpreter is torn down for Python, at exit or death for others, and where more is live
+    /// there than at the end of an interpreter.
     pub end: Amount,
     /// All that was ever allocated.
     pub total: Amount,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::FallocateFlags;
 use serde::{Deserialize, Serialize};
 
 use super::load::LoadError;
@@ -41,44 +42,80 @@ pub fn write(folder: &Path) -> std::io::Result<()> {
     })
 }
 
-/// A file's bytes; a process file is cut to what is used of it first.
+/// A file's bytes; a process file is cut to what is used of it first, and its empty pages take no space any more.
 fn trimmed(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut bytes = fs::read(path)?;
     if path.extension().is_none_or(|extension| extension != "lgp") {
         return Ok(bytes);
     }
-    if let Some(used) = leakgate_capture::read::used_bytes(&bytes).filter(|used| *used < bytes.len()) {
-        fs::OpenOptions::new().write(true).open(path)?.set_len(used as u64)?;
-        bytes.truncate(used);
+    if let Some(used) = leakgate_capture::read::used_bytes(&bytes) {
+        let file = fs::OpenOptions::new().write(true).open(path)?;
+        if used < bytes.len() {
+            file.set_len(used as u64)?;
+            bytes.truncate(used);
+        }
+        give_back_zeros(&file, &bytes);
     }
     Ok(bytes)
+}
+
+/// Makes holes of the pages that are all zeros. A file system that cannot keeps them, and nothing else changes.
+fn give_back_zeros(file: &fs::File, bytes: &[u8]) {
+    const PAGE: usize = 4096;
+    let mut pages =
+        bytes.chunks_exact(PAGE).map(|page| page.iter().all(|byte| *byte == 0)).enumerate().peekable();
+    while let Some((first, is_zero)) = pages.next() {
+        if !is_zero {
+            continue;
+        }
+        let mut after = first + 1;
+        while pages.next_if(|(_, is_zero)| *is_zero).is_some() {
+            after += 1;
+        }
+        let (at, length) = (first * PAGE, (after - first) * PAGE);
+        let hole = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+        if rustix::fs::fallocate(file, hole, at as u64, length as u64).is_err() {
+            return;
+        }
+    }
 }
 
 fn seal(bytes: &[u8]) -> Sealed {
     Sealed { length: bytes.len() as u64, crc32: crc32fast::hash(bytes) }
 }
 
-/// Compares the files with the seal. A capture without one is taken as it is: the note tells what that means.
-pub(super) fn check(folder: &Path) -> Result<Option<String>, LoadError> {
-    let path = folder.join(NAME);
-    let damaged = |what: String| LoadError::Damaged { path: path.clone(), what };
-    let text = match fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Some(UNSEALED.to_owned())),
-        Err(error) => return Err(damaged(error.to_string())),
-    };
-    let files: BTreeMap<String, Sealed> =
-        serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))?;
-    for (name, sealed) in &files {
-        compare(folder.join(name), sealed)?;
-    }
-    let added = names(folder).into_iter().find(|name| name.ends_with(".lgp") && !files.contains_key(name));
-    match added {
-        Some(name) => Err(damaged(format!("it does not list {name}"))),
-        None => Ok(None),
-    }
+/// What the seal says of a capture.
+pub(super) struct Checked {
+    /// Why damage could not be noticed, where there is no seal.
+    pub note: Option<String>,
+    /// What differs.
+    pub damage: Vec<LoadError>,
 }
 
+/// Compares the files with the seal. A capture without one is taken as it is: the note tells what that means.
+pub(super) fn check(folder: &Path) -> Checked {
+    let path = folder.join(NAME);
+    let damaged = |what: String| LoadError::Damaged { path: path.clone(), what };
+    let only = |error| Checked { note: None, damage: vec![error] };
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Checked { note: Some(UNSEALED.to_owned()), damage: Vec::new() };
+        }
+        Err(error) => return only(damaged(error.to_string())),
+    };
+    let files: BTreeMap<String, Sealed> = match serde_json::from_str(&text) {
+        Ok(files) => files,
+        Err(error) => return only(damaged(error.to_string())),
+    };
+    let changed = files.iter().filter_map(|(name, sealed)| compare(folder.join(name), sealed).err());
+    let is_added = |name: &String| name.ends_with(".lgp") && !files.contains_key(name);
+    let added = names(folder).into_iter().filter(is_added);
+    let added = added.map(|name| LoadError::Damaged { path: folder.join(name), what: NOT_SEALED.to_owned() });
+    Checked { note: None, damage: changed.chain(added).collect() }
+}
+
+const NOT_SEALED: &str = "the seal does not list it";
 const UNSEALED: &str =
     "this capture is not sealed (still recording, or its recorder was killed): damage cannot be noticed";
 

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 use leakgate_capture::journal::{Event, FileName};
 
-use super::model::{Birth, Capture, Profile, ProgramId, Untracked};
+use super::model::{Birth, Capture, Profile, ProgramId};
 use super::shared::{self, Part};
+use super::untracked::{Obstacle, Untracked};
 
 impl From<FileName> for ProgramId {
     fn from((pid, sequence): FileName) -> ProgramId {
@@ -20,6 +21,8 @@ pub struct Journal {
     origins: BTreeMap<ProgramId, ProgramId>,
     /// Programs that ran without the tracker.
     pub untracked: Vec<Untracked>,
+    /// Processes whose program loaded the tracker and could not record.
+    pub unable: BTreeMap<u32, Obstacle>,
 }
 
 impl Journal {
@@ -35,27 +38,41 @@ impl Journal {
                     None => drop(unclaimed.insert(file.0, file.into())),
                 },
                 Event::Executes { pid, owner, path } => {
-                    let announced = Untracked { pid: Some(pid), owner: owner.into(), program: path };
+                    let announced = announced(pid, owner, path);
                     // The one before never began; this process is another one of the same number.
-                    journal.untracked.extend(pending.insert(pid, announced));
+                    journal.never_began(pending.insert(pid, announced));
+                    journal.unable.remove(&pid);
                 }
                 Event::Failed(pid) => drop(pending.remove(&pid)),
+                Event::Unable(pid, why) => drop(journal.unable.insert(pid, obstacle(why))),
                 Event::Spawned { pid, owner, path } => match unclaimed.remove(&pid) {
                     // It was faster than the one who started it.
                     Some(file) => drop(journal.origins.insert(file, owner.into())),
-                    None => {
-                        let announced = Untracked { pid: Some(pid), owner: owner.into(), program: path };
-                        journal.untracked.extend(pending.insert(pid, announced));
-                    }
+                    None => journal.never_began(pending.insert(pid, announced(pid, owner, path))),
                 },
                 Event::Escaped { owner, path } => {
-                    journal.untracked.push(Untracked { pid: None, owner: owner.into(), program: path });
+                    journal.untracked.push(Untracked { pid: None, ..announced(0, owner, path) });
                 }
             }
         }
-        journal.untracked.extend(pending.into_values());
+        pending.into_values().for_each(|program| journal.never_began(Some(program)));
         journal
     }
+
+    fn never_began(&mut self, program: Option<Untracked>) {
+        self.untracked.extend(program.map(|program| {
+            let obstacle = program.pid.and_then(|pid| self.unable.get(&pid)).copied().unwrap_or_default();
+            Untracked { obstacle, ..program }
+        }));
+    }
+}
+
+fn announced(pid: u32, owner: FileName, program: String) -> Untracked {
+    Untracked { pid: Some(pid), owner: owner.into(), program, obstacle: Obstacle::NotLoaded }
+}
+
+fn obstacle(why: u32) -> Obstacle {
+    if why == leakgate_capture::UNABLE_FILE_SIZE { Obstacle::FileSize } else { Obstacle::NoFile }
 }
 
 /// Fills in where each process comes from. `root` is the one that the command line started.
@@ -258,6 +275,7 @@ mod tests {
         let events = vec![
             Event::Began((1, 0)),
             announced(2, (1, 0)),
+            Event::Unable(2, leakgate_capture::UNABLE_FILE_SIZE),
             announced(3, (1, 0)),
             Event::Failed(3),
             Event::Spawned { pid: 4, owner: (1, 0), path: "static".into() },
@@ -265,7 +283,12 @@ mod tests {
             announced(1, (1, 0)),
         ];
         let journal = Journal::of(events);
-        let untracked = |pid, program: &str| Untracked { pid, owner: id(1, 0), program: program.into() };
+        let untracked = |pid, program: &str| Untracked {
+            pid,
+            owner: id(1, 0),
+            program: program.into(),
+            obstacle: if pid == Some(2) { Obstacle::FileSize } else { Obstacle::NotLoaded },
+        };
         let expected = [
             untracked(None, "/bin/sh"),
             untracked(Some(1), "program-1"),

@@ -8,6 +8,7 @@ use super::driver::DriverError;
 use super::output::plain;
 use super::plan::{Plan, Work};
 use super::signals;
+use super::untracked;
 use super::watch::End;
 use crate::outcome::ScenarioError;
 
@@ -27,9 +28,14 @@ pub(super) fn of(plan: &Plan, run: &ScenarioRun) -> Option<ScenarioError> {
         return Some(silent(run));
     }
     if run.escaped {
-        let reason = "the command executed a program without the tracker (a static one, or with an environment that lacks \
-                      LD_PRELOAD), so what it did was not measured";
-        return Some(with_output(run, reason.to_owned()));
+        let why = match untracked::obstacle(&run.capture, run.root_pid) {
+            Some(obstacle) => obstacle.to_string(),
+            None => "a static one, or with an environment that lacks LD_PRELOAD".to_owned(),
+        };
+        let reason = format!(
+            "the command executed a program without the tracker ({why}), so what it did was not measured"
+        );
+        return Some(with_output(run, reason));
     }
     match &plan.work {
         Work::Run(command) => match run.end {
@@ -49,8 +55,11 @@ pub(super) fn of(plan: &Plan, run: &ScenarioRun) -> Option<ScenarioError> {
 }
 
 fn silent(run: &ScenarioRun) -> ScenarioError {
-    let reason = "the tracker did not start in the command, so nothing was measured: the loader did not take the \
-                  library, or the process could not write to the capture";
+    let reason = match untracked::obstacle(&run.capture, run.root_pid) {
+        Some(obstacle) => format!("the tracker could not start in the command, so nothing was measured: {obstacle}"),
+        None => "the tracker did not start in the command, so nothing was measured: the loader did not take the library"
+            .to_owned(),
+    };
     let title = match run.end {
         End::Silent => format!("{reason} (ended after {:.1} s)", run.elapsed.as_secs_f64()),
         _ => format!("{reason} (it {})", ended(run.status)),

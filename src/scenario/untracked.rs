@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use super::elf;
 use super::output::plain;
 use crate::profile::tree::Journal;
-use crate::profile::{ProgramId, Untracked};
+use crate::profile::{Obstacle, ProgramId, Untracked};
 
-/// Most programs that a note names.
+/// Most programs that are named for one reason.
 const NAMED: usize = 10;
 /// Most programs that are kept of what is seen from outside.
 const SEEN: usize = 1000;
@@ -63,43 +63,67 @@ impl Descendants {
     }
 }
 
+fn journal(folder: &Path) -> Journal {
+    let text = fs::read(folder.join(leakgate_capture::JOURNAL)).unwrap_or_default();
+    Journal::of(leakgate_capture::journal::events(&text).0)
+}
+
+/// Why process `pid`, which loaded the tracker, could not record into `folder`; `None` where it did not say.
+pub fn obstacle(folder: &Path, pid: u32) -> Option<Obstacle> {
+    journal(folder).unable.get(&pid).copied()
+}
+
 /// What ran without the tracker: what the journal in `folder` tells, and what was seen besides.
 pub(super) fn all(seen: Descendants, folder: &Path) -> Vec<Untracked> {
-    let text = fs::read(folder.join(leakgate_capture::JOURNAL)).unwrap_or_default();
-    let (events, _) = leakgate_capture::journal::events(&text);
     // One that still runs may not have come to its beginning.
     let is_loading =
         |pid: u32| Path::new(&format!("/proc/{pid}/exe")).exists() && tracked(pid) != Some(false);
-    let mut untracked = Journal::of(events).untracked;
+    let mut untracked = journal(folder).untracked;
     untracked.retain(|program| !program.pid.is_some_and(is_loading));
     for (pid, program) in seen.untracked {
         if !untracked.iter().any(|known| known.pid == Some(pid)) {
-            untracked.push(Untracked { pid: Some(pid), owner: ProgramId::default(), program });
+            let owner = ProgramId::default();
+            untracked.push(Untracked { pid: Some(pid), owner, program, obstacle: Obstacle::NotLoaded });
         }
     }
     untracked
 }
 
-/// Names the programs that are in no figure.
+/// Names the programs that are in no figure, and says why.
 pub fn note(untracked: &[Untracked]) -> Option<String> {
-    let name = |program: &Untracked| {
-        let name = Path::new(&program.program).file_name().unwrap_or_default().to_string_lossy();
-        match program.pid {
-            Some(pid) => format!("{} ({pid})", plain(&name)),
-            None => format!("{} (started by {})", plain(&name), program.owner.pid),
-        }
+    let sentence = |(why, names): (Obstacle, Vec<String>)| {
+        format!("ran without the tracker ({why}), in no figure: {}", names.join(", "))
     };
-    let names: Vec<String> = untracked.iter().take(NAMED).map(name).collect();
-    let more = match untracked.len().saturating_sub(NAMED) {
-        0 => String::new(),
-        more => format!(", +{more} more"),
+    let sentences: Vec<String> = by_obstacle(untracked).into_iter().map(sentence).collect();
+    (!sentences.is_empty()).then(|| sentences.join("; "))
+}
+
+/// The same, a program a line below each reason.
+pub fn lines(untracked: &[Untracked]) -> Option<String> {
+    let below = |(why, names): (Obstacle, Vec<String>)| format!("{why}:\n  {}", names.join("\n  "));
+    let lines: Vec<String> = by_obstacle(untracked).into_iter().map(below).collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
+}
+
+/// The names of the programs for each reason that there is.
+fn by_obstacle(untracked: &[Untracked]) -> Vec<(Obstacle, Vec<String>)> {
+    let obstacles = [Obstacle::NotLoaded, Obstacle::FileSize, Obstacle::NoFile];
+    let names = |why: Obstacle| {
+        let mut programs = untracked.iter().filter(|program| program.obstacle == why);
+        let mut names: Vec<String> = programs.by_ref().take(NAMED).map(named).collect();
+        let more = programs.count();
+        names.extend((more > 0).then(|| format!("+{more} more")));
+        (why, names)
     };
-    (!names.is_empty()).then(|| {
-        format!(
-            "ran without the tracker (static, setuid, of another C library, or started past it), in no figure: {}{more}",
-            names.join(", ")
-        )
-    })
+    obstacles.into_iter().map(names).filter(|(_, names)| !names.is_empty()).collect()
+}
+
+fn named(program: &Untracked) -> String {
+    let name = Path::new(&program.program).file_name().unwrap_or_default().to_string_lossy();
+    match program.pid {
+        Some(pid) => format!("{} ({pid})", plain(&name)),
+        None => format!("{} (started by {})", plain(&name), program.owner.pid),
+    }
 }
 
 /// Whether the tracker is in process `pid`; `None` while that cannot be told: a later look tells. Mappings are read in

@@ -19,7 +19,7 @@ use super::timeline::Timeline;
 use super::together::Sampled;
 use super::tracker::Follow;
 use super::untracked::{self, Descendants};
-use crate::profile::Untracked;
+use crate::profile::{Obstacle, Untracked};
 
 /// Time between two samples.
 const INTERVAL: Duration = Duration::from_millis(10);
@@ -91,6 +91,8 @@ pub struct Watched {
     pub processes: usize,
     /// Whether the command itself was recorded.
     pub recorded: bool,
+    /// Why it was not, where it loaded the tracker.
+    pub obstacle: Option<Obstacle>,
     /// Programs that ran without the tracker.
     pub untracked: Vec<Untracked>,
     /// The iterations of its processes, where they are time or traffic.
@@ -226,6 +228,7 @@ impl<'a> Watcher<'a> {
             unseen: self.processes.unseen(),
             processes: self.processes.count(),
             recorded: self.processes.has(self.running.child.id()),
+            obstacle: untracked::obstacle(&self.folder, self.running.child.id()),
             untracked: untracked::all(self.descendants, &self.folder),
             series: self.intervals.map(Intervals::finish).unwrap_or_default(),
         };

@@ -52,7 +52,7 @@ fn a_command_that_fails_is_an_error_unless_its_exit_code_is_allowed() {
     assert_snapshot!(one(failing).check().whole(), @r#"
     leakgate [version] · leakgate.yaml · python python3 (CPython [version]) · 1 scenario
 
-    ERROR work  [time]  run python -c import sys; print('out'); sys.exit('no luck')
+    ERROR work  [time]  run python -c "import sys; print('out'); sys.exit('no luck')"
       error the command ended with exit code 1
             the end of its output:
             no luck
@@ -79,15 +79,15 @@ fn a_command_that_is_killed_or_hangs_is_an_error() {
     assert_snapshot!(project.check().whole(), @r#"
     leakgate [version] · leakgate.yaml · python python3 (CPython [version]) · 3 scenarios
 
-    ERROR killed  [time]  run python -c import os; os.kill(os.getpid(), 9)
+    ERROR killed  [time]  run python -c 'import os; os.kill(os.getpid(), 9)'
       error the command was ended by SIGKILL
             it printed nothing
 
-    ERROR aborts  [time]  run python -c import os; os.abort()
+    ERROR aborts  [time]  run python -c 'import os; os.abort()'
       error the command was ended by SIGABRT
             it printed nothing
 
-    ERROR hangs  [time]  run python -c print('still here', flush=True); import threading; threading.Ev…
+    ERROR hangs  [time]  run python -c "print('still here', flush=True); import threading; threading.E…
       error not done within its timeout of 1 s; it was ended
             the end of its output:
             still here

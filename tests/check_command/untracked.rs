@@ -49,6 +49,11 @@ fn a_child_without_the_tracker_is_named_however_short_it_lives_and_an_error_wher
         "{}",
         strict.whole()
     );
+    // Nothing of it is cut off: a program a line below the reason.
+    let lines: Vec<&str> = strict.out.lines().map(str::trim).collect();
+    let reason =
+        lines.iter().position(|line| *line == "static, setuid, of another C library, or started past it:");
+    assert!(lines[reason.unwrap() + 1].starts_with("short ("), "{}", strict.whole());
 }
 
 #[test]

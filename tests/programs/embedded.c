@@ -1,5 +1,5 @@
 /* Has a Python inside: linked to it, or loaded while it runs. Usage: embedded HOW USE, with HOW the name of a library
-   and `global` or `local`, or `linked`; USE is `run` or `import`. */
+   and `global` or `local`, or `linked`; USE is `run`, `import` or `outlive`, which takes more after the interpreter's end. */
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +11,13 @@ static const char *CODE = "kept = []\n"
                           "work()\n";
 
 void *before(void) { return malloc(777); }
+
+/* More than the interpreter gives back, and touched. */
+void *after(void) {
+    size_t size = 32 << 20;
+    void *block = malloc(size);
+    return block == NULL ? NULL : memset(block, 1, size);
+}
 
 int main(int count, char **words) {
     void *library = NULL, *block = before();
@@ -27,8 +34,9 @@ int main(int count, char **words) {
     void *(*import)(const char *) = dlsym(library, "PyImport_ImportModule");
     int (*finalize)(void) = dlsym(library, "Py_FinalizeEx");
     initialize();
-    int failed = strcmp(use, "run") == 0 ? run(CODE) : import("embedded_module") == NULL;
+    int failed = strcmp(use, "import") == 0 ? import("embedded_module") == NULL : run(CODE);
     if (finalize() != 0 || failed) return 3;
+    if (strcmp(use, "outlive") == 0 && after() == NULL) return 4;
     puts("done");
     return block == NULL;
 }

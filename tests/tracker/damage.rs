@@ -1,7 +1,9 @@
 //! A damaged capture: an error or a profile, never a panic, and never without end.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use leakgate::profile::load::{self, LoadError};
@@ -208,4 +210,66 @@ fn module_path(bytes: &[u8]) -> String {
     let module =
         file.modules.iter().find(|module| (module.start..module.end).contains(&native.address)).unwrap();
     file.string(module.path).into_owned()
+}
+
+#[test]
+fn of_a_capture_with_one_damaged_process_the_others_are_shown() {
+    const TWO: &str = "\
+import subprocess, sys
+subprocess.run([sys.executable, '-S', '-c', 'kept = bytes(1 << 20)'], check=True)
+kept = bytes(4 << 20)
+";
+    let recording = python::newest().run(&["-S", "-c", TWO]).record().ended_well();
+    let path = recording.path();
+    let [parent, child] = &recording.capture.processes[..] else { panic!("two processes") };
+    let file_of = |pid: u32| path.join(format!("process-{pid}-0.lgp"));
+    let (parent, child) = (parent.process.pid, child.process.pid);
+    let view = |words: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_leakgate"));
+        let output = command.arg("view").args(words).arg(&path).output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    };
+    let whole = fs::read(file_of(child)).unwrap();
+    let mut damaged = whole.clone();
+    damaged[leakgate_capture::CHUNK * 2] ^= 1;
+    fs::write(file_of(child), damaged).unwrap();
+    let told = format!(
+        "`{}` was changed or damaged after it was recorded (its checksum differs): this process is left out",
+        file_of(child).display()
+    );
+    for kind in ["summary", "table", "tree", "stats"] {
+        let (code, stdout, stderr) = view(&[kind]);
+        assert_eq!((code, stderr.as_str()), (Some(0), ""), "{kind}: {stdout}");
+        assert!(stdout.contains(&format!("(pid {parent}")), "{kind}: {stdout}");
+        assert!(stdout.contains(&format!("note: {told}")), "{kind}: {stdout}");
+    }
+    let (code, _, stderr) = view(&["summary", "--process", &child.to_string()]);
+    assert_eq!(code, Some(2), "{stderr}");
+    assert!(stderr.contains(&format!("no process {child} in this capture; there are: {parent}")), "{stderr}");
+    let picture = path.with_extension("svg");
+    let (code, _, stderr) = view(&["flamegraph", "-o", picture.to_str().unwrap()]);
+    assert_eq!((code, stderr), (Some(0), format!("leakgate: note       {told}\n")));
+    // What is judged must be whole.
+    assert!(load::capture(&path).unwrap_err().to_string().contains("its checksum differs"));
+    // Where nothing is left, it is an error.
+    fs::write(file_of(parent), &whole).unwrap();
+    let (code, stdout, stderr) = view(&["summary"]);
+    assert_eq!((code, stdout.as_str()), (Some(2), ""), "{stderr}");
+    assert!(stderr.contains("was changed or damaged after it was recorded"), "{stderr}");
+}
+
+#[test]
+fn empty_pages_of_a_finished_capture_take_no_space() {
+    const PAGE: usize = 4096;
+    let (recording, bytes) = sample();
+    let empty = bytes.chunks_exact(PAGE).filter(|page| page.iter().all(|byte| *byte == 0)).count();
+    assert!(empty * 4 > bytes.len() / PAGE, "{empty} pages of {} are empty", bytes.len() / PAGE);
+    let taken = fs::metadata(&recording.files()[0]).unwrap().blocks() as usize * 512;
+    // The file system has a page or two of its own for where the holes are.
+    assert!(
+        taken <= bytes.len() - empty * PAGE + 4 * PAGE,
+        "{taken} of {} bytes, {empty} empty pages",
+        bytes.len()
+    );
 }

@@ -3,7 +3,8 @@
 
 use std::ffi::OsStr;
 
-use leakgate::profile::model::Profile;
+use leakgate::profile::BillMoment;
+use leakgate::profile::model::{CheckpointKind, Profile};
 
 use crate::harness::{Program, Recording, amount, figures, folder, of_function, shared};
 use crate::python::{self, Python};
@@ -14,6 +15,8 @@ def work():
     for _ in range(100): kept.append(bytes(2000))
 work()
 ";
+
+const USES: [&str; 2] = ["run", "import"];
 
 /// The blocks that `work` holds, and those of them whose stack goes on to the module's code.
 fn check_work(profile: &Profile, what: &str) {
@@ -30,14 +33,18 @@ fn check_work(profile: &Profile, what: &str) {
     assert_eq!(of_work(&module).end, amount(100 * 2033, 100), "{what}");
 }
 
-fn embedded(python: &Python, how: &[&str], more: &[&OsStr]) -> Vec<(String, Recording)> {
+fn embedded<const USES: usize>(
+    python: &Python,
+    (how, uses): (&[&str], [&str; USES]),
+    more: &[&OsStr],
+) -> Vec<(String, Recording)> {
     let library = python.library().unwrap();
     let rpath = format!("-Wl,--disable-new-dtags,-rpath,{}", library.rpath());
     let loader = format!("-Wl,--allow-shlib-undefined,--dynamic-linker,{}", library.loader);
     let program = Program::with("embedded", &[&[rpath.as_ref(), loader.as_ref()], more].concat());
     let modules = folder();
     std::fs::write(modules.path().join("embedded_module.py"), MODULE).unwrap();
-    let uses = ["run", "import"].map(|used| {
+    let uses = uses.map(|used| {
         let run = program
             .run(&[how, &[used]].concat())
             .env("PYTHONHOME", &library.prefix)
@@ -57,9 +64,9 @@ fn an_interpreter_in_another_program_is_recorded_from_its_first_module_on() {
         };
         let path = library.path.to_str().unwrap();
         let linked = [OsStr::new("-Wl,--no-as-needed"), library.path.as_os_str()];
-        let mut recordings = embedded(&python, &["linked"], &linked);
+        let mut recordings = embedded(&python, (&["linked"], USES), &linked);
         for scope in ["global", "local"] {
-            recordings.extend(embedded(&python, &[path, scope], &[]));
+            recordings.extend(embedded(&python, (&[path, scope], USES), &[]));
         }
         for (what, recording) in recordings {
             let profile = recording.first();
@@ -71,6 +78,32 @@ fn an_interpreter_in_another_program_is_recorded_from_its_first_module_on() {
         }
     }
     assert!(count > 0 || std::env::var_os("CI").is_none(), "no CPython has a shared library");
+}
+
+#[test]
+fn a_program_that_outlives_its_interpreter_ends_with_what_it_has_then() {
+    for python in python::all() {
+        let Some(library) = python.library() else {
+            eprintln!("skipped: {python} has no shared library");
+            continue;
+        };
+        let linked = [OsStr::new("-Wl,--no-as-needed"), library.path.as_os_str()];
+        for (what, recording) in embedded(&python, (&["linked"], ["outlive"]), &linked) {
+            let profile = recording.first();
+            let [note] = &profile.notes[..] else { panic!("{what}: {:?}", profile.notes) };
+            assert!(note.starts_with("the program went on after its interpreter had ended, when "), "{note}");
+            assert_eq!(of_function(profile, "after").end, amount(32 << 20, 1), "{what}");
+            let of_work = figures(profile, |site| {
+                profile.frames_of(site.stack).map(python::place).any(|place| place.starts_with("work "))
+            });
+            assert_eq!(of_work.end, amount(0, 0), "{what}: it went with the interpreter");
+            let exit = profile.checkpoints.iter().find(|checkpoint| checkpoint.kind == CheckpointKind::Exit);
+            assert!(exit.unwrap().live.bytes < 32 << 20, "{what}");
+            let bills: Vec<_> = profile.bills.iter().filter(|bill| bill.moment == BillMoment::End).collect();
+            let [bill] = bills[..] else { panic!("{what}: {} bills of the end", bills.len()) };
+            assert!(bill.resident >= 32 << 20, "{what}: {} are resident in the bill", bill.resident);
+        }
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use leakgate::profile::load;
+use leakgate::profile::{Obstacle, load};
 
 use crate::harness::{Run, amount, folder};
 use crate::python;
@@ -131,4 +131,34 @@ fn few_descriptors_for_the_program_itself_are_enough_or_an_error_before_anything
             assert!(stderr.contains("leakgate: error"), "{most}: {stderr}");
         }
     }
+}
+
+#[test]
+fn a_limit_of_file_sizes_that_leaves_no_room_for_a_capture_is_named() {
+    const HOLDS: &str = "kept = [bytes(1000)]; print(len(kept))";
+    const REASON: &str = "its limit of file sizes (RLIMIT_FSIZE) is below 1 MiB";
+    let python = python::newest().path;
+    let base = folder();
+    // The shell executes it in its own place, or in a child.
+    for (number, last) in ["exec \"$@\"", "\"$@\"; exit $?"].into_iter().enumerate() {
+        let script = format!("ulimit -f 400; {last}");
+        let run = Run::of(["sh", "-c", &script, "sh", python.to_str().unwrap(), "-S", "-c", HOLDS]);
+        let capture = run.record_into(&base.path().join(number.to_string()));
+        let [untracked] = &capture.untracked[..] else { panic!("{last}: {:?}", capture.untracked) };
+        assert_eq!(untracked.obstacle, Obstacle::FileSize, "{last}");
+        assert!(untracked.program.ends_with(python.file_name().unwrap().to_str().unwrap()), "{untracked:?}");
+        let note = leakgate::scenario::untracked::note(&capture.untracked).unwrap();
+        assert!(note.starts_with(&format!("ran without the tracker ({REASON}), in no figure: ")), "{note}");
+    }
+    // The command itself: the library has room, a capture has not.
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -f 1600; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_leakgate"), "run", "-o"]);
+    command.arg(base.path().join("itself")).arg("--").arg(&python).args(["-S", "-c", HOLDS]);
+    let output = command.output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!((&output.stdout[..], output.status.code()), (&b"1\n"[..], Some(125)), "{stderr}");
+    let told = format!(
+        "leakgate: error: the command was not recorded: the tracker could not start in it: {REASON}\n"
+    );
+    assert_eq!(stderr, told);
 }

@@ -2,7 +2,7 @@
 //! may be about, and at its end. Near the peak the program outside looks, with the same survey.
 
 use core::mem::offset_of;
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use leakgate_capture::survey::{self, Buffers, Failed, Part, Places, RangesHead, Surveyed};
 use leakgate_capture::{
@@ -22,7 +22,9 @@ const WITH_BILL: core::ops::RangeInclusive<u32> = 2..=4;
 const TRIES: usize = 3;
 const MOST_STACKS: usize = 4096;
 
+/// Whether the last bill is of the interpreter's end or the process's, and how much was live then.
 static HAS_END: AtomicBool = AtomicBool::new(false);
+static LIVE_AT_END: AtomicI64 = AtomicI64::new(0);
 
 /// Room to work in, mapped for the time of the survey: the stack may be small.
 struct Scratch {
@@ -45,11 +47,17 @@ pub(crate) fn after_checkpoint(kind: u32, iteration: u32) {
     }
 }
 
-/// At the end of the process: its bill, unless the interpreter's end had one.
+/// At the end of the process: its bill, unless the interpreter's end had one and the program took no more after it.
 pub(crate) fn at_exit() {
-    if !HAS_END.load(Ordering::Relaxed) {
+    if !HAS_END.load(Ordering::Relaxed) || live() > LIVE_AT_END.load(Ordering::Relaxed) {
         take(leakgate_capture::BILL_AT_EXIT, 0);
     }
+}
+
+/// What is live now, as far as the threads have told.
+fn live() -> i64 {
+    // SAFETY: the header is mapped; this field is only read, and what is read may be a moment old.
+    unsafe { (&raw const (*header()).live_bytes).read_volatile() }
 }
 
 /// In a forked child: what was resident in its parent is not its own.
@@ -76,7 +84,10 @@ fn take(kind: u32, iteration: u32) {
     }
     sys::unmap(scratch, length);
     match taken {
-        Ok(()) => HAS_END.store(kind >= *WITH_BILL.end(), Ordering::Relaxed),
+        Ok(()) => {
+            HAS_END.store(kind >= *WITH_BILL.end(), Ordering::Relaxed);
+            LIVE_AT_END.store(live(), Ordering::Relaxed);
+        }
         Err(_) => note(NOTE_NO_BILL),
     }
 }

@@ -7,7 +7,7 @@ use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 
 use leakgate_capture::{
     CHUNK, HEADER_LEN, Header, MAGIC, MAX_CHUNKS, NOTE_FULL, NOTE_NOT_RESERVED, STATE_STARTING, Section,
-    VERSION,
+    UNABLE_FILE, UNABLE_FILE_SIZE, VERSION,
 };
 
 use crate::lock::Lock;
@@ -97,6 +97,11 @@ pub(crate) fn create(path: &[u8]) -> Option<()> {
         note(NOTE_NOT_RESERVED);
     }
     Some(())
+}
+
+/// Why `create` failed, as the journal tells it.
+pub(crate) fn why_not() -> u32 {
+    if sys::file_size_limit() < (FIRST * CHUNK) as u64 { UNABLE_FILE_SIZE } else { UNABLE_FILE }
 }
 
 /// Where the command line goes: the bytes of chunk 0 behind the header.

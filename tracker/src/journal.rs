@@ -34,6 +34,14 @@ pub(crate) fn began() {
     line.append();
 }
 
+/// This process was executed, and cannot record: `why` is one of the journal's reasons.
+pub(crate) fn unable(why: u32) {
+    let mut line = Line::new(b"unable");
+    line.number(sys::getpid());
+    line.number(why);
+    line.append();
+}
+
 /// Process `pid` is about to execute a program. `false`: there is no such program, or nothing could be written.
 pub(crate) fn executes(pid: u32, path: &CStr) -> bool {
     // A name without a slash is searched for, in places that only the C library knows.

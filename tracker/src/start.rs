@@ -39,7 +39,10 @@ extern "C" fn construct(count: c_int, arguments: *const *const c_char, environme
 
 fn begin() -> Option<()> {
     read_settings()?;
-    child_path(capture::create)?;
+    if child_path(capture::create).is_none() {
+        journal::unable(capture::why_not());
+        return None;
+    }
     world::begin();
     fork::begin()?;
     {

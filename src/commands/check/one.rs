@@ -13,7 +13,7 @@ use crate::gate::budgets::{Judgement, Limit, MostIncrease, ScenarioFacts, judge}
 use crate::gate::measurement::Measurement;
 use crate::gate::processes::{self, figure_name};
 use crate::outcome::{Compared, ScenarioError, ScenarioResult, Verdict};
-use crate::profile::{Capture, CheckpointKind, Profile, command_line, load};
+use crate::profile::{Capture, Checkpoint, CheckpointKind, Profile, command_line, load};
 use crate::scenario::capture_dir::{self, Existing};
 use crate::scenario::memory_limit::MemoryLimit;
 use crate::scenario::plan::Work as PlannedWork;
@@ -158,7 +158,11 @@ fn unusual_end(run: &ScenarioRun, profile: &Profile) -> Option<String> {
     if run.driver.is_some() || run.memory_limit_reached.is_some() {
         return None;
     }
-    let has_exit = profile.checkpoints.iter().any(|checkpoint| checkpoint.kind == CheckpointKind::Exit);
+    // A program with an interpreter inside may go on after that one's exit, and take more.
+    let end = profile.totals.end.bytes;
+    let is_end =
+        |checkpoint: &Checkpoint| checkpoint.kind == CheckpointKind::Exit && checkpoint.live.bytes >= end;
+    let has_exit = profile.checkpoints.iter().any(is_end);
     let state = match (has_exit, profile.process.ended) {
         (true, _) => "the interpreter reached its exit, and `retained` is what was live there",
         (false, true) => "the process reached its exit, and `retained` is what was live there",
@@ -195,11 +199,11 @@ fn of_each(scenario: &Scenario) -> impl Iterator<Item = BudgetKey> {
 
 /// A process without the tracker is an error where the scenario is strict.
 fn untracked(scenario: &Scenario, run: &ScenarioRun) -> Option<ScenarioError> {
-    let note = untracked::note(&run.untracked).filter(|_| scenario.strict)?;
+    let details = untracked::lines(&run.untracked).filter(|_| scenario.strict)?;
     Some(ScenarioError {
         title: "programs ran without the tracker, which `strict` does not allow: the figures are not whole"
             .to_owned(),
-        details: note,
+        details,
     })
 }
 

@@ -113,6 +113,9 @@ pub(super) enum HeapViewError {
          program takes one itself with `leakgate_memory.snapshot()`"
     )]
     NoSnapshot(Chosen),
+    /// One of them is not what was recorded.
+    #[error("`{path}` was changed or damaged after it was recorded", path = .0.display())]
+    Damaged(PathBuf),
     /// It has none of that number.
     #[error("process {process} has no heap snapshot {number}; there are: {existing}")]
     NoSuchSnapshot {
@@ -275,6 +278,10 @@ impl Snapshots {
         let chosen = Chosen { pid: id.pid, program: (id.sequence > 0).then_some(id.sequence) };
         let mut found = load::find(&capture.dir)?;
         found.retain(|found| found.process == id);
+        let is_damaged = |found: &&Found| capture.damaged.contains(&found.path);
+        if let Some(damaged) = found.iter().find(is_damaged) {
+            return Err(HeapViewError::Damaged(damaged.path.clone()).into());
+        }
         if found.is_empty() {
             return Err(HeapViewError::NoSnapshot(chosen).into());
         }

@@ -82,7 +82,7 @@ fn no_capture_at_all_says_how_to_make_one() {
 fn options_reach_the_view() {
     let text = shown_in(Path::new("/srv/app"), "summary --at end --limit 1 --threads").unwrap();
     assert_snapshot!(text, @r"
-    python main.py --evil=</title>\x1b[31m (pid 4242, CPython 3.11.7)
+    python main.py '--evil=</title>\x1b[31m' (pid 4242, CPython 3.11.7)
     2.5 MiB in 9,613 blocks live at the end
 
         own  share    total  share  blocks  function               at  thread
