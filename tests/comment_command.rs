@@ -116,7 +116,10 @@ fn a_comment_is_made_on_the_first_failure_then_kept_up_to_date_and_ends_in_fixed
     job.comment(&canonical()).says(0, "comment 101 made");
     job.comment(&canonical()).says(0, "comment 101 says so already");
     let failing = job.server.ours();
-    assert_eq!(heading(&failing[0]), "### ❌ leakgate: 3 of 6 scenarios failed, 1 could not be measured");
+    assert_eq!(
+        heading(&failing[0]),
+        "### ❌ leakgate: 3 budgets exceeded, 1 memory limit reached · 3 of 6 scenarios failed, 1 could not be measured"
+    );
     assert!(failing[0].body.starts_with(&format!("{MARKER}\n")));
     job.comment(&passing()).says(0, "comment 101 brought up to date");
     let fixed = job.server.ours();
@@ -205,7 +208,10 @@ fn of_two_jobs_that_comment_at_once_the_older_comment_stays() {
     job.comment(&canonical()).says(0, "comment 90 brought up to date");
     let ours = job.server.ours();
     assert_eq!(ours.len(), 1);
-    assert_eq!(heading(&ours[0]), "### ❌ leakgate: 3 of 6 scenarios failed, 1 could not be measured");
+    assert_eq!(
+        heading(&ours[0]),
+        "### ❌ leakgate: 3 budgets exceeded, 1 memory limit reached · 3 of 6 scenarios failed, 1 could not be measured"
+    );
 }
 
 #[test]

@@ -12,7 +12,7 @@ mod post;
 
 pub use archive::{ArchiveError, result_in};
 pub use client::{ApiError, Client, Token};
-pub use github::GitHub;
+pub use github::{Found, GitHub};
 pub use gitlab::GitLab;
 pub use post::{Body, Posted, When, post};
 
