@@ -265,7 +265,7 @@ fn dry_run_prints_the_comment_and_asks_nobody() {
     let job = Job::new();
     job.result(&canonical());
     let done = Done::of(&job.command(&["--dry-run"]).env_remove("GITHUB_TOKEN").output().unwrap());
-    assert!(done.out.starts_with(&format!("{MARKER}\n### ❌ leakgate: 3 of 6")), "{done:?}");
+    assert!(done.out.starts_with(&format!("{MARKER}\n### ❌ leakgate: 3 budgets exceeded")), "{done:?}");
     assert_eq!(job.server.state.lock().unwrap().seen, Vec::<String>::new());
 }
 
