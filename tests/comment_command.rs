@@ -261,6 +261,18 @@ fn events_without_an_open_pull_request_are_told_and_fail_nothing() {
 }
 
 #[test]
+fn authorities_of_a_file_that_has_none_are_an_error_before_anything_is_asked() {
+    let job = Job::new();
+    job.result(&canonical());
+    let with = |path: &str| Done::of(&job.command(&[]).env("SSL_CERT_FILE", path).output().unwrap());
+    with("missing.pem").says(2, "failed to read SSL_CERT_FILE, `missing.pem`: No such file");
+    fs::write(job.folder.path().join("empty.pem"), "no certificate").unwrap();
+    with("empty.pem")
+        .says(2, "failed to read SSL_CERT_FILE, `empty.pem`: it has no certificate in PEM format");
+    assert_eq!(job.server.state.lock().unwrap().seen, Vec::<String>::new());
+}
+
+#[test]
 fn dry_run_prints_the_comment_and_asks_nobody() {
     let job = Job::new();
     job.result(&canonical());

@@ -9,7 +9,7 @@ use super::{deliver, results, surroundings};
 use crate::ci::{Ci, Elsewhere, Event, Variables, WorkflowRun};
 use crate::exit::Exit;
 use crate::forge::{
-    ApiError, Body, Client, Comments, Found, GitHub, GitLab, Posted, Token, When, post, result_in,
+    ApiError, Body, Client, Comments, Found, GitHub, GitLab, Posted, Token, Trust, When, post, result_in,
 };
 use crate::outcome::Outcome;
 use crate::report::{
@@ -24,7 +24,8 @@ const LONGEST_NAME: usize = 60;
 
 /// Write the result into the one comment of the pull request
 ///
-/// The token comes from GITHUB_TOKEN or GITLAB_TOKEN, or from LEAKGATE_TOKEN, which comes first.
+/// The token comes from GITHUB_TOKEN or GITLAB_TOKEN, or from LEAKGATE_TOKEN, which comes first. For a forge with a
+/// certificate of the company's own authority, SSL_CERT_FILE names the authorities (PEM) that are believed.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// A `result.json`, the folder that it is in, or a ZIP archive with it [default: .leakgate]
@@ -231,8 +232,12 @@ impl Target {
         let number = args.pull_request.or_else(|| variables.get("CI_MERGE_REQUEST_IID")?.parse().ok());
         let Some(number) = number else { return Ok(Err("this pipeline is for no merge request".to_owned())) };
         let needed = |name: &str| variables.get(name).with_context(|| format!("{name} is not set"));
-        let client =
-            Client::new(needed("CI_API_V4_URL")?, token(variables, "GITLAB_TOKEN")?, "application/json");
+        let client = Client::new(
+            needed("CI_API_V4_URL")?,
+            token(variables, "GITLAB_TOKEN")?,
+            "application/json",
+            &trust(variables)?,
+        );
         Ok(Ok(Target::GitLab(GitLab::new(client, needed("CI_PROJECT_ID")?, number))))
     }
 
@@ -253,7 +258,8 @@ impl Target {
         // Enterprise has both below /api.
         let beside = api.strip_suffix("/v3").unwrap_or(api);
         let graphql = variables.get("GITHUB_GRAPHQL_URL").map_or(format!("{beside}/graphql"), str::to_owned);
-        let client = Client::new(api, token(variables, "GITHUB_TOKEN")?, "application/vnd.github+json");
+        let accept = "application/vnd.github+json";
+        let client = Client::new(api, token(variables, "GITHUB_TOKEN")?, accept, &trust(variables)?);
         let github = GitHub::new(client, &graphql, repository);
         let run = event.and_then(|event| event.workflow_run.as_ref());
         let found = match (number, run) {
@@ -276,6 +282,12 @@ impl Target {
         };
         post(comments, body, when)
     }
+}
+
+/// The authorities that the user names, as for other programs.
+fn trust(variables: &Variables) -> anyhow::Result<Trust> {
+    let Some(path) = variables.get("SSL_CERT_FILE") else { return Ok(Trust::default()) };
+    Trust::of_file(Path::new(path)).with_context(|| format!("failed to read SSL_CERT_FILE, `{path}`"))
 }
 
 /// A pull request's number, as far as it is known without asking.
