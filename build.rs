@@ -15,10 +15,14 @@ const NOT_FOR_THE_TRACKER: [&str; 6] = [
     "CARGO_BUILD_TARGET",
 ];
 
+/// The linker of the tracker, where a release needs one that knows older C libraries than the machine's own.
+const LINKER: &str = "LEAKGATE_TRACKER_LINKER";
+
 fn main() -> Result<(), Box<dyn Error>> {
     for path in ["tracker", "capture", "Cargo.toml", "Cargo.lock"] {
         println!("cargo::rerun-if-changed={path}");
     }
+    println!("cargo::rerun-if-env-changed={LINKER}");
     let out = PathBuf::from(env::var("OUT_DIR")?);
     let library = out.join("libleakgate.so");
     if env::var("CARGO_CFG_TARGET_OS")? != "linux" {
@@ -34,6 +38,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     cargo.arg("--target-dir").arg(&folder).current_dir(env::var("CARGO_MANIFEST_DIR")?);
     for name in NOT_FOR_THE_TRACKER {
         cargo.env_remove(name);
+    }
+    if let Some(linker) = env::var_os(LINKER) {
+        let target = target.to_uppercase().replace('-', "_");
+        cargo.env(format!("CARGO_TARGET_{target}_LINKER"), linker);
     }
     if !cargo.status()?.success() {
         return Err("failed to build the tracker".into());

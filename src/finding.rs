@@ -69,6 +69,11 @@ impl Finding {
         pattern.filter(|_| budgets::key_of(&self.rule).is_none()).unwrap_or(&self.rule)
     }
 
+    /// Whether it is about a limit that somebody set, or an increase.
+    pub fn is_budget(&self) -> bool {
+        [budgets::BUDGET, budgets::INCREASE].iter().any(|kind| self.rule.starts_with(kind))
+    }
+
     /// The place of a finding in a report: what is new first, what is lived with last, errors before warnings.
     pub fn rank(&self) -> (bool, bool, Reverse<Severity>) {
         let is_accepted = self.standing == Standing::Accepted;

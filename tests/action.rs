@@ -67,7 +67,7 @@ fn a_failing_check_keeps_its_reports_comments_and_then_fails() {
     assert!(kept[1].1.ends_with("/.leakgate/captures/leaky") && Path::new(kept[1].1).is_dir(), "{kept:?}");
     let comments = server.ours();
     assert_eq!(comments.len(), 1, "{}", ran.log);
-    assert!(comments[0].body.starts_with("<!-- leakgate:shop -->\n### ❌ leakgate: 1 of 2 scenarios failed"));
+    assert!(comments[0].body.starts_with("<!-- leakgate:shop -->\n### ❌ leakgate: 1 leak · 1 of 2 scenarios failed"));
     assert!(ran.log.contains("::error file=app.py,line=3,"), "{}", ran.log);
     assert!(fs::read_to_string(runner.temp("summary.md")).unwrap().contains("1 of 2 scenarios failed"));
     for (copy, report) in [("out/leakgate.sarif", "report.sarif"), ("junit.xml", "report.xml")] {
@@ -251,6 +251,8 @@ fn every_input_is_used_and_documented() {
 #[test]
 fn the_pages_snippets_are_yaml_and_their_commands_exist() {
     let page = include_str!("../docs/ci.md");
+    let template = include_str!("../docs/leakgate.gitlab-ci.yml");
+    assert!(page.contains(&format!("```yaml\n{template}```\n")), "the page shows another template");
     let fence = regex::Regex::new(r"(?s)```(\w+)\n(.*?)```").unwrap();
     let command = regex::Regex::new(r"(?m)leakgate ((?:check|comment|merge)[^'<#\n]*)").unwrap();
     let (mut documents, mut commands) = (0, 0);
@@ -267,5 +269,66 @@ fn the_pages_snippets_are_yaml_and_their_commands_exist() {
             commands += 1;
         }
     }
-    assert_eq!((documents, commands), (7, 6));
+    assert_eq!((documents, commands), (7, 5));
+}
+
+/// The words of a command of leakgate, without its name.
+fn words(command: &serde_json::Value) -> Vec<String> {
+    let text = command.as_str().unwrap();
+    text.strip_prefix("leakgate ").unwrap().split_whitespace().map(str::to_owned).collect()
+}
+
+/// The job of GitLab, run as its runner runs it: what it hands over is there, and the comment stands in the merge request.
+#[test]
+fn the_template_for_gitlab_leaves_its_reports_and_comments() {
+    let job =
+        &document(&Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/leakgate.gitlab-ci.yml"))["leakgate"];
+    let (runner, server) = (runner(), Server::start());
+    let folder = runner.workspace.path();
+    let step = |name: &str| {
+        let mut command = Command::new(PROGRAM);
+        command.args(words(&job[name][0])).current_dir(folder).env("GITLAB_CI", "true");
+        command.env("CI_API_V4_URL", &server.address).env("CI_PROJECT_ID", "12").env("GITLAB_TOKEN", TOKEN);
+        command.env("CI_MERGE_REQUEST_IID", "5").env("CI_MERGE_REQUEST_TARGET_BRANCH_NAME", "trunk");
+        for other in ["GITHUB_ACTIONS", "GITHUB_TOKEN", "LEAKGATE_TOKEN", "SSL_CERT_FILE"] {
+            command.env_remove(other);
+        }
+        command.output().unwrap()
+    };
+    let check = step("script");
+    assert_eq!(check.status.code(), Some(1), "{}", String::from_utf8_lossy(&check.stderr));
+    for report in ["junit", "codequality"] {
+        assert!(folder.join(job["artifacts"]["reports"][report].as_str().unwrap()).is_file(), "{report}");
+    }
+    let comment = step("after_script");
+    assert!(comment.status.success(), "{}", String::from_utf8_lossy(&comment.stderr));
+    let ours = server.ours();
+    assert_eq!(ours.len(), 1);
+    assert!(ours[0].body.contains("### ❌ leakgate: 1 leak · 1 of 2 scenarios failed"), "{}", ours[0].body);
+}
+
+/// The hooks of pre-commit have what it asks for, and run a command that exists.
+#[test]
+fn the_hooks_for_pre_commit_run_the_check() {
+    let hooks = document(&Path::new(env!("CARGO_MANIFEST_DIR")).join(".pre-commit-hooks.yaml"));
+    let hooks = hooks.as_array().unwrap();
+    let page = include_str!("../docs/ci.md");
+    for hook in hooks {
+        for key in ["id", "name", "entry", "language"] {
+            assert!(hook[key].is_string(), "{key} of {hook}");
+        }
+        assert_eq!((&hook["pass_filenames"], &hook["stages"][0]), (&false.into(), &"pre-push".into()));
+        assert!(page.contains(&format!("`{}`", hook["id"].as_str().unwrap())), "{hook} is not documented");
+        let runner = runner();
+        let code = Command::new(PROGRAM)
+            .args(words(&hook["entry"]))
+            .arg("healthy")
+            .current_dir(runner.workspace.path())
+            .output()
+            .unwrap()
+            .status
+            .code();
+        assert_eq!(code, Some(0), "{hook}");
+    }
+    assert_eq!(hooks.len(), 2);
 }

@@ -116,7 +116,10 @@ fn a_comment_is_made_on_the_first_failure_then_kept_up_to_date_and_ends_in_fixed
     job.comment(&canonical()).says(0, "comment 101 made");
     job.comment(&canonical()).says(0, "comment 101 says so already");
     let failing = job.server.ours();
-    assert_eq!(heading(&failing[0]), "### ❌ leakgate: 3 of 6 scenarios failed, 1 could not be measured");
+    assert_eq!(
+        heading(&failing[0]),
+        "### ❌ leakgate: 3 budgets exceeded, 1 memory limit reached · 3 of 6 scenarios failed, 1 could not be measured"
+    );
     assert!(failing[0].body.starts_with(&format!("{MARKER}\n")));
     job.comment(&passing()).says(0, "comment 101 brought up to date");
     let fixed = job.server.ours();
@@ -205,7 +208,10 @@ fn of_two_jobs_that_comment_at_once_the_older_comment_stays() {
     job.comment(&canonical()).says(0, "comment 90 brought up to date");
     let ours = job.server.ours();
     assert_eq!(ours.len(), 1);
-    assert_eq!(heading(&ours[0]), "### ❌ leakgate: 3 of 6 scenarios failed, 1 could not be measured");
+    assert_eq!(
+        heading(&ours[0]),
+        "### ❌ leakgate: 3 budgets exceeded, 1 memory limit reached · 3 of 6 scenarios failed, 1 could not be measured"
+    );
 }
 
 #[test]
@@ -255,11 +261,23 @@ fn events_without_an_open_pull_request_are_told_and_fail_nothing() {
 }
 
 #[test]
+fn authorities_of_a_file_that_has_none_are_an_error_before_anything_is_asked() {
+    let job = Job::new();
+    job.result(&canonical());
+    let with = |path: &str| Done::of(&job.command(&[]).env("SSL_CERT_FILE", path).output().unwrap());
+    with("missing.pem").says(2, "failed to read SSL_CERT_FILE, `missing.pem`: No such file");
+    fs::write(job.folder.path().join("empty.pem"), "no certificate").unwrap();
+    with("empty.pem")
+        .says(2, "failed to read SSL_CERT_FILE, `empty.pem`: it has no certificate in PEM format");
+    assert_eq!(job.server.state.lock().unwrap().seen, Vec::<String>::new());
+}
+
+#[test]
 fn dry_run_prints_the_comment_and_asks_nobody() {
     let job = Job::new();
     job.result(&canonical());
     let done = Done::of(&job.command(&["--dry-run"]).env_remove("GITHUB_TOKEN").output().unwrap());
-    assert!(done.out.starts_with(&format!("{MARKER}\n### ❌ leakgate: 3 of 6")), "{done:?}");
+    assert!(done.out.starts_with(&format!("{MARKER}\n### ❌ leakgate: 3 budgets exceeded")), "{done:?}");
     assert_eq!(job.server.state.lock().unwrap().seen, Vec::<String>::new());
 }
 

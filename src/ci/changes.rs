@@ -1,6 +1,6 @@
 //! The lines that the change under review added or changed, from git; where git cannot tell, nobody knows.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::Read;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -12,7 +12,11 @@ const LARGEST: u64 = 64 << 20;
 
 /// Ranges of lines by path, from the top of the repository.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Changes(HashMap<String, Vec<(u32, u32)>>);
+pub(super) struct Changes {
+    ranges: HashMap<String, Vec<(u32, u32)>>,
+    /// Files that are changed, nobody says where.
+    hidden: HashSet<String>,
+}
 
 impl Changes {
     /// Of the checkout at `root` against what the change is to be merged into.
@@ -23,9 +27,26 @@ impl Changes {
         git(root, &[&words[..], &prefixes[..]].concat()).map(|diff| Changes::parse(&diff))
     }
 
+    /// Of a forge that gives a patch for each file, with lines around what is changed.
+    pub(super) fn of_patches(patches: &[(String, Option<String>)]) -> Changes {
+        let mut changes = Changes::default();
+        for (path, patch) in patches {
+            match patch {
+                Some(patch) => changes.ranges.entry(path.clone()).or_default().extend(added(patch)),
+                None => drop(changes.hidden.insert(path.clone())),
+            }
+        }
+        changes
+    }
+
+    /// Whether a line is among them; `None` where that is not known.
+    pub(super) fn knows(&self, path: &str, line: u32) -> Option<bool> {
+        (!self.hidden.contains(path)).then(|| self.has(path, line))
+    }
+
     /// Whether a line is among them.
     pub(super) fn has(&self, path: &str, line: u32) -> bool {
-        self.0
+        self.ranges
             .get(path)
             .is_some_and(|ranges| ranges.iter().any(|(first, count)| line >= *first && line - first < *count))
     }
@@ -45,12 +66,29 @@ impl Changes {
             } else if let Some((removed, first, added)) = line.strip_prefix("@@ -").and_then(hunk) {
                 left = u64::from(removed) + u64::from(added);
                 if let Some(path) = path.filter(|_| added > 0) {
-                    changes.0.entry(path.to_owned()).or_default().push((first, added));
+                    changes.ranges.entry(path.to_owned()).or_default().push((first, added));
                 }
             }
         }
         changes
     }
+}
+
+/// The added lines of one file's patch, a range each.
+fn added(patch: &str) -> Vec<(u32, u32)> {
+    let mut next = 0_u32;
+    let mut lines = Vec::new();
+    for line in patch.lines() {
+        if let Some((_, first, _)) = line.strip_prefix("@@ -").and_then(hunk) {
+            next = first;
+        } else if line.starts_with('+') {
+            lines.push((next, 1));
+            next = next.saturating_add(1);
+        } else if line.starts_with(' ') {
+            next = next.saturating_add(1);
+        }
+    }
+    lines
 }
 
 /// `12,3 +14,2 @@ def f():`: removed lines, the first added line, added lines.
@@ -115,6 +153,18 @@ mod tests {
         let seen: Vec<u32> = (1..20).filter(|line| changes.has("shop/a.py", *line)).collect();
         assert_eq!(seen, [3, 4]);
         assert!(!changes.has("gone.py", 1) && !changes.has("a.py", 3));
+    }
+
+    #[test]
+    fn of_a_patch_with_lines_around_only_the_added_ones_are_in() {
+        let patch = "@@ -1,3 +1,4 @@ def f():\n a\n-b\n+B\n+c\n d\n@@ -40 +41,2 @@\n x\n+y\n\\ No newline at end of file";
+        let changes = Changes::of_patches(&[("a.py".into(), Some(patch.into())), ("large.py".into(), None)]);
+        let seen: Vec<u32> = (1..60).filter(|line| changes.knows("a.py", *line) == Some(true)).collect();
+        assert_eq!(seen, [2, 3, 42]);
+        assert_eq!(changes.knows("other.py", 1), Some(false));
+        assert_eq!(changes.knows("large.py", 1), None);
+        let far = format!("@@ -1 +{},9 @@\n+a\n+b", u32::MAX);
+        assert!(Changes::of_patches(&[("a.py".into(), Some(far))]).has("a.py", u32::MAX));
     }
 
     #[test]

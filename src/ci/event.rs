@@ -30,6 +30,8 @@ pub struct PullRequest {
     pub is_open: bool,
     /// Commit of the branch that it is to be merged into.
     pub base: String,
+    /// That branch.
+    pub target: String,
     /// Its own last commit.
     pub head: String,
 }
@@ -79,6 +81,8 @@ struct PullRequestEntry {
 #[derive(Deserialize)]
 struct Commit {
     sha: String,
+    #[serde(rename = "ref", default)]
+    branch: String,
 }
 
 #[derive(Deserialize)]
@@ -128,7 +132,8 @@ impl Event {
 impl PullRequestEntry {
     fn read(self) -> PullRequest {
         let is_open = self.state == "open";
-        PullRequest { number: self.number, is_open, base: self.base.sha, head: self.head.sha }
+        let Commit { sha: base, branch: target } = self.base;
+        PullRequest { number: self.number, is_open, base, target, head: self.head.sha }
     }
 }
 

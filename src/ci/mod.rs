@@ -4,11 +4,13 @@
 //! What a CI system says about itself comes from its environment variables, and from there alone.
 
 mod changes;
+mod elsewhere;
 mod event;
 mod log;
 mod step;
 mod workspace;
 
+pub use elsewhere::Elsewhere;
 pub use event::{Event, EventError, PullRequest, WorkflowRun};
 pub use log::Log;
 pub use step::{add_outputs, add_summary};

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::changes::Changes;
 use super::{Ci, Event, Variables};
-use crate::report::{Sources, encoded};
+use crate::report::{Review, Sources, encoded};
 
 /// A checkout, as the reports need it.
 pub struct Workspace<'a> {
@@ -15,6 +15,7 @@ pub struct Workspace<'a> {
     folders: Vec<PathBuf>,
     text: &'a dyn Fn(&Path) -> Option<String>,
     changes: Option<Changes>,
+    review: Option<Review>,
     /// What comes before a path in the address of a file.
     address: Option<String>,
 }
@@ -24,13 +25,18 @@ impl<'a> Workspace<'a> {
     pub fn around(folders: Vec<PathBuf>, text: &'a dyn Fn(&Path) -> Option<String>) -> Workspace<'a> {
         let first = folders.first().cloned().unwrap_or_default();
         let root = first.ancestors().find(|folder| folder.join(".git").exists()).unwrap_or(&first);
-        Workspace { root: root.to_owned(), folders, text, changes: None, address: None }
+        Workspace { root: root.to_owned(), folders, text, changes: None, review: None, address: None }
     }
 
     /// With what the CI system says about the change under review.
     pub fn reviewed(self, ci: Ci, variables: &Variables, event: Option<&Event>) -> Workspace<'a> {
         let changes = Changes::read(&self.root, ci, variables, event);
-        Workspace { changes, address: address(ci, variables, event), ..self }
+        Workspace {
+            changes,
+            review: review(ci, variables, event),
+            address: address(ci, variables, event),
+            ..self
+        }
     }
 
     fn find(&self, file: &str) -> Option<PathBuf> {
@@ -54,22 +60,52 @@ impl Sources for Workspace<'_> {
         Some(self.changes.as_ref()?.has(&self.path(file)?, line))
     }
 
+    fn review(&self) -> Option<Review> {
+        self.review.clone()
+    }
+
     fn link(&self, file: &str, line: u32) -> Option<String> {
         Some(format!("{}{}#L{line}", self.address.as_ref()?, encoded(&self.path(file)?)))
     }
+}
+
+/// What this runs for, where that is a change under review.
+fn review(ci: Ci, variables: &Variables, event: Option<&Event>) -> Option<Review> {
+    let of = |number: &str, target: &str| {
+        // Buildkite says `false` where there is none.
+        variables.get(number).filter(|number| *number != "false")?;
+        Some(variables.get(target).unwrap_or_default().to_owned())
+    };
+    let target = match ci {
+        Ci::GitHub => event?.pull_request.as_ref()?.target.clone(),
+        Ci::GitLab => of("CI_MERGE_REQUEST_IID", "CI_MERGE_REQUEST_TARGET_BRANCH_NAME")?,
+        Ci::Buildkite => of("BUILDKITE_PULL_REQUEST", "BUILDKITE_PULL_REQUEST_BASE_BRANCH")?,
+        Ci::Jenkins => of("CHANGE_ID", "CHANGE_TARGET")?,
+        Ci::Other => return None,
+    };
+    Some(Review { noun: noun(ci), target })
+}
+
+/// What a change under review is called there.
+pub(super) fn noun(ci: Ci) -> &'static str {
+    if ci == Ci::GitLab { "merge request" } else { "pull request" }
+}
+
+/// Where a browser finds the files of a commit on GitHub. Commits of forks are seen there, too.
+pub(super) fn github_address(variables: &Variables, commit: &str) -> Option<String> {
+    let server = variables.get("GITHUB_SERVER_URL")?;
+    let repository = variables.get("GITHUB_REPOSITORY")?;
+    Some(format!("{server}/{repository}/blob/{commit}/"))
 }
 
 /// Where a browser finds the files of the commit that was judged.
 fn address(ci: Ci, variables: &Variables, event: Option<&Event>) -> Option<String> {
     match ci {
         Ci::GitHub => {
-            let server = variables.get("GITHUB_SERVER_URL")?;
-            let repository = variables.get("GITHUB_REPOSITORY")?;
             // The merge that was checked out is not to be seen for long.
             let head =
                 event.and_then(|event| event.pull_request.as_ref()).map(|request| request.head.as_str());
-            let commit = head.or_else(|| variables.get("GITHUB_SHA"))?;
-            Some(format!("{server}/{repository}/blob/{commit}/"))
+            github_address(variables, head.or_else(|| variables.get("GITHUB_SHA"))?)
         }
         Ci::GitLab => {
             let commit = variables.get("CI_COMMIT_SHA")?;

@@ -6,11 +6,15 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, anyhow, bail, ensure};
 
 use super::{deliver, results, surroundings};
-use crate::ci::{Ci, Event, Variables, WorkflowRun};
+use crate::ci::{Ci, Elsewhere, Event, Variables, WorkflowRun};
 use crate::exit::Exit;
-use crate::forge::{ApiError, Body, Client, Comments, GitHub, GitLab, Posted, Token, When, post, result_in};
+use crate::forge::{
+    ApiError, Body, Client, Comments, Found, GitHub, GitLab, Posted, Token, Trust, When, post, result_in,
+};
 use crate::outcome::Outcome;
-use crate::report::{Color, DEFAULT_COMMENT, Format, Options, Sources, comment_marker, read_json, render};
+use crate::report::{
+    Carried, Color, DEFAULT_COMMENT, Format, Options, Sources, carried, comment_marker, read_json, render,
+};
 use crate::scenario::capture_dir::RESULTS_FOLDER;
 
 /// Where GitHub's API is, unless `GITHUB_API_URL` says otherwise.
@@ -20,7 +24,8 @@ const LONGEST_NAME: usize = 60;
 
 /// Write the result into the one comment of the pull request
 ///
-/// The token comes from GITHUB_TOKEN or GITLAB_TOKEN, or from LEAKGATE_TOKEN, which comes first.
+/// The token comes from GITHUB_TOKEN or GITLAB_TOKEN, or from LEAKGATE_TOKEN, which comes first. For a forge with a
+/// certificate of the company's own authority, SSL_CERT_FILE names the authorities (PEM) that are believed.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// A `result.json`, the folder that it is in, or a ZIP archive with it [default: .leakgate]
@@ -57,27 +62,27 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Exit> {
         _ => When::Auto,
     };
     let event = if ci == Ci::GitHub { Event::read(&variables)? } else { None };
+    let place = Surrounded { args, ci, variables: &variables, event: event.as_ref() };
     if args.dry_run {
-        let outcome = load(args.result.as_deref())?;
-        out.write_all(markdown(&outcome, args, ci, &variables, event.as_ref())?.as_bytes())?;
+        out.write_all(place.markdown(&load(args.result.as_deref())?, None)?.as_bytes())?;
         return Ok(Exit::Passed);
     }
     let target = match Target::of(args, ci, &variables, event.as_ref())? {
         Ok(target) => target,
         Err(reason) => return skip(&reason, out),
     };
-    let outcome = match (&args.artifact, &target) {
+    let result = match (&args.artifact, &target) {
         (None, _) => load(args.result.as_deref())?,
         (Some(name), Target::GitHub { github, .. }) => match artifact(github, name, event.as_ref())? {
-            Some(outcome) => outcome,
+            Some(result) => result,
             None => return skip(&format!("the run has no artifact `{name}`"), out),
         },
         (Some(_), Target::GitLab(_)) => {
             bail!("--artifact is for GitHub; GitLab hands artifacts to later jobs")
         }
     };
-    let markdown = markdown(&outcome, args, ci, &variables, event.as_ref())?;
-    let is_failure = deliver::exit_of(&outcome) != Exit::Passed;
+    let markdown = place.markdown(&result, Some(&target))?;
+    let is_failure = deliver::exit_of(&result.outcome) != Exit::Passed;
     let body = Body { marker: &comment_marker(&args.name), markdown: &markdown, is_failure };
     told(target.post(&body, when), out)
 }
@@ -116,23 +121,36 @@ fn name(text: &str) -> Result<String, String> {
         .ok_or_else(|| "expected letters, digits, `.`, `_`, `/`, single `-`".to_owned())
 }
 
-/// The result that a check or a merge left here, or one in an archive.
-fn load(path: Option<&Path>) -> anyhow::Result<Outcome> {
-    let here = Path::new(RESULTS_FOLDER).join(Format::Json.file_name().unwrap_or_default());
-    let path = path.unwrap_or(&here);
-    if path.extension().is_none_or(|extension| extension != "zip") {
-        return results::load(path);
-    }
-    let bytes = std::fs::read(path).with_context(|| format!("failed to read `{}`", path.display()))?;
-    unpacked(&bytes).with_context(|| format!("failed to read `{}`", path.display()))
+/// A result, with the lines of source that it carries.
+struct CarriedResult {
+    outcome: Outcome,
+    lines: Carried,
 }
 
-fn unpacked(archive: &[u8]) -> anyhow::Result<Outcome> {
-    Ok(read_json(&result_in(archive)?)?)
+impl CarriedResult {
+    fn of(bytes: &[u8]) -> anyhow::Result<CarriedResult> {
+        Ok(CarriedResult { outcome: read_json(bytes)?, lines: carried(bytes) })
+    }
+}
+
+/// The result that a check or a merge left here, or one in an archive.
+fn load(path: Option<&Path>) -> anyhow::Result<CarriedResult> {
+    let here = Path::new(RESULTS_FOLDER).join(Format::Json.file_name().unwrap_or_default());
+    let path = path.unwrap_or(&here);
+    let failed = || format!("failed to read `{}`", path.display());
+    if path.extension().is_none_or(|extension| extension != "zip") {
+        return CarriedResult::of(&results::bytes(path)?).with_context(failed);
+    }
+    let bytes = std::fs::read(path).with_context(failed)?;
+    unpacked(&bytes).with_context(failed)
+}
+
+fn unpacked(archive: &[u8]) -> anyhow::Result<CarriedResult> {
+    CarriedResult::of(&result_in(archive)?)
 }
 
 /// The result in an artifact of the run that the event is about.
-fn artifact(github: &GitHub, name: &str, event: Option<&Event>) -> anyhow::Result<Option<Outcome>> {
+fn artifact(github: &GitHub, name: &str, event: Option<&Event>) -> anyhow::Result<Option<CarriedResult>> {
     let Some(run) = event.and_then(|event| event.workflow_run.as_ref()) else {
         bail!("--artifact needs a workflow that runs on `workflow_run`: no other event names a run");
     };
@@ -142,30 +160,57 @@ fn artifact(github: &GitHub, name: &str, event: Option<&Event>) -> anyhow::Resul
         .transpose()
 }
 
-/// The comment's text. Of a run that somebody else's code had, no file is shown: what is checked out here is other code.
-fn markdown(
-    outcome: &Outcome,
-    args: &Args,
+/// Where this runs, and what was asked for.
+struct Surrounded<'a> {
+    args: &'a Args,
     ci: Ci,
-    variables: &Variables,
-    event: Option<&Event>,
-) -> anyhow::Result<String> {
-    let root = std::env::current_dir().and_then(|folder| folder.canonicalize());
-    let root = root.context("failed to find the current folder")?;
-    let is_foreign = args.artifact.is_some() || event.is_some_and(|event| event.workflow_run.is_some());
-    let nothing = |_: &str| None::<String>;
-    let inside = |path: &Path| surroundings::text_inside(path, &root);
-    let beside = root.join(Path::new(&outcome.config).parent().unwrap_or(Path::new("")));
-    let workspace = surroundings::workspace([beside, root.clone()], &inside, None);
-    let workspace = if is_foreign { workspace } else { workspace.reviewed(ci, variables, event) };
-    let source: &dyn Sources = if is_foreign { &nothing } else { &workspace };
-    let options = Options { width: 0, color: Color::Plain, source, comment: &args.name };
-    Ok(render(Format::Markdown, outcome, &options))
+    variables: &'a Variables,
+    event: Option<&'a Event>,
+}
+
+impl Surrounded<'_> {
+    /// The comment's text. Of a run that somebody else's code had, no file is shown: what is checked out here is other
+    /// code. Its result carries the lines, and the forge knows the change.
+    fn markdown(&self, result: &CarriedResult, target: Option<&Target>) -> anyhow::Result<String> {
+        let run = self.event.and_then(|event| event.workflow_run.as_ref());
+        if self.args.artifact.is_some() || run.is_some() {
+            let elsewhere = Elsewhere::new(&result.lines);
+            return Ok(self.rendered(&result.outcome, &self.known(elsewhere, run, target)));
+        }
+        let root = std::env::current_dir().and_then(|folder| folder.canonicalize());
+        let root = root.context("failed to find the current folder")?;
+        let inside = |path: &Path| surroundings::text_inside(path, &root);
+        let config = Path::new(&result.outcome.config);
+        let beside = root.join(config.parent().unwrap_or(Path::new("")));
+        let workspace = surroundings::workspace([beside, root.clone()], &inside, None);
+        let workspace = workspace.reviewed(self.ci, self.variables, self.event);
+        Ok(self.rendered(&result.outcome, &workspace))
+    }
+
+    /// With what the forge knows of the change; a comment without that is better than none.
+    fn known<'s>(
+        &self,
+        elsewhere: Elsewhere<'s>,
+        run: Option<&WorkflowRun>,
+        target: Option<&Target>,
+    ) -> Elsewhere<'s> {
+        let (Some(run), Some(Target::GitHub { github, found })) = (run, target) else { return elsewhere };
+        let elsewhere = elsewhere.of_pull_request(self.variables, &run.head, &found.target);
+        match github.patches(found.number) {
+            Ok(patches) => elsewhere.with_patches(&patches),
+            Err(_) => elsewhere,
+        }
+    }
+
+    fn rendered(&self, outcome: &Outcome, source: &dyn Sources) -> String {
+        let options = Options { width: 0, color: Color::Plain, source, comment: &self.args.name };
+        render(Format::Markdown, outcome, &options)
+    }
 }
 
 /// What is commented on.
 enum Target {
-    GitHub { github: GitHub, number: u64 },
+    GitHub { github: GitHub, found: Found },
     GitLab(GitLab),
 }
 
@@ -187,8 +232,12 @@ impl Target {
         let number = args.pull_request.or_else(|| variables.get("CI_MERGE_REQUEST_IID")?.parse().ok());
         let Some(number) = number else { return Ok(Err("this pipeline is for no merge request".to_owned())) };
         let needed = |name: &str| variables.get(name).with_context(|| format!("{name} is not set"));
-        let client =
-            Client::new(needed("CI_API_V4_URL")?, token(variables, "GITLAB_TOKEN")?, "application/json");
+        let client = Client::new(
+            needed("CI_API_V4_URL")?,
+            token(variables, "GITLAB_TOKEN")?,
+            "application/json",
+            &trust(variables)?,
+        );
         Ok(Ok(Target::GitLab(GitLab::new(client, needed("CI_PROJECT_ID")?, number))))
     }
 
@@ -209,27 +258,36 @@ impl Target {
         // Enterprise has both below /api.
         let beside = api.strip_suffix("/v3").unwrap_or(api);
         let graphql = variables.get("GITHUB_GRAPHQL_URL").map_or(format!("{beside}/graphql"), str::to_owned);
-        let client = Client::new(api, token(variables, "GITHUB_TOKEN")?, "application/vnd.github+json");
+        let accept = "application/vnd.github+json";
+        let client = Client::new(api, token(variables, "GITHUB_TOKEN")?, accept, &trust(variables)?);
         let github = GitHub::new(client, &graphql, repository);
         let run = event.and_then(|event| event.workflow_run.as_ref());
-        let number = match (number, run) {
+        let found = match (number, run) {
             (None, Some(WorkflowRun { owner, branch, head, .. })) => {
                 let found =
                     github.pull_request_of(owner, branch, head).context("failed to find the pull request")?;
                 found.ok_or_else(|| format!("no open pull request has {head} as its last commit"))
             }
-            (number, _) => number.ok_or_else(|| "there is no pull request".to_owned()),
+            (number, _) => number
+                .map(|number| Found { number, target: String::new() })
+                .ok_or_else(|| "there is no pull request".to_owned()),
         };
-        Ok(number.map(|number| Target::GitHub { github, number }))
+        Ok(found.map(|found| Target::GitHub { github, found }))
     }
 
     fn post(&self, body: &Body<'_>, when: When) -> Result<Posted, ApiError> {
         let comments: &dyn Comments = match self {
-            Target::GitHub { github, number } => &github.comments(*number),
+            Target::GitHub { github, found } => &github.comments(found.number),
             Target::GitLab(gitlab) => gitlab,
         };
         post(comments, body, when)
     }
+}
+
+/// The authorities that the user names, as for other programs.
+fn trust(variables: &Variables) -> anyhow::Result<Trust> {
+    let Some(path) = variables.get("SSL_CERT_FILE") else { return Ok(Trust::default()) };
+    Trust::of_file(Path::new(path)).with_context(|| format!("failed to read SSL_CERT_FILE, `{path}`"))
 }
 
 /// A pull request's number, as far as it is known without asking.

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
@@ -14,14 +14,28 @@ use crate::report::{Format, LARGEST_JSON, read_json};
 /// # Errors
 /// When there is none, or it cannot be read whole.
 pub(super) fn load(path: &Path) -> anyhow::Result<Outcome> {
-    let path = match (path.is_dir(), Format::Json.file_name()) {
-        (true, Some(name)) => &path.join(name),
-        _ => path,
-    };
+    let path = &file(path);
+    read_json(&bytes(path)?).with_context(|| format!("failed to read `{}`", path.display()))
+}
+
+/// `path`, or the `result.json` of the folder `path`.
+fn file(path: &Path) -> PathBuf {
+    match (path.is_dir(), Format::Json.file_name()) {
+        (true, Some(name)) => path.join(name),
+        _ => path.to_owned(),
+    }
+}
+
+/// What stands in that file, bounded.
+///
+/// # Errors
+/// When there is none, or it cannot be read.
+pub(super) fn bytes(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let path = file(path);
     let failed = || format!("failed to read `{}`", path.display());
     let mut bytes = Vec::new();
     // One byte more than is accepted tells that there is too much.
-    let file = File::open(path).with_context(failed)?;
+    let file = File::open(&path).with_context(failed)?;
     file.take(LARGEST_JSON + 1).read_to_end(&mut bytes).with_context(failed)?;
-    read_json(&bytes).with_context(failed)
+    Ok(bytes)
 }

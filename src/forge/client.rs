@@ -8,6 +8,8 @@ use thiserror::Error;
 use ureq::http::{Request, Response};
 use ureq::{Agent, Body};
 
+use super::Trust;
+
 /// Longest time that one request may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// No answer of an API is larger.
@@ -74,12 +76,13 @@ pub(super) struct Answer<T> {
 
 impl Client {
     /// The API below `base`, asked as `token`.
-    pub fn new(base: &str, token: Token, accept: &'static str) -> Client {
+    pub fn new(base: &str, token: Token, accept: &'static str, trust: &Trust) -> Client {
         // No redirects: whatever follows one decides for itself who may see the token.
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
+            .tls_config(trust.config())
             .timeout_global(Some(PATIENCE))
             .user_agent(concat!("leakgate/", env!("CARGO_PKG_VERSION")))
             .build();

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 use serde_json::{Value, json};
+use ureq::http::HeaderMap;
 
 use super::client::Answer;
 use super::{ApiError, Client, Comment, Comments, link};
@@ -10,6 +11,8 @@ use super::{ApiError, Client, Comment, Comments, link};
 const ACTIONS: &str = "github-actions[bot]";
 /// Most pages that are looked through.
 const PAGES: usize = 200;
+/// Most pages of a pull request's files: GitHub lists no more than 3,000.
+const FILE_PAGES: usize = 30;
 /// Most bytes of an artifact.
 const LARGEST_ARTIFACT: u64 = 64 << 20;
 
@@ -47,6 +50,28 @@ struct Made {
 struct Pull {
     number: u64,
     head: Head,
+    base: Option<Base>,
+}
+
+#[derive(Deserialize)]
+struct Base {
+    #[serde(rename = "ref")]
+    branch: String,
+}
+
+#[derive(Deserialize)]
+struct ChangedFile {
+    filename: String,
+    patch: Option<String>,
+}
+
+/// A pull request that was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Its number.
+    pub number: u64,
+    /// The branch that it is to be merged into.
+    pub target: String,
 }
 
 #[derive(Deserialize)]
@@ -81,12 +106,38 @@ impl GitHub {
     ///
     /// # Errors
     /// When the API does not say.
-    pub fn pull_request_of(&self, owner: &str, branch: &str, commit: &str) -> Result<Option<u64>, ApiError> {
+    pub fn pull_request_of(
+        &self,
+        owner: &str,
+        branch: &str,
+        commit: &str,
+    ) -> Result<Option<Found>, ApiError> {
         let head = crate::report::encoded(&format!("{owner}:{branch}"));
         let url = self.url(&format!("/pulls?state=open&per_page=100&head={head}"));
         let pulls: Answer<Vec<Pull>> = self.client.get(&url)?;
         let of = pulls.body.into_iter().filter(|pull| pull.head.sha == commit);
-        Ok(of.map(|pull| pull.number).min())
+        Ok(of.min_by_key(|pull| pull.number).map(|pull| Found {
+            number: pull.number,
+            target: pull.base.map(|base| base.branch).unwrap_or_default(),
+        }))
+    }
+
+    /// The files that a pull request changes, each with its patch; `None` for one that is not shown.
+    ///
+    /// # Errors
+    /// When the API does not say.
+    pub fn patches(&self, number: u64) -> Result<Vec<(String, Option<String>)>, ApiError> {
+        let mut url = self.url(&format!("/pulls/{number}/files?per_page=100"));
+        let mut patches = Vec::new();
+        for _ in 0..FILE_PAGES {
+            let Answer { body, headers } = self.client.get::<Vec<ChangedFile>>(&url)?;
+            patches.extend(body.into_iter().map(|file| (file.filename, file.patch)));
+            match self.next(&headers) {
+                Some(next) => url = next,
+                None => break,
+            }
+        }
+        Ok(patches)
     }
 
     /// The artifact of that name of a run, as the ZIP file that it is; `None` where the run has none.
@@ -106,6 +157,12 @@ impl GitHub {
 
     fn url(&self, path: &str) -> String {
         self.client.url(&format!("/repos/{}{path}", self.repository))
+    }
+
+    /// The next page; the token goes to the API and to nobody else.
+    fn next(&self, headers: &HeaderMap) -> Option<String> {
+        let next = headers.get("link").and_then(|header| header.to_str().ok()).and_then(link::next)?;
+        next.starts_with(&self.client.url("/")).then(|| next.to_owned())
     }
 
     /// Who the token is. A workflow's token may not ask `/user`; this API tells it, too.
@@ -136,11 +193,9 @@ impl Comments for GitHubComments<'_> {
                     found.push(Comment { id, body });
                 }
             }
-            let next = headers.get("link").and_then(|header| header.to_str().ok()).and_then(link::next);
-            match next {
-                // The token goes to the API and to nobody else.
-                Some(next) if next.starts_with(&self.github.client.url("/")) => url = next.to_owned(),
-                _ => break,
+            match self.github.next(&headers) {
+                Some(next) => url = next,
+                None => break,
             }
         }
         found.sort_by_key(|comment| comment.id);

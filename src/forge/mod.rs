@@ -9,12 +9,14 @@ mod github;
 mod gitlab;
 mod link;
 mod post;
+mod trust;
 
 pub use archive::{ArchiveError, result_in};
 pub use client::{ApiError, Client, Token};
-pub use github::GitHub;
+pub use github::{Found, GitHub};
 pub use gitlab::GitLab;
 pub use post::{Body, Posted, When, post};
+pub use trust::{Trust, TrustError};
 
 /// A comment of ours.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -33,7 +33,7 @@ pub const REPORTED: [BudgetKey; 9] = [
 /// The figure of what an iteration leaves to the collector.
 pub const CYCLES: &str = "cycles";
 /// How rules of budgets begin.
-const BUDGET: &str = "budget-";
+pub const BUDGET: &str = "budget-";
 /// How rules of figures begin that are more than the baseline and `increase` allow.
 pub const INCREASE: &str = "increase-";
 

@@ -20,11 +20,11 @@ pub(super) fn around(place: &Place, longest: usize, options: &Options) -> Vec<Li
     if place.line == 0 {
         return Vec::new();
     }
-    let Some(source) = options.source.text(&place.file) else { return Vec::new() };
     let first = place.line.saturating_sub(BEFORE).max(1);
     let wanted = (place.line - first + 1) as usize;
-    let texts = source.lines().skip(first as usize - 1).take(wanted);
+    let Some(texts) = options.source.lines(&place.file, first, wanted) else { return Vec::new() };
     let lines: Vec<Line> = texts
+        .iter()
         .zip(first..)
         .map(|(text, number)| Line { number, text: clean::source_line(text, longest) })
         .collect();

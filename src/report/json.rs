@@ -5,15 +5,18 @@
 
 mod document;
 mod read;
+mod source;
 
 pub use self::read::{LARGEST, ReadError, read};
+pub use self::source::{Carried, carried};
 
 use self::document::{
     AcceptedEntry, AmountEntry, BaselineEntry, BillEntry, BillLineEntry, BudgetEntry, Counts, ErrorEntry,
     FigureEntry, FindingEntry, Fingerprint, GrowthEntry, HolderEntry, OwnerEntry, PartitionEntry, PlaceEntry,
     RateEntry, Report, Scenario, StandingEntry, StandingWord, StepEntry,
 };
-use super::clean;
+use self::source::SourceEntry;
+use super::{Options, clean};
 use crate::baseline::Level;
 use crate::finding::{Figure, Finding, Holder, Owner, Place, Rate, Standing};
 use crate::gate::fingerprint::SCHEME;
@@ -30,15 +33,16 @@ const DETAILS: usize = 1_000;
 const DETAIL: usize = 2_000;
 
 /// The whole report.
-pub(super) fn render(outcome: &Outcome) -> String {
+pub(super) fn render(outcome: &Outcome, options: &Options) -> String {
     // Only a map with keys that are no strings could fail, and there is none.
-    let mut json = serde_json::to_string_pretty(&Report::of(outcome)).expect("plain structs become JSON");
+    let report = Report::of(outcome, options);
+    let mut json = serde_json::to_string_pretty(&report).expect("plain structs become JSON");
     json.push('\n');
     json
 }
 
 impl Report {
-    fn of(outcome: &Outcome) -> Report {
+    fn of(outcome: &Outcome, options: &Options) -> Report {
         Report {
             version: VERSION,
             leakgate: env!("CARGO_PKG_VERSION").to_owned(),
@@ -69,13 +73,13 @@ impl Report {
                 errors: outcome.count(Verdict::Error),
             },
             notes: sentences(&outcome.notes),
-            scenarios: outcome.scenarios.iter().map(Scenario::of).collect(),
+            scenarios: outcome.scenarios.iter().map(|scenario| Scenario::of(scenario, options)).collect(),
         }
     }
 }
 
 impl Scenario {
-    fn of(scenario: &ScenarioResult) -> Scenario {
+    fn of(scenario: &ScenarioResult, options: &Options) -> Scenario {
         Scenario {
             name: clean::line(&scenario.name, clean::SENTENCE),
             config_line: scenario.config_line,
@@ -88,7 +92,7 @@ impl Scenario {
                 title: clean::line(&error.title, clean::SENTENCE),
                 details: clean::last_lines(&error.details, DETAILS, DETAIL).1.join("\n"),
             }),
-            findings: scenario.findings.iter().map(FindingEntry::of).collect(),
+            findings: scenario.findings.iter().map(|finding| FindingEntry::of(finding, options)).collect(),
             budgets: scenario.budgets.iter().map(BudgetEntry::of).collect(),
             not_judged: sentences(&scenario.not_judged),
             figures: scenario.figures.iter().map(FigureEntry::of).collect(),
@@ -168,7 +172,7 @@ impl AcceptedEntry {
 }
 
 impl FindingEntry {
-    fn of(finding: &Finding) -> FindingEntry {
+    fn of(finding: &Finding, options: &Options) -> FindingEntry {
         FindingEntry {
             rule: clean::line(&finding.rule, clean::NAME),
             severity: finding.severity,
@@ -181,6 +185,7 @@ impl FindingEntry {
             accepted: finding.accepted.map(AcceptedEntry::of),
             rate: finding.rate.as_ref().map(RateEntry::of),
             place: finding.place.as_ref().map(PlaceEntry::of),
+            source: finding.place.as_ref().and_then(|place| SourceEntry::of(place, options)),
             figure: finding.figure.as_ref().map(FigureEntry::of),
             holders: finding.holders.iter().map(HolderEntry::of).collect(),
             more_holders: finding.more_holders,

@@ -20,8 +20,10 @@ mod sparkline;
 mod summary;
 mod terminal;
 
-pub use json::{LARGEST as LARGEST_JSON, ReadError, VERSION as JSON_VERSION, read as read_json};
-pub use sources::{Sources, encoded};
+pub use json::{
+    Carried, LARGEST as LARGEST_JSON, ReadError, VERSION as JSON_VERSION, carried, read as read_json,
+};
+pub use sources::{Review, Sources, encoded};
 
 use crate::outcome::Outcome;
 
@@ -133,7 +135,7 @@ pub fn render(format: Format, outcome: &Outcome, options: &Options) -> String {
         Format::Terminal => terminal::render(outcome, options),
         Format::Markdown => markdown::render(outcome, options),
         Format::Junit => junit::render(outcome),
-        Format::Json => json::render(outcome),
+        Format::Json => json::render(outcome, options),
         Format::Sarif => sarif::render(outcome, options),
         Format::Github => github::render(outcome, options),
         Format::Gitlab => gitlab::render(outcome, options),

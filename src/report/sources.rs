@@ -1,11 +1,26 @@
 //! What a report may know of the files that findings name; where nothing is known, nothing is said.
 
+/// A change under review.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Review {
+    /// What its forge calls it: `pull request`.
+    pub noun: &'static str,
+    /// The branch that it is to be merged into; empty where that is not known.
+    pub target: String,
+}
+
 /// The files that findings name, by their paths as findings have them.
 ///
 /// A function that gives their texts is one that knows nothing else.
 pub trait Sources {
     /// The text; `None` where it cannot be shown.
     fn text(&self, file: &str) -> Option<String>;
+
+    /// Lines of it, as many as are wanted from `first` on; fewer where the text is shorter.
+    fn lines(&self, file: &str, first: u32, wanted: usize) -> Option<Vec<String>> {
+        let text = self.text(file)?;
+        Some(text.lines().skip(first.saturating_sub(1) as usize).take(wanted).map(str::to_owned).collect())
+    }
 
     /// The path from the top of the repository, with `/`; `None` where the file is outside of it.
     fn path(&self, file: &str) -> Option<String> {
@@ -17,6 +32,11 @@ pub trait Sources {
 
     /// Whether the change under review added or changed this line; `None` where that is not known.
     fn is_changed(&self, _file: &str, _line: u32) -> Option<bool> {
+        None
+    }
+
+    /// The change under review, where this is about one.
+    fn review(&self) -> Option<Review> {
         None
     }
 

@@ -109,7 +109,7 @@ fn github_gets_annotations_a_summary_and_outputs() {
     let head = "::error file=app.py,line=3,title=leakgate leaky (growing-global)::leaky: ";
     assert!(annotations[0].starts_with(head), "{}", annotations[0]);
     let summary = project.read("summary.md");
-    assert!(summary.contains("### ❌ leakgate: 1 of 2 scenarios failed"), "{summary}");
+    assert!(summary.contains("### ❌ leakgate: 1 leak · 1 of 2 scenarios failed"), "{summary}");
     let results = project.path().join(".leakgate");
     let shown = |name: &str| results.join(name).to_string_lossy().into_owned();
     let outputs = [

@@ -3,6 +3,8 @@
 
 use std::io::Write;
 
+use leakgate::report::{Color, DEFAULT_COMMENT, Format, Options, Sources, render};
+
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
@@ -26,12 +28,28 @@ fn serve(server: &Server, path: &str, bytes: impl Into<Vec<u8>>) {
     server.state.lock().unwrap().files.push((path.to_owned(), bytes.into()));
 }
 
+/// A result as a check writes it where the code is, in the folder `services` of the repository.
+fn carrying(lines: &'static str) -> String {
+    struct Checkout(&'static str);
+    impl Sources for Checkout {
+        fn text(&self, _file: &str) -> Option<String> {
+            Some(self.0.repeat(40))
+        }
+        fn path(&self, file: &str) -> Option<String> {
+            Some(format!("services/{file}"))
+        }
+    }
+    let source = &Checkout(lines);
+    let options = Options { width: 100, color: Color::Plain, source, comment: DEFAULT_COMMENT };
+    render(Format::Json, &canonical(), &options)
+}
+
 /// The job of a run for pull request 5 of a fork, whose artifact is this.
 fn job(artifact: &[u8]) -> Job {
     let job = Job::new();
     job.event(RUN);
     let server = &job.server;
-    let pulls = r#"[{"number": 4, "head": {"sha": "other"}}, {"number": 5, "head": {"sha": "h5"}}]"#;
+    let pulls = r#"[{"number": 4, "head": {"sha": "other"}}, {"number": 5, "head": {"sha": "h5"}, "base": {"ref": "main"}}]"#;
     serve(server, "/repos/shop/shop/pulls?state=open&per_page=100&head=forker%3Afix/a%20b", pulls);
     let artifacts = r#"{"artifacts": [{"id": 1, "name": "leakgate", "expired": true}, {"id": 2, "name": "leakgate", "expired": false}]}"#;
     serve(server, "/repos/shop/shop/actions/runs/900/artifacts?per_page=100&name=leakgate", artifacts);
@@ -52,6 +70,40 @@ fn the_pull_request_is_found_by_the_commit_and_the_token_stays_with_the_api() {
     run(&job).says(0, "comment 101 made");
     assert!(job.server.ours()[0].body.contains("3 of 6 scenarios failed"));
     assert!(!job.server.state.lock().unwrap().leaked, "the storage saw the token");
+}
+
+#[test]
+fn the_comment_has_the_lines_that_the_result_carries_and_the_change_that_the_forge_knows() {
+    let job = job(&archive(&[("result.json", carrying("rows.append(row)\n").as_bytes())]));
+    let files = r#"[{"filename": "services/shop/quotes.py", "patch": "@@ -13,2 +13,3 @@\n a\n+b\n c"}, {"filename": "x.bin"}]"#;
+    serve(&job.server, "/repos/shop/shop/pulls/5/files?per_page=100", files);
+    let mut command = job.command(&["--artifact", "leakgate"]);
+    command.env("GITHUB_EVENT_NAME", "workflow_run").env("GITHUB_SERVER_URL", "https://github.com");
+    Done::of(&command.output().unwrap()).says(0, "comment 101 made");
+    let body = &job.server.ours()[0].body;
+    assert!(body.contains("\n> 14 | rows.append(row)"), "{body}");
+    let place = "[`shop/quotes.py:14`](https://github.com/shop/shop/blob/h5/services/shop/quotes.py#L14) in `remember`";
+    assert!(body.contains(&format!("{place} · line changed in this pull request")), "{body}");
+}
+
+#[test]
+fn a_diff_that_the_forge_does_not_give_is_said_nothing_about() {
+    let job = job(&archive(&[("result.json", carrying("rows.append(row)\n").as_bytes())]));
+    job.server.fail("GET /repos/shop/shop/pulls/5/files", Fault::Answer(403, "", "{}"));
+    run(&job).says(0, "comment 101 made");
+    let body = &job.server.ours()[0].body;
+    assert!(body.contains("> 14 | rows.append(row)") && !body.contains("in this pull request"), "{body}");
+}
+
+#[test]
+fn lines_that_a_hostile_result_carries_end_no_fence_and_name_no_other_file() {
+    let hostile = carrying("````\n").replace("services/shop/quotes.py", "../../evil/x/pulls");
+    let job = job(&archive(&[("result.json", hostile.as_bytes())]));
+    let mut command = job.command(&["--artifact", "leakgate"]);
+    command.env("GITHUB_EVENT_NAME", "workflow_run").env("GITHUB_SERVER_URL", "https://github.com");
+    Done::of(&command.output().unwrap()).says(0, "comment 101 made");
+    let body = &job.server.ours()[0].body;
+    assert!(body.contains("\n`````text\n") && !body.contains("evil"), "{body}");
 }
 
 #[test]

@@ -78,11 +78,37 @@ fn the_sentence_comes_first_after_the_heading() {
     assert_eq!(
         lines,
         [
-            "❌ leakgate: 1 of 2 scenarios failed",
-            "quote: shop.quotes._SEEN (list) keeps 1 more list, 7.9 KiB, after every iteration",
-            "At shop/quotes.py:14 in remember · rule budget-growth",
+            "❌ leakgate: 1 budget exceeded · 1 of 2 scenarios failed",
+            "shop.quotes._SEEN (list) keeps 1 more list, 7.9 KiB, after every iteration",
+            "Scenario quote · filled at shop/quotes.py:14 in remember · rule budget-growth",
         ]
     );
+}
+
+#[test]
+fn the_heading_says_what_was_found_and_whether_the_change_brought_it() {
+    let heading = |outcome: &Outcome, source: &dyn Sources| {
+        let options = Options { width: 0, color: Color::Plain, source, comment: DEFAULT_COMMENT };
+        render(Format::Markdown, outcome, &options).lines().nth(1).expect("a heading").to_owned()
+    };
+    let nothing = |_: &str| None::<String>;
+    let mut outcome = compared();
+    outcome.scenarios.retain(|scenario| scenario.name == "fresh");
+    let one = "### ❌ leakgate: 1 leak, new in this pull request · 1 of 1 scenario failed";
+    assert_eq!(heading(&outcome, &Review), one);
+    let without = "### ❌ leakgate: 1 leak, new since the baseline · 1 of 1 scenario failed";
+    assert_eq!(heading(&outcome, &nothing), without);
+    // What somebody accepted, and is there all the same.
+    outcome.fail_on = leakgate::config::FailOn::Any;
+    let found = &mut outcome.scenarios[0].findings[0];
+    found.standing = leakgate::finding::Standing::Accepted;
+    found.accepted = Some(leakgate::baseline::Level::Present);
+    let old = "### ❌ leakgate: 1 leak, already on ``ma`in`` · 1 of 1 scenario failed";
+    assert_eq!(heading(&outcome, &Review), old);
+    outcome.scenarios[0].baseline = leakgate::outcome::Compared::NoBaseline;
+    outcome.scenarios[0].findings[0].standing = leakgate::finding::Standing::New;
+    outcome.scenarios[0].findings[0].accepted = None;
+    assert_eq!(heading(&outcome, &Review), "### ❌ leakgate: 1 leak · 1 of 1 scenario failed");
 }
 
 /// The line is in the change, and can be looked at.
@@ -97,6 +123,10 @@ impl Sources for Review {
         Some(line == 14)
     }
 
+    fn review(&self) -> Option<leakgate::report::Review> {
+        Some(leakgate::report::Review { noun: "pull request", target: "ma`in".to_owned() })
+    }
+
     fn link(&self, file: &str, line: u32) -> Option<String> {
         Some(format!("https://example.org/blob/abc/{}#L{line}", leakgate::report::encoded(file)))
     }
@@ -106,7 +136,8 @@ impl Sources for Review {
 fn a_place_links_to_its_line_and_says_whether_that_is_in_the_change() {
     let options = Options { width: 0, color: Color::Plain, source: &Review, comment: DEFAULT_COMMENT };
     let markdown = render(Format::Markdown, &sample(), &options);
-    let place = "At [`shop/quotes.py:14`](https://example.org/blob/abc/shop/quotes.py#L14) in `remember`";
+    let place =
+        "filled at [`shop/quotes.py:14`](https://example.org/blob/abc/shop/quotes.py#L14) in `remember`";
     assert!(markdown.contains(&format!("{place} · line changed in this pull request · rule")), "{markdown}");
     let mut outcome = sample();
     let hostile = "a)b](c) <d>`|\n.py";

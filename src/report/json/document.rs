@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::source::SourceEntry;
 use crate::config::FailOn;
 use crate::finding::{RateUnit, Severity, Unit};
 use crate::gate::verdict::Outcome as Growth;
@@ -225,6 +226,9 @@ pub(super) struct FindingEntry {
     pub(super) rate: Option<RateEntry>,
     /// The line to look at first; `null` where none is known.
     pub(super) place: Option<PlaceEntry>,
+    /// The lines up to that place; `null` where they cannot be shown.
+    #[serde(default)]
+    pub(super) source: Option<SourceEntry>,
     /// The figure and its limit; `null` for rules that have none.
     pub(super) figure: Option<FigureEntry>,
     /// Who held the memory, largest first.

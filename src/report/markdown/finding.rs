@@ -1,11 +1,21 @@
 //! A finding in a pull request: its sentence, and what backs it.
 
+use std::collections::HashSet;
+
 use super::escape::{code, code_cell, fenced, prose, sentence};
+use super::heading::{News, is_leak};
 use super::name;
-use crate::finding::{Finding, Holder, Place, Severity};
+use crate::baseline::words;
+use crate::finding::{Finding, Holder, Place, Severity, Unit};
 use crate::outcome::{Outcome, ScenarioResult, Verdict};
 use crate::report::sparkline::sparkline;
 use crate::report::{Options, bill, clean, excerpt, summary};
+use crate::units::{Bytes, grouped};
+
+/// Reasons that are shown; what else backs a finding is folded away.
+const REASONS: usize = 3;
+/// Iterations that a leak is projected to.
+const MANY: u64 = 100_000;
 
 /// The sentence that a reader sees first: of the first scenario that has something to say.
 pub(super) fn lead(outcome: &Outcome, shown: &[&ScenarioResult], options: &Options) -> String {
@@ -14,17 +24,27 @@ pub(super) fn lead(outcome: &Outcome, shown: &[&ScenarioResult], options: &Optio
         return format!("**{}: {}**\n\n", name(first), sentence(&error.title));
     }
     match outcome.open(first).next() {
-        Some(finding) => format!("{}\n{}\n\n", title(finding), where_and_rule(first, finding, options)),
+        Some(finding) => {
+            let rate = projection(finding).map(|rate| format!(": {rate}")).unwrap_or_default();
+            let title = sentence(&finding.title);
+            format!("**{title}**{rate}\n{}\n\n", standing_and_place(first, finding, options))
+        }
         None => String::new(),
     }
 }
 
 /// The heading of a further finding, with its place.
 pub(super) fn head(of: &ScenarioResult, finding: &Finding, options: &Options) -> String {
-    let mark = mark(finding.severity);
-    let scenario = code(&finding.scenario, clean::NAME);
-    let at = where_and_rule(of, finding, options);
-    format!("\n#### {mark} {scenario}: {}\n\n{at}\n", sentence(&finding.title))
+    let at = standing_and_place(of, finding, options);
+    format!("\n#### {} {}\n\n{at}\n", mark(finding.severity), sentence(&finding.title))
+}
+
+/// What the leak comes to: `about 769.0 MiB per 100,000 iterations`.
+fn projection(finding: &Finding) -> Option<String> {
+    let figure = finding.figure.as_ref().filter(|figure| figure.unit == Unit::BytesPerIteration)?;
+    let each = figure.measured.max(0).unsigned_abs();
+    let all = Bytes(each.saturating_mul(MANY));
+    (each > 0 && is_leak(finding)).then(|| format!("about {all} per {} iterations", grouped(MANY)))
 }
 
 /// Why a scenario is listed, in one line.
@@ -55,34 +75,58 @@ pub(super) fn mark(severity: Severity) -> &'static str {
     }
 }
 
-/// `At shop/quotes.py:14 in remember · line changed in this pull request · rule budget-growth`.
-fn where_and_rule(scenario: &ScenarioResult, finding: &Finding, options: &Options) -> String {
-    let standing = summary::standing(scenario, finding).map(|standing| format!(" · {}", sentence(&standing)));
-    let rule = format!("rule {}{}", code(finding.pattern(), clean::NAME), standing.unwrap_or_default());
-    match &finding.place {
-        Some(at) => format!("{}{} · {rule}", capitalised_place(at, options), in_diff(at, options)),
-        None => rule,
+/// Three things, a reader's first questions: is it mine, where is it, what is it called.
+fn standing_and_place(scenario: &ScenarioResult, finding: &Finding, options: &Options) -> String {
+    let mut parts = vec![format!("Scenario {}", name(scenario))];
+    parts.extend(standing(scenario, finding, options));
+    if let Some(at) = &finding.place {
+        parts.push(what_happens_at(finding, at, options));
+        parts.extend(in_diff(at, options));
     }
+    parts.push(format!("rule {}", code(finding.pattern(), clean::NAME)));
+    parts.join(" · ")
 }
 
-fn capitalised_place(at: &Place, options: &Options) -> String {
-    if at.line == 0 {
-        return place(at).replacen("in ", "In ", 1);
+/// `**new in this pull request**`; what the baseline has of it, too.
+fn standing(scenario: &ScenarioResult, finding: &Finding, options: &Options) -> Option<String> {
+    if finding.severity != Severity::Error {
+        return None;
     }
-    let Some(link) = options.source.link(&at.file, at.line) else { return format!("At {}", place(at)) };
+    let news = News::of(scenario, finding)?;
+    let before = match (news, finding.accepted, finding.figure.as_ref()) {
+        (News::Worse | News::Old, Some(level), _) => Some(format!("accepted: {}", words::level(level))),
+        (News::New, _, Some(figure)) => {
+            figure.baseline.map(|before| format!("before: {}", summary::limit(figure.unit, before)))
+        }
+        _ => None,
+    };
+    let before = before.map(|before| format!(" ({})", sentence(&before))).unwrap_or_default();
+    Some(format!("**{}**{before}", news.words(options)))
+}
+
+fn what_happens_at(finding: &Finding, at: &Place, options: &Options) -> String {
+    if at.line == 0 {
+        return place(at);
+    }
+    let verb = if is_filled_at(finding, at) { "filled at" } else { "at" };
+    let Some(link) = options.source.link(&at.file, at.line) else { return format!("{verb} {}", place(at)) };
     let function = code(&at.function, clean::NAME);
     let function = if function.is_empty() { function } else { format!(" in {function}") };
-    format!("At [{}]({link}){function}", file_and_line(at))
+    format!("{verb} [{}]({link}){function}", file_and_line(at))
+}
+
+/// Whether that is the line by which something is kept, and not one where it is only made.
+fn is_filled_at(finding: &Finding, at: &Place) -> bool {
+    let filled = finding.owners.first().and_then(|owner| owner.place.as_ref());
+    filled.is_some_and(|filled| (&filled.file, filled.line) == (&at.file, at.line))
 }
 
 /// Whether the change under review has the line, where that is known.
-fn in_diff(at: &Place, options: &Options) -> &'static str {
-    let is_changed = (at.line > 0).then(|| options.source.is_changed(&at.file, at.line)).flatten();
-    match is_changed {
-        Some(true) => " · line changed in this pull request",
-        Some(false) => " · line not changed in this pull request",
-        None => "",
-    }
+fn in_diff(at: &Place, options: &Options) -> Option<String> {
+    let is_changed = (at.line > 0).then(|| options.source.is_changed(&at.file, at.line)).flatten()?;
+    let noun = options.source.review().map_or("change", |review| review.noun);
+    let verb = if is_changed { "line changed" } else { "line not changed" };
+    Some(format!("{verb} in this {noun}"))
 }
 
 fn file_and_line(at: &Place) -> String {
@@ -101,38 +145,60 @@ fn place(at: &Place) -> String {
     }
 }
 
-/// Excerpt, evidence, holders, path and fix.
-pub(super) fn body(finding: &Finding, options: &Options) -> String {
-    let mut out = String::from("\n");
-    if let Some(at) = &finding.place {
-        let lines = excerpt::around(at, clean::FRAME, options);
-        let numbered: Vec<String> = lines.iter().map(|line| excerpt::numbered(line, at)).collect();
-        if !numbered.is_empty() {
-            out.push_str(&format!("{}\n", fenced(&numbered)));
-        }
-    }
+/// Excerpt, evidence, holders, path and fix; what was said of another finding of the scenario is not said again.
+pub(super) fn body(finding: &Finding, options: &Options, said: &mut HashSet<String>) -> String {
     let parts = [
+        excerpt(finding, options),
         why(finding),
         kept_by(finding),
         allocated_at(finding),
         called_from(finding),
         resident(finding),
         fix(finding),
+        more_evidence(finding),
     ];
-    let parts: Vec<String> = parts.into_iter().flatten().collect();
-    out.push_str(&parts.join("\n\n"));
-    out.push('\n');
-    out
+    let parts = parts.into_iter().flatten().filter(|part| said.insert(part.clone()));
+    parts.map(|part| format!("\n{}\n", part.trim_end())).collect()
 }
 
+/// The lines up to the place, each with what happens there.
+fn excerpt(finding: &Finding, options: &Options) -> Option<String> {
+    let at = finding.place.as_ref()?;
+    let lines = excerpt::around(at, clean::FRAME, options);
+    let shown: Vec<String> = lines
+        .iter()
+        .map(|line| format!("{}{}", excerpt::numbered(line, at), happening(finding, at, line.number)))
+        .collect();
+    (!shown.is_empty()).then(|| fenced(&shown))
+}
+
+fn happening(finding: &Finding, at: &Place, line: u32) -> String {
+    let is_there = |place: &Place| (&place.file, place.line) == (&at.file, line);
+    let holder = finding.holders.iter().find(|holder| holder.place.as_ref().is_some_and(is_there));
+    if line == at.line && is_filled_at(finding, at) {
+        return "   ← kept here".to_owned();
+    }
+    holder.map(|holder| format!("   ← holds {}", amount(holder))).unwrap_or_default()
+}
+
+/// The line on why: the series and the first reasons.
 fn why(finding: &Finding) -> Option<String> {
-    let evidence: Vec<String> = finding.evidence.iter().map(|text| sentence(text)).collect();
+    let evidence: Vec<String> = finding.evidence.iter().take(REASONS).map(|text| sentence(text)).collect();
     let spark = sparkline(&finding.series);
     let spark = if spark.is_empty() { String::new() } else { format!("`{spark}` ") };
     let again = sparkline(&finding.series_again);
     let again = if again.is_empty() { again } else { format!("; the second process: `{again}`") };
     let text = format!("{spark}{}{again}", evidence.join("; "));
-    (!text.is_empty()).then(|| format!("**Why**: {text}"))
+    let label = if is_leak(finding) { "Why this is a leak" } else { "Why" };
+    (!text.is_empty()).then(|| format!("**{label}**: {text}"))
+}
+
+/// What else backs it, folded away.
+fn more_evidence(finding: &Finding) -> Option<String> {
+    let more: Vec<String> =
+        finding.evidence.iter().skip(REASONS).map(|text| format!("- {}", sentence(text))).collect();
+    let more = (!more.is_empty()).then(|| more.join("\n"))?;
+    Some(format!("<details><summary>More evidence</summary>\n\n{more}\n\n</details>"))
 }
 
 /// The way to what grows, and who else keeps something.
@@ -156,7 +222,6 @@ fn allocated_at(finding: &Finding) -> Option<String> {
 }
 
 fn holder(holder: &Holder) -> String {
-    let blocks = summary::counted(usize::try_from(holder.blocks).unwrap_or(usize::MAX), "block");
     let at = match (&holder.place, holder.stack.first()) {
         (Some(at), _) if at.line == 0 => place(at),
         (Some(at), _) => format!("at {}", place(at)),
@@ -165,7 +230,18 @@ fn holder(holder: &Holder) -> String {
     };
     let kind = prose(&clean::line(&holder.domain, clean::NAME));
     let kind = if kind.is_empty() { kind } else { format!(" ({kind})") };
-    format!("- {} in {blocks} {at}{kind}", holder.bytes)
+    format!("- {} {at}{kind}", amount(holder))
+}
+
+/// `157.3 KiB in 20 blocks`; a table that got larger is no block more.
+fn amount(holder: &Holder) -> String {
+    match holder.blocks {
+        0 => holder.bytes.to_string(),
+        blocks => {
+            let blocks = summary::counted(usize::try_from(blocks).unwrap_or(usize::MAX), "block");
+            format!("{} in {blocks}", holder.bytes)
+        }
+    }
 }
 
 fn called_from(finding: &Finding) -> Option<String> {

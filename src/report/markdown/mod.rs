@@ -4,7 +4,10 @@
 
 mod escape;
 mod finding;
+mod heading;
 mod table;
+
+use std::collections::HashSet;
 
 use self::escape::{code, fenced, sentence};
 use super::{Options, clean, summary};
@@ -73,14 +76,14 @@ pub(super) fn render(outcome: &Outcome, options: &Options) -> String {
 }
 
 fn render_tier(outcome: &Outcome, options: &Options, tier: Tier) -> String {
-    let mut out = format!("{}\n### {}\n\n", marker(options.comment), heading(outcome));
+    let mut out = format!("{}\n### {}\n\n", marker(options.comment), heading::heading(outcome, options));
     let shown = shown(outcome, tier);
     out.push_str(&problems(outcome));
     out.push_str(&finding::lead(outcome, &shown, options));
     match tier {
         Tier::Lines => out.push_str(&lines(&shown, MOST - out.len())),
         _ => {
-            out.push_str(&table::scenarios(&shown));
+            out.push_str(&table::scenarios(&shown, options));
             let left_out = outcome.scenarios.len() - shown.len();
             if left_out > 0 {
                 out.push_str(&format!("\n+{} passed\n", summary::counted(left_out, "scenario")));
@@ -92,7 +95,7 @@ fn render_tier(outcome: &Outcome, options: &Options, tier: Tier) -> String {
         out.push_str(&aside(outcome, &summary::ordered(outcome)));
     }
     if tier < Tier::WithoutDetails {
-        out.push_str(&table::all_figures(outcome, &shown));
+        out.push_str(&table::all_figures(outcome, &shown, options));
     }
     if tier > Tier::Whole {
         out.push_str(&format!(
@@ -121,39 +124,13 @@ fn shown(outcome: &Outcome, tier: Tier) -> Vec<&ScenarioResult> {
     scenarios
 }
 
-fn heading(outcome: &Outcome) -> String {
-    let (failed, errors) = (outcome.count(Verdict::Fail), outcome.count(Verdict::Error));
-    let all = summary::counted(outcome.scenarios.len(), "scenario");
-    let warned = outcome.scenarios.iter().filter(|scenario| scenario.warned()).count();
-    match (outcome.scenarios.len(), failed, errors) {
-        (0, ..) if outcome.verdict() == Verdict::Pass => format!("✅ leakgate: {}", summary::counts(outcome)),
-        (0, ..) => "❌ leakgate: no scenario was run".to_owned(),
-        (_, 0, 0) if outcome.baseline.as_ref().is_some_and(|baseline| !baseline.problems.is_empty()) => {
-            format!(
-                "❌ leakgate: the baseline cannot be read; by what else they are judged by, all of {all} passed"
-            )
-        }
-        (_, 0, 0) if warned > 0 => {
-            format!(
-                "⚠️ leakgate: all of {all} passed, {} with a warning",
-                summary::counted(warned, "scenario")
-            )
-        }
-        (_, 0, 0) => format!("✅ leakgate: all of {all} passed"),
-        (_, 0, errors) => format!("❌ leakgate: {errors} of {all} could not be measured"),
-        (_, failed, 0) => format!("❌ leakgate: {failed} of {all} failed"),
-        (_, failed, errors) => {
-            format!("❌ leakgate: {failed} of {all} failed, {errors} could not be measured")
-        }
-    }
-}
-
 /// What backs the findings, scenario by scenario.
 fn bodies(outcome: &Outcome, shown: &[&ScenarioResult], options: &Options, tier: Tier) -> String {
     let mut out = String::new();
     let mut left = if tier < Tier::WithoutDetails { usize::MAX } else { IN_FULL };
     let mut is_first = true;
     for scenario in shown {
+        let mut said = HashSet::new();
         // This tier does not fit: what more it would say is not looked at.
         if out.len() > MOST {
             break;
@@ -170,7 +147,7 @@ fn bodies(outcome: &Outcome, shown: &[&ScenarioResult], options: &Options, tier:
                 out.push_str(&finding::head(scenario, found, options));
             }
             if left > 0 {
-                out.push_str(&finding::body(found, options));
+                out.push_str(&finding::body(found, options, &mut said));
                 out.push_str(&accept(outcome, scenario, found));
                 left -= 1;
             }

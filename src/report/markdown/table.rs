@@ -1,16 +1,18 @@
 //! The tables of the pull request's report: a line a scenario, and all figures.
 
+use std::collections::BTreeSet;
+
 use super::escape::{code, code_cell, prose, sentence};
 use crate::finding::Figure;
 use crate::outcome::{BudgetState, Compared, JudgedBudget, Outcome, ScenarioResult, Verdict};
-use crate::report::{clean, summary};
+use crate::report::{Options, clean, summary};
 
 /// Figures that have a column of their own; all others share one.
 const COLUMNS: [(&str, &str); 3] =
     [("growth", "growth / iteration"), ("retained", "retained"), ("peak", "peak")];
 
 /// A line a scenario. Columns in which nobody has a figure are left out.
-pub(super) fn scenarios(shown: &[&ScenarioResult]) -> String {
+pub(super) fn scenarios(shown: &[&ScenarioResult], options: &Options) -> String {
     if shown.is_empty() {
         return String::new();
     }
@@ -23,7 +25,9 @@ pub(super) fn scenarios(shown: &[&ScenarioResult]) -> String {
     let mut heads = vec!["scenario"];
     heads.extend(columns.iter().map(|(_, head)| *head));
     heads.extend(others.then_some("other budgets"));
-    heads.extend(compared.then_some("against the baseline"));
+    let against_what =
+        target(options).map_or("against the baseline".to_owned(), |on| format!("against {on}"));
+    heads.extend(compared.then_some(against_what.as_str()));
     heads.extend(["time", ""]);
     let mut rows = vec![row(&heads), row(&vec!["---"; heads.len()])];
     for scenario in shown {
@@ -38,6 +42,12 @@ pub(super) fn scenarios(shown: &[&ScenarioResult]) -> String {
         rows.push(row(&cells));
     }
     format!("{}\n", rows.join("\n"))
+}
+
+/// The branch that a change under review is to be merged into.
+fn target(options: &Options) -> Option<String> {
+    let review = options.source.review().filter(|review| !review.target.is_empty())?;
+    Some(code_cell(&review.target, clean::NAME))
 }
 
 fn row<T: AsRef<str>>(cells: &[T]) -> String {
@@ -123,17 +133,18 @@ fn figure_name(figure: &Figure) -> String {
 }
 
 /// Every figure, exactly, with what was measured on, folded away.
-pub(super) fn all_figures(outcome: &Outcome, shown: &[&ScenarioResult]) -> String {
+pub(super) fn all_figures(outcome: &Outcome, shown: &[&ScenarioResult], options: &Options) -> String {
     let compared = shown.iter().any(|scenario| scenario.baseline == Compared::Compared);
     let mut heads = vec!["scenario", "figure", "measured", "exact", "limit"];
-    heads.extend(compared.then_some("baseline"));
+    let on = target(options).map_or("baseline".to_owned(), |on| format!("on {on}"));
+    heads.extend(compared.then_some(on.as_str()));
     let mut rows = vec![row(&heads), row(&vec!["---"; heads.len()])];
     for scenario in shown {
         let budgets = scenario.budgets.iter().map(|judged| &judged.figure);
         let cells = budgets.chain(&scenario.figures).map(|figure| figure_cells(scenario, figure));
         rows.extend(cells.map(|cells| row(&cells[..heads.len()])));
     }
-    let mut out = String::from("\n<details><summary>All figures and notes</summary>\n\n");
+    let mut out = String::from("\n<details><summary>All figures, notes, environment</summary>\n\n");
     if rows.len() > 2 {
         out.push_str(&format!("{}\n\n", rows.join("\n")));
     }
@@ -142,13 +153,21 @@ pub(super) fn all_figures(outcome: &Outcome, shown: &[&ScenarioResult]) -> Strin
         out.push_str(&format!("{}\n\n", notes.join("\n")));
     }
     out.push_str(&format!(
-        "leakgate {} · {} · python {} · {}\n\n</details>\n",
+        "leakgate {} · {} · python {}{} · {}\n\n</details>\n",
         env!("CARGO_PKG_VERSION"),
         code(&outcome.config, clean::FRAME),
         code(&outcome.python, clean::FRAME),
+        environments(shown),
         summary::seconds(outcome.elapsed)
     ));
     out
+}
+
+/// Where it was measured, each once: ` · cpython-3.11-x86_64-glibc`.
+fn environments(shown: &[&ScenarioResult]) -> String {
+    let all: BTreeSet<String> =
+        shown.iter().filter_map(|scenario| Some(scenario.environment.as_ref()?.to_string())).collect();
+    all.iter().map(|environment| format!(" · {}", code(environment, clean::NAME))).collect()
 }
 
 fn notes(scenario: &ScenarioResult) -> impl Iterator<Item = String> {
