@@ -67,6 +67,7 @@ class Driver:
         self.classes = []
         self.phase = "import"
         self.iteration = self.done = self.explained = 0
+        self.around = None
         self.threads = count_threads()
         # CPython 3.12 sets its own immortal objects aside, again at every collection.
         self.always_frozen = self.frozen = _count_frozen()
@@ -176,6 +177,7 @@ class Driver:
         and whatever goes wrong with these iterations is not the scenario's."""
         was_enabled = _is_enabled()
         try:
+            before = Around()
             self.snapshot()
             began = _monotonic()
             while self.explained < self.spec["explain"]:
@@ -186,6 +188,7 @@ class Driver:
                 self.settle()
                 self.explained += 1
             self.snapshot()
+            self.around = Around().since(before)
             # And what only the collector would free of one.
             _disable()
             self.invoke_with(function, arguments)
@@ -333,6 +336,7 @@ class Driver:
         """Writes the result file."""
         lines = ['"version": 1', '"pid": %d' % self.pid, '"iterations": %d' % self.done]
         lines.append('"explained": %d' % self.explained)
+        lines.append('"around": %s' % json_text(self.around))
         lines.append('"error": %s' % json_text(describe(failed) if failed else None))
         self.write_whole("result.json", "{%s}\n" % ",\n".join(lines))
 

@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::around::Around;
 use super::plan::{Call, KeepResult};
 use crate::config::{CallTarget, Repeats};
 use crate::gate::verdict;
 
-const SOURCE: &str = include_str!("driver.py");
+const SOURCE: &str = concat!(include_str!("around.py"), "\n", include_str!("driver.py"));
 /// Starts the driver without being it: as `-c`, `__main__` has no file that a spawned worker would run again, and
 /// the driver's own names stay out of it.
 const BOOTSTRAP: &str = "\
@@ -65,6 +66,9 @@ pub struct DriverResult {
     /// How many more there were between the two snapshots of the heap that explain what grows; 0: there are none.
     #[serde(default)]
     pub explained: u32,
+    /// What else came between these snapshots: descriptors, threads, children; `None`: it was not looked at.
+    #[serde(default)]
+    pub around: Option<Around>,
     /// What the program under test raised.
     pub error: Option<DriverError>,
 }

@@ -9,6 +9,7 @@ use crate::gate::budgets::{self, CYCLES};
 use crate::gate::leak;
 use crate::gate::owners::{self, Found, Heaps, Told};
 use crate::gate::place::ScenarioFacts;
+use crate::heap::load::HeapError;
 use crate::heap::{self, Snapshot};
 use crate::outcome::{ScenarioResult, Verdict};
 use crate::profile::Profile;
@@ -19,6 +20,9 @@ use crate::scenario::ScenarioRun;
 const CALLS: (u32, u32) = (8, 512);
 /// What leaks is to be seen so often between them.
 const TIMES: usize = 4;
+
+/// How the reason begins why no owner is named.
+const UNKNOWN: &str = "who keeps it is not known";
 
 /// How many more calls of the function show what grows: enough that it grows a few times.
 pub(super) fn calls(first: &ScenarioResult) -> u32 {
@@ -55,37 +59,51 @@ pub(super) fn add_owners(
     rules: &RuleSet,
 ) {
     let iterations = run.driver.as_ref().map_or(0, |driver| driver.explained);
-    let told = Told { scenario: facts, profile, rules };
-    let Some(snapshots) = snapshots(run, profile) else { return };
+    let around = run.driver.as_ref().and_then(|driver| driver.around.as_ref());
+    let told = Told { scenario: facts, profile, rules, around };
+    let snapshots = match snapshots(run, profile) {
+        Ok(snapshots) => snapshots,
+        Err(error) => {
+            let why = format!("{UNKNOWN}: {error}");
+            result.findings.iter_mut().for_each(|finding| finding.evidence.push(why.clone()));
+            return;
+        }
+    };
     let [before, after, rest @ ..] = &snapshots[..] else { return };
-    let found =
-        if iterations > 0 { owners::owners(told, &Heaps { before, after, iterations }) } else { Vec::new() };
+    let heaps = Heaps { before, after, iterations };
+    let found = if iterations > 0 { owners::owners(told, &heaps) } else { Vec::new() };
     for finding in &mut result.findings {
-        let mut of_finding: Vec<&Found> =
-            found.iter().filter(|found| is_about(finding, found.kind)).collect();
+        let mut of_finding: Vec<&Found> = found.iter().filter(|found| is_about(finding, found)).collect();
         // What a thread or a connection brings with it comes after it.
         of_finding.sort_by_key(|found| !matches!(found.kind, Kind::Thread | Kind::Resource));
         finding.owners = of_finding.into_iter().map(|found| found.owner.clone()).collect();
+        if iterations > 0 && figure_of(finding) == Some(BudgetKey::Fds) {
+            finding.owners.extend(owners::descriptors(told, &heaps));
+        }
     }
     result.findings.extend(rest.first().and_then(|garbage| owners::cycles(told, garbage)));
 }
 
-/// The snapshots of the process that called the function, in order; `None` where there are none or one cannot be read.
-fn snapshots(run: &ScenarioRun, profile: &Profile) -> Option<Vec<Snapshot>> {
-    let all = heap::load::find(&run.capture).ok()?;
+/// The snapshots of the process that called the function, in order.
+fn snapshots(run: &ScenarioRun, profile: &Profile) -> Result<Vec<Snapshot>, HeapError> {
+    let all = heap::load::find(&run.capture)?;
     let of_process = all.into_iter().filter(|found| found.process == profile.process.id());
-    of_process.map(|found| heap::load::snapshot(&found.path).ok()).collect()
+    of_process.map(|found| heap::load::snapshot(&found.path)).collect()
 }
 
 /// Whether what an owner keeps is what a finding is about.
-fn is_about(finding: &Finding, kind: Kind) -> bool {
+fn is_about(finding: &Finding, found: &Found) -> bool {
     use BudgetKey::{Blocks, Fds, Growth, Left, Retained, Threads};
-    match leak::figure_of(&finding.rule).or_else(|| budgets::key_of(&finding.rule)) {
-        Some(Fds) => kind == Kind::Resource,
-        Some(Threads) => kind == Kind::Thread,
+    match figure_of(finding) {
+        Some(Fds) => found.kind == Kind::Resource || found.is_open,
+        Some(Threads) => found.kind == Kind::Thread,
         Some(Growth | Blocks | Left | Retained) => true,
         _ => false,
     }
+}
+
+fn figure_of(finding: &Finding) -> Option<BudgetKey> {
+    leak::figure_of(&finding.rule).or_else(|| budgets::key_of(&finding.rule))
 }
 
 /// Takes over what the second process shows: the owners give a finding its sentence, its place and how to mend it.
@@ -97,6 +115,7 @@ pub(super) fn take_over(result: &mut ScenarioResult, second: &ScenarioResult, cw
         let again = second.findings.iter().find(|again| again.rule == finding.rule);
         let Some(again) = again else { continue };
         let mut keepers = again.owners.clone();
+        finding.evidence.extend(again.evidence.iter().filter(|fact| fact.starts_with(UNKNOWN)).cloned());
         // What grew once and stopped is not seen in more calls, and no sign of anything.
         if keepers.is_empty() && finding.rule == leak::RULE {
             keepers.extend(owners::native(finding, &check.rules));
@@ -124,6 +143,7 @@ fn take_owners(finding: &mut Finding, owners: &[Owner], (rules, said): (&RuleSet
     } else {
         finding.evidence.push(first.sentence.clone());
     }
+    finding.evidence.extend(first.facts.iter().cloned());
     if first.place.is_some() {
         finding.place = first.place.clone();
     }

@@ -23,8 +23,8 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 use leakgate_capture::NOTE_NO_HEAP;
 use leakgate_capture::heap::{
-    FLAG_BLOCK, FLAG_IMMORTAL, FLAG_LENGTH, FLAG_OLD, FLAG_OWNED, FLAG_TRACKED, HEAD_LEN, HEAP_CUT,
-    HEAP_MAGIC, HEAP_VERSION, HeapHead, LONGEST_TEXT, NodeKind, ROOT_STATIC_TYPE, TEXT_CUT, fold,
+    FLAG_BLOCK, FLAG_DESCRIPTOR, FLAG_IMMORTAL, FLAG_LENGTH, FLAG_OLD, FLAG_OWNED, FLAG_TRACKED, HEAD_LEN,
+    HEAP_CUT, HEAP_MAGIC, HEAP_VERSION, HeapHead, LONGEST_TEXT, NodeKind, ROOT_STATIC_TYPE, TEXT_CUT, fold,
 };
 
 use super::super::frames;
@@ -169,6 +169,7 @@ impl Objects<'_> {
         let block = owned::block(object, &shape);
         let owned = owned::owned(object, of, &shape);
         let length = owned::length(object, &shape);
+        let descriptor = owned::descriptor(object, &shape);
         // SAFETY: a live object.
         let (references, is_immortal) = unsafe { frames::references(object) };
         let bits = [
@@ -178,6 +179,7 @@ impl Objects<'_> {
             (owned.bytes > 0, FLAG_OWNED),
             (length.is_some(), FLAG_LENGTH),
             (is_tracked, FLAG_TRACKED),
+            (descriptor.is_some(), FLAG_DESCRIPTOR),
         ];
         let address = object as i64 >> 3;
         self.out.number(bits.iter().filter(|(is_set, _)| *is_set).fold(0, |all, (_, bit)| all | bit));
@@ -195,6 +197,9 @@ impl Objects<'_> {
         }
         if let Some(length) = length {
             self.out.number(length);
+        }
+        if let Some(descriptor) = descriptor {
+            self.out.number(descriptor);
         }
         let mut written = Written { ids: &mut self.ids, out: &mut self.out, own };
         self.references.write(&mut written, &self.shapes, &Met { object, shape, is_tracked });
