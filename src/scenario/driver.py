@@ -57,7 +57,8 @@ class Driver:
         self.call = tracker.call
         self.checkpoint = tracker.checkpoint
         self.containers = tracker.containers
-        self.snapshot = tracker.snapshot
+        self.snapshot = tracker.forked_snapshot if spec["forked"] else tracker.snapshot
+        self.died = 0
         self.spec = spec
         self.pid = _getpid()
         self.parent = _getppid()
@@ -178,7 +179,7 @@ class Driver:
         was_enabled = _is_enabled()
         try:
             before = Around()
-            self.snapshot()
+            self.picture()
             began = _monotonic()
             while self.explained < self.spec["explain"]:
                 if self.explained >= LEAST_EXPLAINED and _monotonic() - began > EXPLAIN_SECONDS:
@@ -187,16 +188,23 @@ class Driver:
                 self.rest()
                 self.settle()
                 self.explained += 1
-            self.snapshot()
+            self.picture()
             self.around = Around().since(before)
             # And what only the collector would free of one.
             _disable()
             self.invoke_with(function, arguments)
-            self.snapshot()
+            self.picture()
         except BaseException:
             self.leave_if_forked()
         if was_enabled:
             _enable()
+
+    def picture(self):
+        """A snapshot. One that ended the copy of the process that was to take it is the last."""
+        taken = self.snapshot()
+        if taken is not None and taken < 0:
+            self.died = -taken
+            raise RuntimeError("no snapshot can be taken")
 
     def set_aside(self):
         """Freezes the heap: else every collection would go through all that the program holds."""
@@ -336,6 +344,7 @@ class Driver:
         """Writes the result file."""
         lines = ['"version": 1', '"pid": %d' % self.pid, '"iterations": %d' % self.done]
         lines.append('"explained": %d' % self.explained)
+        lines.append('"died": %d' % self.died)
         lines.append('"around": %s' % json_text(self.around))
         lines.append('"error": %s' % json_text(describe(failed) if failed else None))
         self.write_whole("result.json", "{%s}\n" % ",\n".join(lines))

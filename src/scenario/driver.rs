@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::around::Around;
 use super::plan::{Call, KeepResult};
-use crate::config::{CallTarget, Repeats};
+use crate::config::{CallTarget, HeapSnapshot, Repeats};
 use crate::gate::verdict;
 
 const SOURCE: &str = concat!(include_str!("around.py"), "\n", include_str!("driver.py"));
@@ -51,6 +51,7 @@ struct Spec<'a> {
     first: [u64; 2],
     asks: bool,
     explain: u32,
+    forked: u8,
     folder: String,
 }
 
@@ -69,6 +70,9 @@ pub struct DriverResult {
     /// What else came between these snapshots: descriptors, threads, children; `None`: it was not looked at.
     #[serde(default)]
     pub around: Option<Around>,
+    /// The signal that ended a copy of the process that was to take a snapshot; 0: none did.
+    #[serde(default)]
+    pub died: i32,
     /// What the program under test raised.
     pub error: Option<DriverError>,
 }
@@ -109,6 +113,7 @@ impl Driver {
             first: [u64::from(first.iterations), first.milliseconds],
             asks: matches!(call.repeats, Repeats::Auto { .. }),
             explain: call.explain,
+            forked: u8::from(call.snapshot == HeapSnapshot::Forked),
             folder: folder.to_string_lossy().into_owned(),
         };
         fs::write(&driver.script, SOURCE)?;

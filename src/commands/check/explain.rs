@@ -7,14 +7,14 @@ use crate::config::BudgetKey;
 use crate::finding::{Finding, Owner, Severity};
 use crate::gate::budgets::{self, CYCLES};
 use crate::gate::leak;
-use crate::gate::owners::{self, Found, Heaps, Told};
+use crate::gate::owners::{self, Found, Heaps, Told, Values};
 use crate::gate::place::ScenarioFacts;
 use crate::heap::load::HeapError;
 use crate::heap::{self, Snapshot};
 use crate::outcome::{ScenarioResult, Verdict};
 use crate::profile::Profile;
 use crate::rules::{self, Kind, RuleSet};
-use crate::scenario::ScenarioRun;
+use crate::scenario::{ScenarioRun, signals};
 
 /// Calls between two snapshots, at least and at most.
 const CALLS: (u32, u32) = (8, 512);
@@ -56,12 +56,21 @@ pub(super) fn add_owners(
     result: &mut ScenarioResult,
     facts: &ScenarioFacts,
     (run, profile): (&ScenarioRun, &Profile),
-    rules: &RuleSet,
+    (rules, values): (&RuleSet, Values),
 ) {
     let iterations = run.driver.as_ref().map_or(0, |driver| driver.explained);
     let around = run.driver.as_ref().and_then(|driver| driver.around.as_ref());
-    let told = Told { scenario: facts, profile, rules, around };
-    let snapshots = match snapshots(run, profile) {
+    let told = Told { scenario: facts, profile, rules, values, around };
+    let died = run.driver.as_ref().map_or(0, |driver| driver.died);
+    let snapshots = match snapshots(run, profile).map_err(|error| error.to_string()) {
+        Ok(_) if died != 0 => Err(format!(
+            "the copy of the process that was to take a snapshot was ended by {}: a type of an extension breaks where \
+             it is asked for its references",
+            signals::name(died)
+        )),
+        snapshots => snapshots,
+    };
+    let snapshots = match snapshots {
         Ok(snapshots) => snapshots,
         Err(error) => {
             let why = format!("{UNKNOWN}: {error}");
@@ -115,9 +124,11 @@ pub(super) fn take_over(result: &mut ScenarioResult, second: &ScenarioResult, cw
         let again = second.findings.iter().find(|again| again.rule == finding.rule);
         let Some(again) = again else { continue };
         let mut keepers = again.owners.clone();
-        finding.evidence.extend(again.evidence.iter().filter(|fact| fact.starts_with(UNKNOWN)).cloned());
+        let unknown = again.evidence.iter().filter(|fact| fact.starts_with(UNKNOWN));
+        let known = finding.evidence.len();
+        finding.evidence.extend(unknown.cloned());
         // What grew once and stopped is not seen in more calls, and no sign of anything.
-        if keepers.is_empty() && finding.rule == leak::RULE {
+        if keepers.is_empty() && finding.rule == leak::RULE && finding.evidence.len() == known {
             keepers.extend(owners::native(finding, &check.rules));
         }
         if !keepers.is_empty() {
@@ -158,6 +169,11 @@ fn take_owners(finding: &mut Finding, owners: &[Owner], (rules, said): (&RuleSet
     if leak::figure_of(&finding.rule).is_some() && owners.iter().all(is_warning) {
         finding.severity = Severity::Warning;
     }
+}
+
+/// Whether it says why nobody knows who keeps something.
+pub(super) fn says_why(result: &ScenarioResult) -> bool {
+    result.findings.iter().flat_map(|finding| &finding.evidence).any(|fact| fact.starts_with(UNKNOWN))
 }
 
 /// Whether a capture has snapshots of the heap, which its views show.

@@ -11,6 +11,7 @@ use crate::baseline::{Environment, Section, allowed};
 use crate::config::{Budget, BudgetKey, Checkpoints, Of, Repeats, Scenario, Work};
 use crate::gate::budgets::{Judgement, Limit, MostIncrease, ScenarioFacts, judge};
 use crate::gate::measurement::Measurement;
+use crate::gate::owners::Values;
 use crate::gate::processes::{self, figure_name};
 use crate::outcome::{Compared, ScenarioError, ScenarioResult, Verdict};
 use crate::profile::{Capture, CheckpointKind, Profile, command_line, load};
@@ -59,7 +60,8 @@ pub(super) fn run_explained(
             let accepted = check.against.section(&scenario.name, &environment);
             let mut result = judged(result, scenario, &plan.cwd, &measurement, accepted);
             let facts = ScenarioFacts { name: &scenario.name, cwd: &plan.cwd, driver: None };
-            explain::add_owners(&mut result, &facts, (&run, &measurement.profile), &check.rules);
+            let values = if scenario.values && check.values { Values::Shown } else { Values::Hidden };
+            explain::add_owners(&mut result, &facts, (&run, &measurement.profile), (&check.rules, values));
             check.against.compare(&mut result, scenario, environment);
             standing::settle(&mut result, &plan.cwd, check);
             let keys: Vec<BudgetKey> = of_each(scenario).collect();

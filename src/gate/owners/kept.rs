@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Looked, THREADS, open, running};
+use super::{Looked, THREADS, cached, open, running};
 use crate::heap::owners::meant;
 use crate::heap::reach::Hold;
 use crate::heap::{self, NodeId};
@@ -32,14 +32,16 @@ impl Looked<'_> {
         if kind != Kind::Growth {
             return kept;
         }
-        for (of, change) in &owner.types {
-            let Ok(count @ 1..) = u64::try_from(change.objects) else { continue };
-            kept.noun = self.told.around.and_then(|around| running::noun(of, around));
-            if kept.noun.is_some() || self.is_resource(of) {
-                kept.kind = if kept.noun.is_some() { Kind::Thread } else { Kind::Resource };
-                kept.of = Some((of, count));
-                break;
-            }
+        let came = || {
+            let count = |objects: i64| u64::try_from(objects).ok().filter(|count| *count > 0);
+            owner.types.iter().filter_map(move |(of, change)| Some((of.as_str(), count(change.objects)?)))
+        };
+        let noun = |of| self.told.around.and_then(|around| running::noun(of, around));
+        // A child process has pipes, and they are its.
+        if let Some((of, noun)) = came().find_map(|of| Some((of, noun(of.0)?))) {
+            kept = Kept { kind: Kind::Thread, of: Some(of), noun: Some(noun) };
+        } else if let Some(of) = came().find(|(of, _)| self.is_resource(of)) {
+            kept = Kept { kind: Kind::Resource, of: Some(of), noun: None };
         }
         kept
     }
@@ -58,6 +60,9 @@ impl Looked<'_> {
 
     /// What is known of what it keeps, in sentences.
     pub(super) fn facts(&self, owner: &heap::Owner, kept: &Kept) -> Vec<String> {
+        if kept.kind == Kind::Growth {
+            return cached::facts(owner, self.told.values);
+        }
         let Some(around) = self.told.around else { return Vec::new() };
         let mut facts = match kept.kind {
             Kind::Thread => running::facts(kept.of.map(|(of, _)| of), around, self.told.scenario.cwd),

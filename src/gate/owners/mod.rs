@@ -4,6 +4,7 @@
 //! frees, `native` what a library keeps or loses; `kept` what kind of thing an owner keeps and what is known of it: `open` where
 //! descriptors lead, `running` what threads do, `cached` the keys of a cache.
 
+mod cached;
 mod gains;
 mod garbage;
 mod held_by;
@@ -53,6 +54,15 @@ pub struct Heaps<'a> {
     pub iterations: u32,
 }
 
+/// Whether examples of what a program keeps may be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Values {
+    /// They may.
+    Shown,
+    /// Only what names things in the code.
+    Hidden,
+}
+
 /// What belongs to the process.
 #[derive(Clone, Copy)]
 pub struct Told<'a> {
@@ -62,6 +72,8 @@ pub struct Told<'a> {
     pub profile: &'a Profile,
     /// The rules that hold.
     pub rules: &'a RuleSet,
+    /// Whether examples of what is kept may be told.
+    pub values: Values,
     /// What came beside objects; `None`: it was not looked at.
     pub around: Option<&'a Around>,
 }
