@@ -435,7 +435,8 @@ pub const KEYS: &[Key] = &[
         scope: Scope::Call,
         default: "`in-process`",
         meaning: "Where the snapshots of the heap are taken that explain a leak: in the process, or in a forked copy of it, \
-                  so that a broken type of an extension cannot end the scenario.",
+                  so that a broken type of an extension cannot end the scenario. With `forked` the lengths of containers \
+                  are not watched.",
         example: "forked",
     },
     Key {

@@ -8,7 +8,9 @@ use super::allow;
 use super::budgets::{self, Audience, Typed};
 use super::checkpoints;
 use super::fields::{self, Fields};
-use super::model::{Budget, Config, DEFAULT_TIMEOUT, FailOn, HeapSnapshot, MemoryLimit, Of, PythonChoice, Scenario, Work};
+use super::model::{
+    Budget, Config, DEFAULT_TIMEOUT, FailOn, HeapSnapshot, MemoryLimit, Of, PythonChoice, Scenario, Work,
+};
 use super::paths;
 use super::problem::{Problems, quotable};
 use super::rules;

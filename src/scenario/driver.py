@@ -56,7 +56,8 @@ class Driver:
     def __init__(self, tracker, spec):
         self.call = tracker.call
         self.checkpoint = tracker.checkpoint
-        self.containers = tracker.containers
+        # A type that breaks where it is asked for its references is not to be asked in this process.
+        self.containers = int if spec["forked"] else tracker.containers
         self.snapshot = tracker.forked_snapshot if spec["forked"] else tracker.snapshot
         self.died = 0
         self.spec = spec

@@ -151,8 +151,15 @@ mod tests {
 
     /// One warm-up and two judged iterations; the result is kept.
     fn run() -> ScenarioRun {
-        let report =
-            DriverResult { version: 1, pid: 7, iterations: 3, explained: 0, around: None, died: 0, error: None };
+        let report = DriverResult {
+            version: 1,
+            pid: 7,
+            iterations: 3,
+            explained: 0,
+            around: None,
+            died: 0,
+            error: None,
+        };
         ScenarioRun {
             capture: "capture".into(),
             root_pid: 7,

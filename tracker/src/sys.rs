@@ -274,8 +274,15 @@ pub(crate) fn in_copy(seconds: usize, work: impl FnOnce() -> bool) -> Option<End
 fn fall_by_signals(seconds: usize) {
     const SET: usize = 8;
     let default = [0u64; 4];
-    let faults =
-        [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGABRT, libc::SIGTRAP, libc::SIGALRM];
+    let faults = [
+        libc::SIGSEGV,
+        libc::SIGBUS,
+        libc::SIGILL,
+        libc::SIGFPE,
+        libc::SIGABRT,
+        libc::SIGTRAP,
+        libc::SIGALRM,
+    ];
     for signal in faults {
         raw(libc::SYS_rt_sigaction, [signal as usize, default.as_ptr() as usize, 0, SET, 0, 0]);
     }

@@ -1,8 +1,8 @@
 //! What is known of the keys of a cache, or of a dictionary that gets longer.
 
 use super::Values;
-use crate::heap::model::NodeKind;
 use crate::heap::Owner;
+use crate::heap::model::NodeKind;
 
 /// Keys that are told, and the characters of each.
 const MOST: usize = 3;
@@ -10,8 +10,7 @@ const LONGEST: usize = 40;
 
 /// Examples of its new keys, in a sentence; they are escaped already.
 pub(super) fn facts(owner: &Owner, values: Values) -> Vec<String> {
-    let has_keys =
-        matches!(owner.kind, NodeKind::Dictionary | NodeKind::OrderedDictionary | NodeKind::Cache);
+    let has_keys = matches!(owner.kind, NodeKind::Dictionary | NodeKind::OrderedDictionary | NodeKind::Cache);
     if !has_keys || owner.keys.is_empty() || values == Values::Hidden {
         return Vec::new();
     }

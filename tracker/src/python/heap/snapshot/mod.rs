@@ -106,7 +106,7 @@ fn take_known() -> Option<u32> {
 fn take_of(process: &Process) -> Option<u32> {
     let number = NUMBER.load(Ordering::Relaxed) + 1;
     let name = |ending: &[u8], f: &mut dyn FnMut(&[u8]) -> bool| {
-        start::heap_path(journal::sequence(), number, ending, f)
+        start::heap_path([process.pid, journal::sequence(), number], ending, f)
     };
     let is_written = name(b".part\0", &mut |part| {
         let written = write(process, part, number).is_some();
