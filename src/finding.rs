@@ -107,6 +107,8 @@ pub struct Owner {
     pub path: Vec<String>,
     /// The line that fills it, where one is known.
     pub place: Option<Place>,
+    /// What else is known of what it keeps, in sentences: where connections lead, what threads do, keys of a cache.
+    pub facts: Vec<String>,
     /// How to mend it, by the rule that names it; may be empty.
     pub help: String,
 }

@@ -2,8 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
+#[path = "check_command/around.rs"]
+mod around;
 #[path = "check_command/project.rs"]
 mod project;
+#[path = "check_command/pythons.rs"]
+mod pythons;
 
 #[path = "check_command/allow.rs"]
 mod allow;

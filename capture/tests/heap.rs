@@ -5,8 +5,8 @@
 
 use leakgate_capture::heap::read::{self, HeapRoot};
 use leakgate_capture::heap::{
-    FLAG_BLOCK, FLAG_LENGTH, FLAG_OWNED, HEAD_LEN, HEAP_MAGIC, HEAP_VERSION, Known, Label, NAME_OBJECT,
-    NAME_TYPE, NodeKind, ROOT_FRAME, ROOT_LOCAL, ROOT_MODULES, TEXT_CUT, fold, unfold,
+    FLAG_BLOCK, FLAG_DESCRIPTOR, FLAG_LENGTH, FLAG_OWNED, HEAD_LEN, HEAP_MAGIC, HEAP_VERSION, Known, Label,
+    NAME_OBJECT, NAME_TYPE, NodeKind, ROOT_FRAME, ROOT_LOCAL, ROOT_MODULES, TEXT_CUT, fold, unfold,
 };
 use leakgate_capture::read::ReadError;
 
@@ -43,7 +43,7 @@ fn sample() -> Vec<u8> {
     nodes.extend(numbers(&reference(Label::DictionaryKey, 0, 1)));
     nodes.extend(numbers(&reference(Label::Key(1), 0, 1)));
     nodes.extend(numbers(&[0]));
-    nodes.extend(numbers(&[0, NodeKind::Text as u64, fold(0x100 - 0x200), 1, 2, 0]));
+    nodes.extend(numbers(&[FLAG_DESCRIPTOR, NodeKind::Descriptor as u64, fold(0x100 - 0x200), 1, 2, 5, 0]));
     let mut texts = numbers(&[1, 5 | TEXT_CUT]);
     texts.extend(b"price");
     let mut names = numbers(&[1, NAME_TYPE, 3]);
@@ -75,10 +75,11 @@ fn what_is_written_is_read() {
     assert_eq!((head.nodes, head.edges, head.took_ns, head.memory), (2, 2, 1_000, 2_000));
     assert_eq!(
         (file.addresses, file.kinds),
-        (vec![0x1000, 0x800], vec![NodeKind::Dictionary, NodeKind::Text])
+        (vec![0x1000, 0x800], vec![NodeKind::Dictionary, NodeKind::Descriptor])
     );
     assert_eq!((file.types, file.references, file.bytes), (vec![1, 1], vec![3, 2], vec![364, 0]));
     assert_eq!((file.sites, file.filled, file.lengths), (vec![7, 0], vec![9, 0], vec![1, u64::MAX]));
+    assert_eq!(file.descriptors, [(1, 5)]);
     assert_eq!((file.starts, file.to), (vec![0, 2, 2], vec![1, 1]));
     assert_eq!(file.labels, [Label::DictionaryKey, Label::Key(1)]);
     assert_eq!(file.texts, [(1, b"price".to_vec(), true)]);

@@ -10,7 +10,7 @@ use anyhow::{Context, anyhow};
 
 use super::run::default_place;
 use super::summary;
-use crate::config::{CallTarget, Repeats};
+use crate::config::{CallTarget, HeapSnapshot, Repeats};
 use crate::exit::Exit;
 use crate::gate::measurement::Measurement;
 use crate::outcome::ScenarioError;
@@ -94,6 +94,7 @@ fn plan_of(args: &Args, python: std::path::PathBuf, cwd: &Path) -> Plan {
             between: None,
             repeats: Repeats::Fixed { warmup: args.warmup, iterations: args.iterations },
             explain: 0,
+            snapshot: HeapSnapshot::InProcess,
         }),
         cwd: cwd.to_path_buf(),
         env: Vec::new(),

@@ -102,6 +102,7 @@ fn kind(kind: Kind) -> Value {
         }),
         Kind::Checkpoints => checkpoints(),
         Kind::Budgets => reference("budgets"),
+        Kind::HeapSnapshot => json!({ "enum": ["in-process", "forked"] }),
         Kind::Flag => json!({ "type": "boolean" }),
         Kind::Of => json!({ "enum": ["each", "tree"] }),
         Kind::ProcessBudget => reference("process_budget"),

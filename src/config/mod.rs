@@ -29,8 +29,8 @@ pub use json_schema::json_schema;
 pub use load::load;
 pub use model::{
     Budget, BudgetKey, CallTarget, CallTargetError, Checkpoints, Config, DEFAULT_MOST_ITERATIONS,
-    DEFAULT_TIME, DEFAULT_TIMEOUT, DEFAULT_WARMUP, FailOn, Increase, MemoryLimit, Of, PythonChoice, Repeats,
-    Scenario, Work,
+    DEFAULT_TIME, DEFAULT_TIMEOUT, DEFAULT_WARMUP, FailOn, HeapSnapshot, Increase, MemoryLimit, Of,
+    PythonChoice, Repeats, Scenario, Work,
 };
 pub use problem::{ConfigErrors, Paint, Problem};
 pub use rules::Rules;

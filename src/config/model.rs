@@ -108,10 +108,23 @@ pub struct Scenario {
     pub strict: bool,
     /// Whether a failure is confirmed in a fresh process.
     pub confirm: bool,
+    /// Where snapshots of the heap are taken, which explain a leak.
+    pub snapshot: HeapSnapshot,
+    /// Whether reports may show examples of what is kept, such as the keys of a cache.
+    pub values: bool,
     /// Whether nothing else may run at the same time.
     pub exclusive: bool,
     /// What it is judged by: first its own, in the order of the file, then those of the defaults.
     pub budgets: Vec<Budget>,
+}
+
+/// Where snapshots of the heap are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeapSnapshot {
+    /// In the process itself.
+    InProcess,
+    /// In a copy of it: a broken type of an extension ends the copy alone.
+    Forked,
 }
 
 /// What a scenario does.
@@ -447,6 +460,8 @@ impl Scenario {
             follow: true,
             strict: false,
             confirm: true,
+            snapshot: HeapSnapshot::InProcess,
+            values: true,
             exclusive: false,
             budgets: Vec::new(),
         })

@@ -132,6 +132,8 @@ pub enum Kind {
     Checkpoints,
     /// The mapping of budgets.
     Budgets,
+    /// `in-process` or `forked`.
+    HeapSnapshot,
     /// `true` or `false`.
     Flag,
     /// `each` or `tree`.
@@ -185,6 +187,7 @@ impl Kind {
             Kind::ExitCodes => "a list of numbers from 0 to 255",
             Kind::Checkpoints => "`program`, `every` with a duration or a size, or `{ processes: N }`",
             Kind::Budgets => "a mapping of budgets",
+            Kind::HeapSnapshot => "`in-process` or `forked`",
             Kind::Flag => "`true` or `false`",
             Kind::Of => "`each` or `tree`",
             Kind::ProcessBudget => "a size, or `{ max, warn, increase, of }`",
@@ -423,6 +426,26 @@ pub const KEYS: &[Key] = &[
         default: "`true`",
         meaning: "Whether a scenario that fails is run again in a fresh process. If that does not fail in the same way, the \
                   verdict is `unstable`.",
+        example: "false",
+    },
+    Key {
+        sections: SHARED,
+        name: "snapshot",
+        kind: Kind::HeapSnapshot,
+        scope: Scope::Call,
+        default: "`in-process`",
+        meaning: "Where the snapshots of the heap are taken that explain a leak: in the process, or in a forked copy of it, \
+                  so that a broken type of an extension cannot end the scenario. With `forked` the lengths of containers \
+                  are not watched.",
+        example: "forked",
+    },
+    Key {
+        sections: SHARED,
+        name: "values",
+        kind: Kind::Flag,
+        scope: Scope::Any,
+        default: "`true`",
+        meaning: "Whether reports may show examples of what is kept: keys of a cache.",
         example: "false",
     },
     Key {

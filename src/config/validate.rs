@@ -8,7 +8,9 @@ use super::allow;
 use super::budgets::{self, Audience, Typed};
 use super::checkpoints;
 use super::fields::{self, Fields};
-use super::model::{Budget, Config, DEFAULT_TIMEOUT, FailOn, MemoryLimit, Of, PythonChoice, Scenario, Work};
+use super::model::{
+    Budget, Config, DEFAULT_TIMEOUT, FailOn, HeapSnapshot, MemoryLimit, Of, PythonChoice, Scenario, Work,
+};
 use super::paths;
 use super::problem::{Problems, quotable};
 use super::rules;
@@ -83,6 +85,8 @@ struct Defaults {
     follow: Option<bool>,
     strict: Option<bool>,
     confirm: Option<bool>,
+    snapshot: Option<HeapSnapshot>,
+    values: Option<bool>,
     jobs: Option<u32>,
     scope: Option<Of>,
     budgets: Vec<Typed>,
@@ -104,6 +108,8 @@ impl Defaults {
             follow: fields.get("follow").and_then(|entry| values::flag(problems, entry)),
             strict: fields.get("strict").and_then(|entry| values::flag(problems, entry)),
             confirm: fields.get("confirm").and_then(|entry| values::flag(problems, entry)),
+            snapshot: fields.get("snapshot").and_then(|entry| snapshot(problems, entry)),
+            values: fields.get("values").and_then(|entry| values::flag(problems, entry)),
             jobs: fields.get("jobs").and_then(|entry| jobs(problems, entry)),
             scope: fields.get("scope").and_then(|entry| budgets::scope(problems, entry)),
             budgets: fields
@@ -120,6 +126,23 @@ fn jobs(problems: &mut Problems<'_>, entry: &Entry) -> Option<u32> {
         return None;
     }
     work::number(problems, "`jobs`", &entry.value, 1)
+}
+
+fn snapshot(problems: &mut Problems<'_>, entry: &Entry) -> Option<HeapSnapshot> {
+    const EXPECTED: &str = "`in-process` or `forked`";
+    match &entry.value.value {
+        Value::Text(word) if word == "in-process" => Some(HeapSnapshot::InProcess),
+        Value::Text(word) if word == "forked" => Some(HeapSnapshot::Forked),
+        Value::Text(word) => {
+            let message = format!("`snapshot` is `{}`; expected {EXPECTED}", quotable(word));
+            problems.add(&entry.value.span, message);
+            None
+        }
+        _ => {
+            values::wrong_kind(problems, "`snapshot`", &entry.value, EXPECTED);
+            None
+        }
+    }
 }
 
 fn memory_limit(problems: &mut Problems<'_>, entry: &Entry) -> Option<MemoryLimit> {
@@ -180,6 +203,8 @@ fn scenario(problems: &mut Problems<'_>, entry: &Entry, defaults: &Defaults, dir
         follow: own.follow.or(defaults.follow).unwrap_or(true),
         strict: own.strict.or(defaults.strict).unwrap_or(false),
         confirm: own.confirm.or(defaults.confirm).unwrap_or(true),
+        snapshot: own.snapshot.or(defaults.snapshot).unwrap_or(HeapSnapshot::InProcess),
+        values: own.values.or(defaults.values).unwrap_or(true),
         exclusive: fields.get("exclusive").and_then(|entry| values::flag(problems, entry)).unwrap_or(false),
         work,
         cwd: cwd?,

@@ -103,6 +103,7 @@ pub fn model(mut file: HeapFile) -> Snapshot {
             sites: file.sites,
             filled: file.filled,
             lengths: file.lengths,
+            descriptors: file.descriptors.iter().map(|(node, fd)| (NodeId(*node), *fd)).collect(),
             references: file.references,
             flags: file.flags.iter().map(|flags| model_flags(*flags)).collect(),
         },

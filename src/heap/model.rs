@@ -81,6 +81,8 @@ pub struct Nodes {
     pub filled: Vec<u32>,
     /// Entries of a container; [`NO_LENGTH`] for what is none.
     pub lengths: Vec<u64>,
+    /// The descriptors of files and sockets that are open, by object.
+    pub descriptors: Vec<(NodeId, u32)>,
     /// References to it, as the interpreter counts them.
     pub references: Vec<u32>,
     /// `IS_…` bits.

@@ -54,6 +54,8 @@ pub struct Owner {
     pub shape: String,
     /// How many count as this one.
     pub count: usize,
+    /// All that count as this one.
+    pub nodes: Vec<NodeId>,
     /// Entries that it has more than before: of a container its length, of others the names that it has; where nobody holds
     /// the objects, how many of them nobody refers to.
     pub entries: i64,
@@ -177,15 +179,19 @@ impl<'a> Held<'a> {
         }
     }
 
-    /// The object that people mean: the instance, module or class, not the dictionary of its attributes; the function, not
-    /// the dictionary of its cache.
     fn meant(&self, owner: NodeId) -> NodeId {
-        match self.reach.parent(self.snapshot, owner) {
-            Some((parent, edge)) if matches!(edge.label, Label::Known(Known::Dictionary | Known::Cache)) => {
-                parent
-            }
-            _ => owner,
+        meant(self.snapshot, self.reach, owner)
+    }
+}
+
+/// The object that people mean: the instance, module or class, not the dictionary of its attributes; the function, not the
+/// dictionary of its cache.
+pub fn meant(snapshot: &Snapshot, reach: &Reach, owner: NodeId) -> NodeId {
+    match reach.parent(snapshot, owner) {
+        Some((parent, edge)) if matches!(edge.label, Label::Known(Known::Dictionary | Known::Cache)) => {
+            parent
         }
+        _ => owner,
     }
 }
 
@@ -264,6 +270,7 @@ impl Group {
             path,
             shape: self.shape,
             count: self.nodes.len().max(1),
+            nodes: self.nodes.keys().copied().collect(),
             entries: if node.is_some() { grown } else { self.entries },
             length: node.filter(|_| has_length).and_then(|node| entries_of(after, node)),
             held: self.held,

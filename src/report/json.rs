@@ -208,6 +208,7 @@ impl OwnerEntry {
             type_name: clean::line(&owner.type_name, clean::FRAME),
             path: sentences(&owner.path),
             place: owner.place.as_ref().map(PlaceEntry::of),
+            facts: sentences(&owner.facts),
             help: clean::line(&owner.help, clean::SENTENCE),
         }
     }

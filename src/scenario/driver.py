@@ -70,8 +70,10 @@ class Driver:
     def __init__(self, tracker, spec):
         self.call = tracker.call
         self.checkpoint = tracker.checkpoint
-        self.containers = tracker.containers
-        self.snapshot = tracker.snapshot
+        # A type that breaks where it is asked for its references is not to be asked in this process.
+        self.containers = int if spec["forked"] else tracker.containers
+        self.snapshot = tracker.forked_snapshot if spec["forked"] else tracker.snapshot
+        self.died = 0
         self.spec = spec
         self.pid = _getpid()
         self.parent = _getppid()
@@ -81,6 +83,7 @@ class Driver:
         self.classes = []
         self.phase = "import"
         self.iteration = self.done = self.explained = 0
+        self.around = None
         self.threads = count_threads()
         # CPython 3.12 sets its own immortal objects aside, again at every collection.
         self.always_frozen = self.frozen = _count_frozen()
@@ -165,7 +168,7 @@ class Driver:
             self.freeze(RETAINED, self.iteration, self.settle())
             if self.spec["explain"]:
                 # Who holds it, while it is held.
-                self.snapshot()
+                self.died = max(0, -(self.snapshot() or 0))
         result = None
         self.freeze(ITERATION, self.iteration, self.settle())
         self.done = self.iteration
@@ -193,7 +196,8 @@ class Driver:
         and whatever goes wrong with these iterations is not the scenario's."""
         was_enabled = _is_enabled()
         try:
-            self.snapshot()
+            before = Around()
+            self.picture()
             began = _monotonic()
             while self.explained < self.spec["explain"]:
                 if self.explained >= LEAST_EXPLAINED and _monotonic() - began > EXPLAIN_SECONDS:
@@ -202,15 +206,23 @@ class Driver:
                 self.rest()
                 self.settle()
                 self.explained += 1
-            self.snapshot()
+            self.picture()
+            self.around = Around().since(before)
             # And what only the collector would free of one.
             _disable()
             self.invoke_with(function, arguments)
-            self.snapshot()
+            self.picture()
         except BaseException:
             self.leave_if_forked()
         if was_enabled:
             _enable()
+
+    def picture(self):
+        """A snapshot. One that ended the copy of the process that was to take it is the last."""
+        taken = self.snapshot()
+        if taken is not None and taken < 0:
+            self.died = -taken
+            raise RuntimeError("no snapshot can be taken")
 
     def set_aside(self):
         """Freezes the heap: else every collection would go through all that the program holds."""
@@ -372,6 +384,8 @@ class Driver:
         lines.append('"left_threads": %s' % json_text(self.left_threads()))
         returned = os.path.exists(os.path.join(self.spec["folder"], RETURNED_CHILD))
         lines.append('"has_returned_child": %s' % ("true" if returned else "false"))
+        lines.append('"died": %d' % self.died)
+        lines.append('"around": %s' % json_text(self.around))
         lines.append('"error": %s' % json_text(describe(failed) if failed else None))
         self.write_whole("result.json", "{%s}\n" % ",\n".join(lines))
 

@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::around::Around;
 use super::output::plain;
 use super::plan::{Call, KeepResult};
-use crate::config::{CallTarget, Repeats};
+use crate::config::{CallTarget, HeapSnapshot, Repeats};
 use crate::gate::verdict;
 use crate::units::grouped;
 
-const SOURCE: &str = include_str!("driver.py");
+const SOURCE: &str = concat!(include_str!("around.py"), "\n", include_str!("driver.py"));
 /// Starts the driver without being it: as `-c`, `__main__` has no file that a spawned worker would run again, and
 /// the driver's own names stay out of it.
 const BOOTSTRAP: &str = "\
@@ -52,6 +53,7 @@ struct Spec<'a> {
     first: [u64; 2],
     asks: bool,
     explain: u32,
+    forked: u8,
     folder: String,
 }
 
@@ -67,6 +69,12 @@ pub struct DriverResult {
     /// How many more there were between the two snapshots of the heap that explain what grows; 0: there are none.
     #[serde(default)]
     pub explained: u32,
+    /// What else came between these snapshots: descriptors, threads, children; `None`: it was not looked at.
+    #[serde(default)]
+    pub around: Option<Around>,
+    /// The signal that ended a copy of the process that was to take a snapshot; 0: none did.
+    #[serde(default)]
+    pub died: i32,
     /// Names of threads that ran after the work and would keep the process alive.
     #[serde(default)]
     pub left_threads: Vec<String>,
@@ -130,6 +138,7 @@ impl Driver {
             first: [u64::from(first.iterations), first.milliseconds],
             asks: matches!(call.repeats, Repeats::Auto { .. }),
             explain: call.explain,
+            forked: u8::from(call.snapshot == HeapSnapshot::Forked),
             folder: folder.to_string_lossy().into_owned(),
         };
         fs::write(&driver.script, SOURCE)?;

@@ -158,6 +158,8 @@ mod tests {
             explained: 0,
             left_threads: Vec::new(),
             has_returned_child: false,
+            around: None,
+            died: 0,
             error: None,
         };
         ScenarioRun {

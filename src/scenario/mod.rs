@@ -4,6 +4,7 @@
 //! `watch` samples and limits it from outside, `questions` says when a function was called often enough, `intervals` looks at a command whose iterations are time or traffic, `guard` cleans up where this program is killed, `drive` does the whole for a scenario and `measure` makes of it what
 //! the gate judges. Nothing here decides about budgets or prints.
 
+pub mod around;
 pub mod capture_dir;
 mod descriptors;
 pub mod drive;

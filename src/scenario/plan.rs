@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::memory_limit::MemoryLimit;
 use super::tracker::{Follow, Moments};
-use crate::config::{self, CallTarget, Checkpoints, Repeats, Scenario};
+use crate::config::{self, CallTarget, Checkpoints, HeapSnapshot, Repeats, Scenario};
 
 /// One scenario, ready to run.
 #[derive(Debug, Clone)]
@@ -72,6 +72,8 @@ pub struct Call {
     pub repeats: Repeats,
     /// How many more calls explain what grows, by snapshots of the heap before and after them; 0: none.
     pub explain: u32,
+    /// Where the snapshots are taken.
+    pub snapshot: HeapSnapshot,
 }
 
 /// What becomes of a call's result.
@@ -91,7 +93,7 @@ impl Plan {
     /// When the working directory is relative and the program's own is gone.
     pub fn of(scenario: &Scenario, python: &Path) -> io::Result<Plan> {
         Ok(Plan {
-            work: Work::of(&scenario.work, python),
+            work: Work::of(scenario, python),
             cwd: std::path::absolute(&scenario.cwd)?,
             env: scenario.env.iter().map(|(name, value)| (name.into(), value.into())).collect(),
             timeout: Some(scenario.timeout),
@@ -121,8 +123,8 @@ impl Plan {
 }
 
 impl Work {
-    fn of(work: &config::Work, python: &Path) -> Work {
-        match work {
+    fn of(scenario: &Scenario, python: &Path) -> Work {
+        match &scenario.work {
             config::Work::Run { argv, until, exit_codes, checkpoints } => Work::Run(Command {
                 argv: with_chosen_python(argv, python),
                 until: *until,
@@ -141,6 +143,7 @@ impl Work {
                     between: between.clone(),
                     repeats: *repeats,
                     explain: 0,
+                    snapshot: scenario.snapshot,
                 })
             }
         }

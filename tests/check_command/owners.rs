@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::project::Project;
+use crate::pythons::each_python;
 
 const CALLS: &str = "warmup: 40, iterations: 80";
 
@@ -122,6 +123,102 @@ def work():
     assert_eq!(finding["rule"], "reference-cycle");
     assert_eq!(finding["owners"][0]["name"], "app.Order.bill → app.Bill.order → app.Order");
     assert_eq!(finding["place"]["line"], 4);
+}
+
+#[test]
+fn new_keys_are_shown_escaped_and_cut_unless_values_are_hidden() {
+    let app = "\
+import functools
+PRICES = {}
+@functools.lru_cache(maxsize=None)
+def price(sku): return bytes(967)
+def work():
+    key = '\\x1b[31m%03d' % len(PRICES) + 'x' * 60
+    PRICES[key] = bytes(967)
+def cached(count=[0]):
+    count[0] += 1
+    price('sku-%03d' % count[0])
+";
+    for python in each_python() {
+        let config = format!(
+            "{python}scenarios:\n  work: {{ call: \"app:work\", {CALLS} }}\n  cached: {{ call: \"app:cached\", {CALLS} }}\n"
+        );
+        let project = Project::new(&config, app);
+        assert_eq!(project.check().code, Some(1));
+        let facts = |name: &str| project.scenario(name)["findings"][0]["owners"][0]["facts"].clone();
+        let shown = |number: u32| format!("`\\x1b[31m{number}{}…`", "x".repeat(29));
+        let keys = format!("new keys: {}, {}, {}, …", shown(120), shown(121), shown(122));
+        assert_eq!(facts("work"), json!([keys]));
+        assert_eq!(facts("cached"), json!(["new keys: `sku-121`, `sku-122`, `sku-123`, …"]));
+        project.run(&["check", "--no-values"]);
+        assert_eq!((facts("work"), facts("cached")), (json!([]), json!([])));
+        let hidden = config.replace(CALLS, &format!("{CALLS}, values: false"));
+        project.write("leakgate.yaml", &format!("version: 1\n{hidden}"));
+        project.check();
+        assert_eq!((facts("work"), facts("cached")), (json!([]), json!([])));
+    }
+}
+
+#[test]
+fn a_copy_of_the_process_takes_the_snapshot_and_finds_the_same() {
+    for python in each_python() {
+        let (code, work) = checked(&format!("{python}{}", scenario(", snapshot: forked")), LIST);
+        assert_eq!(code, Some(1), "{work:#}");
+        let owner = &work["findings"][0]["owners"][0];
+        assert_eq!(owner["name"], "app.SHOP.seen", "{work:#}");
+        assert_eq!(owner["path"], json!(["app.SHOP.seen (list, 128 entries)", "bytes"]));
+        assert_eq!(
+            owner["sentence"],
+            "`app.SHOP.seen` (list) keeps 1 more entry, 1000 B, after every iteration"
+        );
+    }
+}
+
+/// A type whose function that visits its references is no function. The collector leaves alone what is frozen.
+const BROKEN: &str = "\
+import ctypes, gc
+KEPT = []
+class Broken: pass
+BROKEN = Broken()
+gc.collect()
+gc.freeze()
+TRAVERSE = 184
+ctypes.c_void_p.from_address(id(Broken) + TRAVERSE).value = 1
+def work(): KEPT.append(bytes(967))
+";
+
+#[test]
+fn a_type_that_breaks_ends_only_the_copy_and_the_report_says_so() {
+    for python in each_python() {
+        let (code, work) = checked(&format!("{python}{}", scenario(", snapshot: forked")), BROKEN);
+        assert_eq!((code, work["verdict"].as_str()), (Some(1), Some("fail")), "{work:#}");
+        let finding = &work["findings"][0];
+        let evidence = finding["evidence"].as_array().unwrap();
+        let expected = "who keeps it is not known: the copy of the process that was to take a snapshot was ended by \
+                        SIGSEGV: a type of an extension breaks where it is asked for its references";
+        assert!(evidence.iter().any(|line| line == expected), "{finding:#}");
+        assert_eq!(finding["owners"], json!([]));
+    }
+}
+
+#[test]
+fn a_snapshot_that_cannot_be_read_is_why_no_owner_is_named() {
+    let spoil = "\
+import glob
+def spoil():
+    for path in glob.glob('.leakgate/captures/work~2/heap-*-2.lgh'):
+        open(path, 'r+b').truncate(4000)
+";
+    let app = format!("{LIST}{spoil}");
+    let (code, work) = checked(&scenario(", teardown: \"app:spoil\""), &app);
+    assert_eq!(code, Some(1), "{work:#}");
+    let finding = &work["findings"][0];
+    let evidence = finding["evidence"].as_array().unwrap();
+    let why =
+        evidence.iter().filter_map(Value::as_str).find(|line| line.starts_with("who keeps it is not known"));
+    let why = why.unwrap_or_else(|| panic!("it is said why: {finding:#}"));
+    assert!(why.contains("heap-") && why.contains("failed to read"), "{why}");
+    assert_eq!(finding["owners"], json!([]));
 }
 
 #[test]

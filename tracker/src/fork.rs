@@ -56,6 +56,12 @@ pub(crate) fn is_lost() -> bool {
     LOST.load(Ordering::Acquire)
 }
 
+/// In a copy of the process that ends when it has told what it is for: nothing of it is recorded.
+pub(crate) fn leave_unrecorded() {
+    mark();
+    LOST.store(true, Ordering::Release);
+}
+
 /// Whether this is the process with this id that has the present file: not a child, not a `vfork` child either.
 pub(crate) fn is_own(pid: u32) -> bool {
     // SAFETY: the header is mapped where recording has begun.

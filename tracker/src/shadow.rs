@@ -274,6 +274,14 @@ pub(crate) fn tell(address: usize) -> Option<(Block, bool)> {
     Some((decode(address, value), value & TOLD != 0))
 }
 
+/// Marks all tracked blocks as told, while other threads may go on.
+pub(crate) fn tell_all() {
+    each_slot(|_, slot, value| {
+        // A block that goes in this moment takes its slot with it.
+        let _ = slot.compare_exchange(value, value | TOLD, Ordering::Relaxed, Ordering::Relaxed);
+    });
+}
+
 /// The tracked block that begins at an address.
 pub(crate) fn block_at(address: usize) -> Option<Block> {
     let value = slot(address)?.load(Ordering::Relaxed);
@@ -336,6 +344,11 @@ fn publish<T>(place: &AtomicPtr<T>) -> Option<*mut T> {
 
 /// Calls `visit` for each tracked block. Exact only while no other thread runs, as in a forked child.
 pub(crate) fn each(mut visit: impl FnMut(Block)) {
+    each_slot(|address, _, value| visit(decode(address, value)));
+}
+
+/// Calls `visit` for the slot of each tracked block, with its address and value.
+fn each_slot(mut visit: impl FnMut(usize, &AtomicU64, u64)) {
     let mut pages = [0u8; LEAF_BYTES / 4096];
     each_leaf(|first, leaf| {
         let at = core::ptr::from_ref(leaf) as usize;
@@ -348,7 +361,7 @@ pub(crate) fn each(mut visit: impl FnMut(Block)) {
             for (index, slot) in leaf.iter().enumerate().skip(page * 512).take(512) {
                 let value = slot.load(Ordering::Relaxed);
                 if value != 0 {
-                    visit(decode((first + index) << 4, value));
+                    visit((first + index) << 4, slot, value);
                 }
             }
         }

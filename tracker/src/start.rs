@@ -188,12 +188,12 @@ pub(crate) fn in_capture(name: &[u8], f: impl FnOnce(&[u8]) -> bool) -> bool {
     Path::of(&[FOLDER.get(), name]).is_some_and(|path| f(path.bytes()))
 }
 
-/// Runs `f` with the path of this process's heap snapshot of a number; `ending` ends with a 0 byte.
-pub(crate) fn heap_path(sequence: u32, number: u32, ending: &[u8], f: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+/// Runs `f` with the path of a heap snapshot: of the process of this id and sequence, with this number; `ending` ends with a
+/// 0 byte.
+pub(crate) fn heap_path(numbers: [u32; 3], ending: &[u8], f: &mut dyn FnMut(&[u8]) -> bool) -> bool {
     let path = || {
-        let mut path = Path::of(&[FOLDER.get(), b"/heap-"])?;
-        path.add_number(sys::getpid())?;
-        for number in [sequence, number] {
+        let mut path = Path::of(&[FOLDER.get(), b"/heap"])?;
+        for number in numbers {
             path.add(b"-")?;
             path.add_number(number)?;
         }

@@ -7,6 +7,7 @@
 //! ```text
 //! nodes   for each object: flags, kind, address / 8 less that of the node before (folded), id of its type, reference count
 //!           [FLAG_BLOCK: bytes, site]  [FLAG_OWNED: bytes of blocks that it owns, site of the largest]  [FLAG_LENGTH: length]
+//!           [FLAG_DESCRIPTOR: descriptor]
 //!         its references: label + 1, id of the other less its own (folded); after the last one a 0
 //! texts   id of a string, length, bytes (UTF-8); [`TEXT_CUT`] is added to the length of one that is cut
 //! names   id of an object, what names it (`NAME_…`), then the string's id, or for a type a length and the bytes
@@ -21,7 +22,7 @@ pub mod read;
 /// First eight bytes of a snapshot.
 pub const HEAP_MAGIC: [u8; 8] = *b"LEAKHEAP";
 /// The version that this crate writes and reads.
-pub const HEAP_VERSION: u32 = 1;
+pub const HEAP_VERSION: u32 = 2;
 /// Bytes of the head.
 pub const HEAD_LEN: usize = 128;
 /// Most bytes of a text.
@@ -82,6 +83,8 @@ pub const FLAG_OWNED: u64 = 1 << 3;
 pub const FLAG_LENGTH: u64 = 1 << 4;
 /// The collector tracks it.
 pub const FLAG_TRACKED: u64 = 1 << 5;
+/// It is a file, a socket or the like that is open: its descriptor follows.
+pub const FLAG_DESCRIPTOR: u64 = 1 << 6;
 
 /// What an object is, as far as that matters to a reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -129,11 +132,13 @@ pub enum NodeKind {
     FrozenSet = 19,
     /// A context variable.
     ContextVariable = 20,
+    /// A file, a socket or an epoll of the interpreter's own.
+    Descriptor = 21,
 }
 
 impl NodeKind {
     /// All, by number.
-    pub const ALL: [NodeKind; 21] = [
+    pub const ALL: [NodeKind; 22] = [
         NodeKind::Other,
         NodeKind::List,
         NodeKind::Tuple,
@@ -155,6 +160,7 @@ impl NodeKind {
         NodeKind::Method,
         NodeKind::FrozenSet,
         NodeKind::ContextVariable,
+        NodeKind::Descriptor,
     ];
 
     /// The kind of that number.

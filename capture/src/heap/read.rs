@@ -3,9 +3,9 @@
 use alloc::vec::Vec;
 
 use super::{
-    FLAG_BLOCK, FLAG_LENGTH, FLAG_OWNED, HEAD_LEN, HEAP_MAGIC, HEAP_VERSION, HeapHead, Label, NAME_ARGUMENT,
-    NAME_TYPE, NodeKind, ROOT_CONTEXT, ROOT_FRAME, ROOT_LOCAL, ROOT_MAYBE, ROOT_MODULES, ROOT_OWN,
-    ROOT_STATIC_TYPE, ROOT_THREAD, TEXT_CUT, unfold,
+    FLAG_BLOCK, FLAG_DESCRIPTOR, FLAG_LENGTH, FLAG_OWNED, HEAD_LEN, HEAP_MAGIC, HEAP_VERSION, HeapHead,
+    Label, NAME_ARGUMENT, NAME_TYPE, NodeKind, ROOT_CONTEXT, ROOT_FRAME, ROOT_LOCAL, ROOT_MAYBE,
+    ROOT_MODULES, ROOT_OWN, ROOT_STATIC_TYPE, ROOT_THREAD, TEXT_CUT, unfold,
 };
 use crate::read::ReadError;
 
@@ -32,6 +32,8 @@ pub struct HeapFile {
     pub filled: Vec<u32>,
     /// Lengths; `u64::MAX`: none.
     pub lengths: Vec<u64>,
+    /// Descriptors of those that are open, by object.
+    pub descriptors: Vec<(u32, u32)>,
     /// Where the references of each begin; one more than there are objects.
     pub starts: Vec<u32>,
     /// Ids of what is referred to.
@@ -196,6 +198,9 @@ fn read_nodes(stream: &mut Stream, file: &mut HeapFile) -> Result<(), ReadError>
         file.sites.push(site);
         file.filled.push(filled);
         file.lengths.push(if flags & FLAG_LENGTH == 0 { u64::MAX } else { stream.number()? });
+        if flags & FLAG_DESCRIPTOR != 0 {
+            file.descriptors.push((id as u32, stream.small()?));
+        }
         file.starts.push(file.to.len() as u32);
         read_edges(stream, file, id)?;
     }

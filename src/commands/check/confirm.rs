@@ -36,7 +36,7 @@ fn again_explained(
     let second = measured(scenario, (again, Some(&first)), check)?;
     let has_failed = first.verdict == Verdict::Fail;
     let mut result = if has_failed { agreed(first, &second, check.fail_on) } else { first };
-    let is_explained = explain::has_snapshots(&check.results, again);
+    let is_explained = explain::has_snapshots(&check.results, again) || explain::says_why(&second);
     // Without a folder there was no run.
     if let (Ok(cwd), true) = (std::path::absolute(&scenario.cwd), is_explained) {
         explain::take_over(&mut result, &second, &cwd, check);

@@ -7,15 +7,16 @@ use crate::config::{BudgetKey, Checkpoints};
 use crate::finding::{Finding, Owner, Severity};
 use crate::gate::budgets::{self, CYCLES};
 use crate::gate::leak;
-use crate::gate::owners::{self, Found, Heaps, Told};
+use crate::gate::owners::{self, Found, Heaps, Told, Values};
 use crate::gate::place::ScenarioFacts;
+use crate::heap::load::HeapError;
 use crate::heap::{self, Snapshot};
 use crate::outcome::{ScenarioResult, Verdict};
 use crate::profile::{CheckpointKind, Profile};
 use crate::rules::{self, Kind, RuleSet};
 use crate::scenario::plan::Work;
 use crate::scenario::tracker::Moments;
-use crate::scenario::{Plan, ScenarioRun};
+use crate::scenario::{Plan, ScenarioRun, signals};
 
 /// Calls between two snapshots, at least and at most.
 const CALLS: (u32, u32) = (8, 512);
@@ -23,6 +24,9 @@ const CALLS: (u32, u32) = (8, 512);
 const CALLED: usize = 2;
 /// What leaks is to be seen so often between them.
 const TIMES: usize = 4;
+
+/// How the reason begins why no owner is named.
+const UNKNOWN: &str = "who keeps it is not known";
 
 /// Has the second process show who keeps what.
 pub(super) fn ask(plan: &mut Plan, first: &ScenarioResult) {
@@ -85,22 +89,29 @@ pub(super) fn add_owners(
     result: &mut ScenarioResult,
     facts: &ScenarioFacts,
     (run, profile): (&ScenarioRun, &Profile),
-    rules: &RuleSet,
+    (rules, values): (&RuleSet, Values),
 ) {
-    let told = Told { scenario: facts, profile, rules };
-    let Some(snapshots) = snapshots(run, profile) else { return };
-    let taken = Taken::of(&snapshots, run, profile);
-    let found = if taken.iterations > 0 {
-        owners::owners(told, &Heaps { snapshots: taken.around, iterations: taken.iterations })
-    } else {
-        Vec::new()
+    let around = run.driver.as_ref().and_then(|driver| driver.around.as_ref());
+    let told = Told { scenario: facts, profile, rules, values, around };
+    let snapshots = match readable(run, profile) {
+        Ok(snapshots) => snapshots,
+        Err(error) => {
+            let why = format!("{UNKNOWN}: {error}");
+            result.findings.iter_mut().for_each(|finding| finding.evidence.push(why.clone()));
+            return;
+        }
     };
+    let taken = Taken::of(&snapshots, run, profile);
+    let heaps = Heaps { snapshots: taken.around, iterations: taken.iterations };
+    let found = if taken.iterations > 0 { owners::owners(told, &heaps) } else { Vec::new() };
     for finding in &mut result.findings {
-        let mut of_finding: Vec<&Found> =
-            found.iter().filter(|found| is_about(finding, found.kind)).collect();
+        let mut of_finding: Vec<&Found> = found.iter().filter(|found| is_about(finding, found)).collect();
         // What a thread or a connection brings with it comes after it.
         of_finding.sort_by_key(|found| !matches!(found.kind, Kind::Thread | Kind::Resource));
         finding.owners = of_finding.into_iter().map(|found| found.owner.clone()).collect();
+        if taken.iterations > 0 && figure_of(finding) == Some(BudgetKey::Fds) {
+            finding.owners.extend(owners::descriptors(told, &heaps));
+        }
         if let (true, false, Some(end)) = (finding.owners.is_empty(), is_growth(finding), taken.end) {
             finding.owners = owners::largest(told, end, finding);
         }
@@ -160,11 +171,24 @@ fn iteration(snapshot: &Snapshot, run: &ScenarioRun, profile: &Profile) -> Optio
     }
 }
 
-/// The snapshots of the process that called the function, in order; `None` where there are none or one cannot be read.
-fn snapshots(run: &ScenarioRun, profile: &Profile) -> Option<Vec<Snapshot>> {
-    let all = heap::load::find(&run.capture).ok()?;
+/// The snapshots of the process, or why they cannot be had.
+fn readable(run: &ScenarioRun, profile: &Profile) -> Result<Vec<Snapshot>, String> {
+    let snapshots = snapshots(run, profile).map_err(|error| error.to_string())?;
+    match run.driver.as_ref().map_or(0, |driver| driver.died) {
+        0 => Ok(snapshots),
+        died => Err(format!(
+            "the copy of the process that was to take a snapshot was ended by {}: a type of an extension breaks where \
+             it is asked for its references",
+            signals::name(died)
+        )),
+    }
+}
+
+/// The snapshots of the process that called the function, in order.
+fn snapshots(run: &ScenarioRun, profile: &Profile) -> Result<Vec<Snapshot>, HeapError> {
+    let all = heap::load::find(&run.capture)?;
     let of_process = all.into_iter().filter(|found| found.process == profile.process.id());
-    of_process.map(|found| heap::load::snapshot(&found.path).ok()).collect()
+    of_process.map(|found| heap::load::snapshot(&found.path)).collect()
 }
 
 /// Whether it is about what every iteration adds.
@@ -175,14 +199,18 @@ fn is_growth(finding: &Finding) -> bool {
 }
 
 /// Whether what an owner keeps is what a finding is about.
-fn is_about(finding: &Finding, kind: Kind) -> bool {
+fn is_about(finding: &Finding, found: &Found) -> bool {
     use BudgetKey::{Blocks, Fds, Growth, Left, Retained, Threads};
-    match leak::figure_of(&finding.rule).or_else(|| budgets::key_of(&finding.rule)) {
-        Some(Fds) => kind == Kind::Resource,
-        Some(Threads) => kind == Kind::Thread,
+    match figure_of(finding) {
+        Some(Fds) => found.kind == Kind::Resource || found.is_open,
+        Some(Threads) => found.kind == Kind::Thread,
         Some(Growth | Blocks | Left | Retained) => true,
         _ => false,
     }
+}
+
+fn figure_of(finding: &Finding) -> Option<BudgetKey> {
+    leak::figure_of(&finding.rule).or_else(|| budgets::key_of(&finding.rule))
 }
 
 /// Takes over what the second process shows: the owners give a finding its sentence, its place and how to mend it.
@@ -194,8 +222,11 @@ pub(super) fn take_over(result: &mut ScenarioResult, second: &ScenarioResult, cw
         let again = second.findings.iter().find(|again| again.rule == finding.rule);
         let Some(again) = again else { continue };
         let mut keepers = again.owners.clone();
+        let unknown = again.evidence.iter().filter(|fact| fact.starts_with(UNKNOWN));
+        let known = finding.evidence.len();
+        finding.evidence.extend(unknown.cloned());
         // What grew once and stopped is not seen in more calls, and no sign of anything.
-        if keepers.is_empty() && finding.rule == leak::RULE {
+        if keepers.is_empty() && finding.rule == leak::RULE && finding.evidence.len() == known {
             keepers.extend(owners::native(finding, &check.rules));
         }
         if !keepers.is_empty() {
@@ -224,6 +255,7 @@ fn take_owners(finding: &mut Finding, owners: &[Owner], (rules, said): (&RuleSet
         // Of a finding after the first, reports show what is said first.
         finding.evidence.insert(0, first.sentence.clone());
     }
+    finding.evidence.extend(first.facts.iter().cloned());
     // Where what is held at the end was made says less about a peak than where that was.
     if first.place.is_some() && (is_growth(finding) || finding.place.is_none()) {
         finding.place = first.place.clone();
@@ -239,6 +271,11 @@ fn take_owners(finding: &mut Finding, owners: &[Owner], (rules, said): (&RuleSet
     if leak::figure_of(&finding.rule).is_some() && owners.iter().all(is_warning) {
         finding.severity = Severity::Warning;
     }
+}
+
+/// Whether it says why nobody knows who keeps something.
+pub(super) fn says_why(result: &ScenarioResult) -> bool {
+    result.findings.iter().flat_map(|finding| &finding.evidence).any(|fact| fact.starts_with(UNKNOWN))
 }
 
 /// Whether a capture has snapshots of the heap, which its views show.

@@ -40,7 +40,8 @@ pub(super) fn judged(
         match leaking(&mut result, judgement, &measurement) {
             Ok(of) => {
                 environment = environment.or(Some(of));
-                explain::add_owners(&mut result, &facts, (run, &measurement.profile), &check.rules);
+                let rules = (&check.rules, one::values(scenario, check));
+                explain::add_owners(&mut result, &facts, (run, &measurement.profile), rules);
             }
             Err(told) => advice.push(told),
         }

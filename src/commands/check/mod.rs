@@ -82,6 +82,9 @@ pub struct Args {
     /// The Python that scenarios use [default: `python` of the configuration]
     #[arg(long, value_name = "PATH")]
     python: Option<PathBuf>,
+    /// Show no examples of what is kept, such as keys of a cache [default: `values` of the configuration]
+    #[arg(long)]
+    no_values: bool,
     #[command(flatten)]
     ci: CiArgs,
 }
@@ -252,6 +255,8 @@ struct Check {
     register: Register,
     /// The rules that name leaks.
     rules: RuleSet,
+    /// Whether examples of what is kept may be shown.
+    values: bool,
     /// Where results go, as the user would type it.
     results: PathBuf,
     /// The configuration's folder.
@@ -282,6 +287,7 @@ impl Check {
             fail_on: args.fail_on.unwrap_or(config.fail_on),
             register: Register::of(config),
             rules: rule_set::of(config)?,
+            values: !args.no_values,
             folder: home,
             results,
             interruption: Interruption::listen(&ENDING).context("failed to listen to signals")?,

@@ -11,6 +11,7 @@ use crate::baseline::{Environment, Section, allowed};
 use crate::config::{Budget, BudgetKey, Checkpoints, Of, Repeats, Scenario, Work};
 use crate::gate::budgets::{Judgement, Limit, MostIncrease, ScenarioFacts, judge};
 use crate::gate::measurement::Measurement;
+use crate::gate::owners::Values;
 use crate::gate::processes::{self, figure_name};
 use crate::outcome::{Compared, ScenarioError, ScenarioResult, Verdict};
 use crate::profile::{Capture, Checkpoint, CheckpointKind, Profile, command_line, load};
@@ -59,7 +60,8 @@ pub(super) fn run_explained(
             let mut result = judged(result, scenario, &plan.cwd, &measurement, accepted);
             let facts = ScenarioFacts { name: &scenario.name, cwd: &plan.cwd, driver: None };
             result.findings.extend(hanging::waits(&facts, &run, &measurement.profile));
-            explain::add_owners(&mut result, &facts, (&run, &measurement.profile), &check.rules);
+            let rules = (&check.rules, values(scenario, check));
+            explain::add_owners(&mut result, &facts, (&run, &measurement.profile), rules);
             check.against.compare(&mut result, scenario, environment);
             standing::settle(&mut result, &plan.cwd, check);
             let keys: Vec<BudgetKey> = of_each(scenario).collect();
@@ -72,6 +74,11 @@ pub(super) fn run_explained(
         }
         Err(error) => Ok(failed(result, error)),
     }
+}
+
+/// Whether values of the program may be shown.
+pub(super) fn values(scenario: &Scenario, check: &Check) -> Values {
+    if scenario.values && check.values { Values::Shown } else { Values::Hidden }
 }
 
 /// What a scenario runs, for people, as it was typed: `call shop.quotes:quote, 20 iterations`.

@@ -50,6 +50,7 @@ pub fn cycles(told: Told, snapshot: &Snapshot) -> Option<Finding> {
         type_name: types.into_iter().next().unwrap_or_default(),
         path,
         place: place.clone(),
+        facts: Vec::new(),
         help: named.fix.clone(),
     };
     Some(Finding {

@@ -52,6 +52,7 @@ fn owner(told: Told, large: Large, when: &str) -> Owner {
         name,
         type_name: large.type_name,
         place: users.or_else(any),
+        facts: Vec::new(),
         help: String::new(),
     }
 }

@@ -1,22 +1,29 @@
 //! Who keeps what grows, from pictures of a process's heap before and after some iterations, and what the rules call it.
 //!
 //! `held_by` says what the way to an owner begins with, `gains` how much it keeps, in words; `garbage` what only the collector
-//! frees, `native` what a library keeps or loses.
+//! frees, `native` what a library keeps or loses; `kept` what kind of thing an owner keeps and what is known of it: `open` where
+//! descriptors lead, `running` what threads do, `cached` the keys of a cache.
 
+mod cached;
 mod gains;
 mod garbage;
 mod held_by;
+mod kept;
 mod large;
 mod native;
+mod open;
+mod running;
 
 pub use garbage::cycles;
 pub use large::largest;
 pub use native::native;
+pub use open::descriptors;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use self::gains::Gains;
 use self::held_by::held_by;
+use self::kept::Kept;
 use crate::finding::{Owner, Place};
 use crate::gate::holders;
 use crate::gate::place::ScenarioFacts;
@@ -28,6 +35,7 @@ use crate::heap::reach::Hold;
 use crate::heap::{self, NodeId, Reach, Snapshot};
 use crate::profile::Profile;
 use crate::rules::{Evidence, HeldBy, Kind, RuleSet};
+use crate::scenario::around::Around;
 
 /// What grows fewer times than this may be chance.
 const LEAST: i64 = 3;
@@ -46,6 +54,15 @@ pub struct Heaps<'a> {
     pub iterations: u32,
 }
 
+/// Whether examples of what a program keeps may be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Values {
+    /// They may.
+    Shown,
+    /// Only what names things in the code.
+    Hidden,
+}
+
 /// What belongs to the process.
 #[derive(Clone, Copy)]
 pub struct Told<'a> {
@@ -55,6 +72,10 @@ pub struct Told<'a> {
     pub profile: &'a Profile,
     /// The rules that hold.
     pub rules: &'a RuleSet,
+    /// Whether examples of what is kept may be told.
+    pub values: Values,
+    /// What came beside objects; `None`: it was not looked at.
+    pub around: Option<&'a Around>,
 }
 
 /// An owner with the kind of what it keeps.
@@ -62,10 +83,8 @@ pub struct Told<'a> {
 pub struct Found {
     /// What kind of evidence it is.
     pub kind: Kind,
-    /// What the way to it begins with.
-    pub held_by: Option<HeldBy>,
-    /// Whether it is a container that got longer.
-    pub is_longer: bool,
+    /// Whether descriptors are open with what it keeps.
+    pub is_open: bool,
     /// The owner.
     pub owner: Owner,
 }
@@ -78,38 +97,55 @@ pub fn owners(told: Told, heaps: &Heaps) -> Vec<Found> {
     let (reach_before, reach_after) = (Reach::of(before), Reach::of(after));
     let looked = Looked { told, iterations: heaps.iterations, after, reach: &reach_after, changes: &changes };
     let all = heap::owners((before, &reach_before), (after, &reach_after), &changes);
-    let mut found: Vec<(Option<NodeId>, Found)> =
-        all.iter().filter(|owner| counts(owner)).map(|owner| (owner.node, looked.found(owner))).collect();
+    let mut nodes: BTreeSet<NodeId> = BTreeSet::new();
+    let mut candidates: Vec<Candidate> = Vec::new();
+    for owner in all.iter().filter(|owner| counts(owner)) {
+        nodes.extend(owner.node);
+        candidates.push(looked.candidate(owner));
+    }
     for longer in longer(before, (after, &reach_after), &changes) {
         let around = reach_after.parent(after, longer.node).map(|(around, _)| around);
-        let is_of = |node: NodeId| node == longer.node || around == Some(node);
-        let is_known = found.iter().any(|(node, _)| node.is_some_and(is_of));
+        let is_known = nodes.contains(&longer.node) || around.is_some_and(|around| nodes.contains(&around));
         if longer.entries >= LEAST.unsigned_abs() && !is_known {
-            found.push((Some(longer.node), looked.longer(&longer)));
+            nodes.insert(longer.node);
+            candidates.push(Candidate::Longer(longer));
         }
     }
-    if found.is_empty() {
+    if candidates.is_empty() {
         let larger = all.iter().filter(|owner| gets_larger(owner, heaps.iterations));
-        found.extend(larger.map(|owner| (owner.node, looked.found(owner))));
+        candidates.extend(larger.map(|owner| looked.candidate(owner)));
     }
     // What got longer is an owner for certain; an object may be shared with a cache that is nearer.
-    found.sort_by_key(|(_, found)| !found.is_longer);
-    let found: Vec<Found> = found.into_iter().map(|(_, found)| found).collect();
-    let mut leading = leading(found);
-    // The interpreter notes a thread in several places.
-    let mut said = BTreeSet::new();
-    leading.retain(|found| said.insert(found.owner.sentence.clone()));
-    leading.truncate(MOST);
-    leading
+    candidates.sort_by_key(|candidate| !candidate.is_longer());
+    looked.named_of(&candidates)
 }
 
-/// Without what a thread brings with it: its variables, and what the interpreter's own C code holds for it.
-fn leading(found: Vec<Found>) -> Vec<Found> {
-    if !found.iter().any(|found| found.kind == Kind::Thread) {
-        return found;
+/// What may be an owner to be told of: to name one takes a look at the whole heap.
+enum Candidate<'a> {
+    /// New objects are held by it.
+    Holder(&'a heap::Owner, Kept<'a>),
+    /// A container to which something came that is no new object.
+    Longer(Longer),
+}
+
+impl Candidate<'_> {
+    fn is_longer(&self) -> bool {
+        match self {
+            Candidate::Holder(owner, _) => is_longer(owner),
+            Candidate::Longer(_) => true,
+        }
     }
-    let comes_with_it = |found: &Found| found.kind == Kind::Lost || found.held_by == Some(HeldBy::Local);
-    found.into_iter().filter(|found| !comes_with_it(found)).collect()
+
+    fn kind(&self) -> Kind {
+        match self {
+            Candidate::Holder(_, kept) => kept.kind,
+            Candidate::Longer(_) => Kind::Growth,
+        }
+    }
+}
+
+fn is_longer(owner: &heap::Owner) -> bool {
+    owner.length.is_some() && owner.entries >= LEAST
 }
 
 /// Whether it grew often enough, and is not leakgate's.
@@ -126,6 +162,11 @@ fn gets_larger(owner: &heap::Owner, iterations: u32) -> bool {
     is_programs(owner) && owner.held.bytes >= i64::from(iterations)
 }
 
+/// Whether a variable of a running function holds the objects.
+fn is_variable(owner: &heap::Owner) -> bool {
+    owner.node.is_none() && owner.hold == Hold::Named
+}
+
 struct Looked<'a> {
     told: Told<'a>,
     iterations: u32,
@@ -134,49 +175,82 @@ struct Looked<'a> {
     changes: &'a Changes,
 }
 
-impl Looked<'_> {
-    fn found(&self, owner: &heap::Owner) -> Found {
-        let gains = Gains {
-            entries: owner.entries.max(0).unsigned_abs(),
-            objects: owner.held.objects.max(0).unsigned_abs(),
-            bytes: owner.held.bytes.max(0).unsigned_abs(),
-            iterations: self.iterations,
-        };
-        let is_lost = owner.node.is_none() && owner.hold == Hold::Native;
-        let is_variable = owner.node.is_none() && owner.hold == Hold::Named;
+impl<'a> Looked<'a> {
+    fn candidate(&self, owner: &'a heap::Owner) -> Candidate<'a> {
+        let (name, _) = self.names(owner);
+        Candidate::Holder(owner, self.kept(owner, &name))
+    }
+
+    /// The first of them, named, but for what is said already: the interpreter notes a thread in several places.
+    fn named_of(&self, candidates: &[Candidate]) -> Vec<Found> {
+        let has_threads = candidates.iter().any(|candidate| candidate.kind() == Kind::Thread);
+        let mut found: Vec<Found> = Vec::new();
+        for candidate in candidates {
+            if found.len() == MOST {
+                break;
+            }
+            let next = match candidate {
+                Candidate::Holder(owner, kept) if has_threads && self.comes_with_thread(owner, kept) => {
+                    continue;
+                }
+                Candidate::Holder(owner, kept) => self.found(owner, kept),
+                Candidate::Longer(longer) => self.longer(longer),
+            };
+            if found.iter().all(|found| found.owner.sentence != next.owner.sentence) {
+                found.push(next);
+            }
+        }
+        found
+    }
+
+    /// Whether a thread brings it with it: its variables, and what the interpreter's own C code holds for it.
+    fn comes_with_thread(&self, owner: &heap::Owner, kept: &Kept) -> bool {
+        kept.kind == Kind::Lost || self.held_by(owner) == Some(HeldBy::Local)
+    }
+
+    fn held_by(&self, owner: &heap::Owner) -> Option<HeldBy> {
+        match owner.node {
+            Some(node) => Some(held_by(self.after, self.reach, node)),
+            None => is_variable(owner).then_some(HeldBy::Local),
+        }
+    }
+
+    fn found(&self, owner: &heap::Owner, kept: &Kept) -> Found {
         let (name, type_name) = self.names(owner);
-        let kind = match owner.hold {
-            _ if is_lost => Kind::Lost,
-            Hold::Cycle => Kind::Cycle,
-            _ if THREADS.iter().any(|threads| name.starts_with(threads)) => Kind::Thread,
-            _ => Kind::Growth,
-        };
-        let resource = owner.types.iter().find(|(of, _)| kind == Kind::Growth && self.is_resource(of));
-        let count = |change: &heap::owners::Change| change.objects.max(0).unsigned_abs();
-        let (kind, gains) = match resource {
-            Some((of, change)) => (Kind::Resource, gains.counted(count(change), &format!("`{of}` is open"))),
-            None if kind == Kind::Thread => (kind, gains.counted(gains.entries, "thread is alive")),
-            None if is_lost => (kind, gains.counted(gains.objects, &format!("`{type_name}` is kept"))),
-            None if kind == Kind::Cycle => (kind, gains.counted(gains.objects, "object is kept")),
-            None if is_variable => (kind, gains.counted(gains.entries, &format!("`{type_name}` is kept"))),
-            None => (kind, gains.in_words()),
-        };
+        let kind = kept.kind;
+        let gains = self.gains(owner, kept, &type_name);
         // A thread, or what is to be closed, is known by where it was made itself.
-        let entry = match (kind, resource) {
-            (Kind::Thread, _) => owner.beyond.split(" → ").next(),
-            (_, resource) => resource.map(|(of, _)| of.as_str()),
+        let entry = match (kind, kept.of) {
+            (Kind::Thread, None) => owner.beyond.split(" → ").next(),
+            (_, of) => of.map(|(of, _)| of),
         };
         let made = entry.and_then(|of| self.made_at(of));
         let place = made.or_else(|| self.best_place(owner, kind));
         let path = self.path(owner, (&name, &type_name), kind);
         let types =
             std::iter::once(type_name).chain(owner.types.iter().map(|(name, _)| name.clone())).collect();
-        let held_by = match owner.node {
-            Some(node) => Some(held_by(self.after, self.reach, node)),
-            None => is_variable.then_some(HeldBy::Local),
+        let facts = self.facts(owner, kept);
+        let is_open = !self.descriptors(owner).is_empty();
+        let held_by = self.held_by(owner);
+        self.named(kind, Draft { name, held_by, is_open, types, gains, path, place, facts })
+    }
+
+    fn gains(&self, owner: &heap::Owner, kept: &Kept, type_name: &str) -> String {
+        let gains = Gains {
+            entries: owner.entries.max(0).unsigned_abs(),
+            objects: owner.held.objects.max(0).unsigned_abs(),
+            bytes: owner.held.bytes.max(0).unsigned_abs(),
+            iterations: self.iterations,
         };
-        let is_longer = owner.length.is_some() && owner.entries >= LEAST;
-        self.named(kind, Draft { name, held_by, is_longer, types, gains, path, place })
+        match (kept.kind, kept.of, kept.noun) {
+            (_, Some((_, count)), Some(noun)) => gains.counted(count, noun),
+            (_, Some((of, count)), None) => gains.counted(count, &format!("`{of}` is open")),
+            (Kind::Thread, ..) => gains.counted(gains.entries, "thread is alive"),
+            (Kind::Lost, ..) => gains.counted(gains.objects, &format!("`{type_name}` is kept")),
+            (Kind::Cycle, ..) => gains.counted(gains.objects, "object is kept"),
+            _ if is_variable(owner) => gains.counted(gains.entries, &format!("`{type_name}` is kept")),
+            _ => gains.in_words(),
+        }
     }
 
     fn path(&self, owner: &heap::Owner, (name, type_name): (&str, &str), kind: Kind) -> Vec<String> {
@@ -206,18 +280,6 @@ impl Looked<'_> {
             }
             None => (name.clone(), owner.type_name.clone()),
         }
-    }
-
-    /// Whether objects of this type are to be closed.
-    fn is_resource(&self, type_name: &str) -> bool {
-        let evidence = Evidence {
-            kind: Kind::Resource,
-            owner: String::new(),
-            held_by: None,
-            types: vec![type_name.to_owned()],
-            gains: String::new(),
-        };
-        self.told.rules.name(&evidence).is_some()
     }
 
     /// The line that made most of the new objects of a type, if it is the user's own.
@@ -257,7 +319,8 @@ impl Looked<'_> {
         self.named(
             Kind::Growth,
             Draft {
-                is_longer: true,
+                facts: Vec::new(),
+                is_open: false,
                 path: vec![self.with_length(&name, &type_name, longer.length)],
                 held_by: Some(held_by(after, self.reach, longer.node)),
                 types: vec![type_name],
@@ -292,14 +355,9 @@ impl Looked<'_> {
             Some(named) => (named.message, Some(named.rule), named.fix),
             None => (draft.sentence(), None, String::new()),
         };
-        let Draft { name, types, path, place, held_by, is_longer, .. } = draft;
+        let Draft { name, types, path, place, facts, is_open, .. } = draft;
         let type_name = types.into_iter().next().unwrap_or_default();
-        Found {
-            kind,
-            held_by,
-            is_longer,
-            owner: Owner { pattern, sentence, name, type_name, path, place, help },
-        }
+        Found { kind, is_open, owner: Owner { pattern, sentence, name, type_name, path, place, facts, help } }
     }
 }
 
@@ -307,11 +365,12 @@ impl Looked<'_> {
 struct Draft {
     name: String,
     held_by: Option<HeldBy>,
-    is_longer: bool,
+    is_open: bool,
     types: Vec<String>,
     gains: String,
     path: Vec<String>,
     place: Option<Place>,
+    facts: Vec<String>,
 }
 
 impl Draft {

@@ -43,6 +43,7 @@ pub fn native(finding: &Finding, rules: &RuleSet) -> Option<Owner> {
         name: if is_native { library } else { noun.to_owned() },
         type_name: noun.to_owned(),
         place,
+        facts: Vec::new(),
         help: named.fix,
     })
 }

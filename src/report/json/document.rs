@@ -267,6 +267,9 @@ pub(super) struct OwnerEntry {
     pub(super) path: Vec<String>,
     /// The line that fills it.
     pub(super) place: Option<PlaceEntry>,
+    /// What else is known of what it keeps.
+    #[serde(default)]
+    pub(super) facts: Vec<String>,
     /// How to mend it.
     pub(super) help: String,
 }

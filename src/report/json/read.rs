@@ -265,6 +265,7 @@ fn owner(entry: &OwnerEntry) -> Owner {
         type_name: clean::line(&entry.type_name, clean::FRAME),
         path: sentences(&entry.path),
         place: entry.place.as_ref().map(place),
+        facts: sentences(&entry.facts),
         help: sentence(&entry.help),
     }
 }

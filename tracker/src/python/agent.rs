@@ -35,7 +35,7 @@ macro_rules! method {
     };
 }
 
-static METHODS: [Method; 6] = [
+static METHODS: [Method; 7] = [
     method!(c"call", call, VARARGS, c"call(function, args, kwargs): calls it with its allocations counted"),
     method!(
         c"checkpoint",
@@ -54,6 +54,12 @@ static METHODS: [Method; 6] = [
         snapshot,
         NOARGS,
         c"snapshot(): writes all live objects and their references into the capture; its number, or None"
+    ),
+    method!(
+        c"forked_snapshot",
+        forked_snapshot,
+        NOARGS,
+        c"forked_snapshot(): as snapshot(), by a copy of the process; less than 0: the signal that ended the copy"
     ),
     method!(
         c"suppress",
@@ -270,10 +276,17 @@ unsafe extern "C" fn look(_: Object, _: Object) -> Object {
 }
 
 pub(super) unsafe extern "C" fn snapshot(_: Object, _: Object) -> Object {
-    let number = uncounted(heap::take_snapshot);
+    integer_or_none(uncounted(heap::take_snapshot).map(i64::from))
+}
+
+unsafe extern "C" fn forked_snapshot(_: Object, _: Object) -> Object {
+    integer_or_none(uncounted(heap::take_forked_snapshot))
+}
+
+fn integer_or_none(number: Option<i64>) -> Object {
     match (number, api::PyLong_FromLongLong()) {
         // SAFETY: with the GIL.
-        (Some(number), Some(make)) => unsafe { make(number.into()) },
+        (Some(number), Some(make)) => unsafe { make(number) },
         _ => none(),
     }
 }

@@ -20,6 +20,8 @@ const OTHERS: usize = 1 << 24 | 1 << 27 | 1 << 28 | 1 << 30 | IS_TYPE;
 /// Bytes that a deque has at least, in all versions.
 const SMALLEST_DEQUE: usize = 72;
 const SMALLEST_CACHE: usize = 104;
+/// Bytes of the smallest object that has a descriptor.
+const SMALLEST_OPEN: usize = 24;
 
 /// Where the length of a kind of container stands.
 const LENGTH: usize = 16;
@@ -86,6 +88,8 @@ pub(in crate::python) struct Builtins {
     /// By kind, those that no flag tells.
     kinds: [(usize, ContainerKind); 5],
     cache: usize,
+    /// Those of files, sockets and epolls.
+    open: [usize; 3],
 }
 
 impl Builtins {
@@ -110,7 +114,17 @@ impl Builtins {
                 c"functools._lru_cache_wrapper",
                 SMALLEST_CACHE,
             ),
+            open: [
+                of_module(c"_io", c"FileIO", c"_io.FileIO", SMALLEST_OPEN),
+                of_module(c"_socket", c"socket", c"_socket.socket", SMALLEST_OPEN),
+                of_module(c"select", c"epoll", c"select.epoll", SMALLEST_OPEN),
+            ],
         }
+    }
+
+    /// Whether a type's objects have a descriptor as their first field.
+    pub(super) fn is_open(&self, of: Type) -> bool {
+        self.open.iter().any(|known| *known != 0 && of.descends_from(*known))
     }
 
     /// Bytes of a tuple before its items.

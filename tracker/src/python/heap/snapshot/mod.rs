@@ -23,8 +23,8 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 use leakgate_capture::NOTE_NO_HEAP;
 use leakgate_capture::heap::{
-    FLAG_BLOCK, FLAG_IMMORTAL, FLAG_LENGTH, FLAG_OLD, FLAG_OWNED, FLAG_TRACKED, HEAD_LEN, HEAP_CUT,
-    HEAP_MAGIC, HEAP_VERSION, HeapHead, LONGEST_TEXT, NodeKind, ROOT_STATIC_TYPE, TEXT_CUT, fold,
+    FLAG_BLOCK, FLAG_DESCRIPTOR, FLAG_IMMORTAL, FLAG_LENGTH, FLAG_OLD, FLAG_OWNED, FLAG_TRACKED, HEAD_LEN,
+    HEAP_CUT, HEAP_MAGIC, HEAP_VERSION, HeapHead, LONGEST_TEXT, NodeKind, ROOT_STATIC_TYPE, TEXT_CUT, fold,
 };
 
 use super::super::frames;
@@ -33,7 +33,7 @@ use super::super::text;
 use super::enumerate::{each_tracked, is_known};
 use super::types::Builtins;
 use crate::capture::{header, note};
-use crate::{checkpoint, journal, start, sys, thread};
+use crate::{checkpoint, fork, journal, shadow, start, sys, thread};
 use held::Held;
 use ids::Ids;
 use names::Names;
@@ -61,13 +61,55 @@ pub(in crate::python) fn take() -> Option<u32> {
     taken
 }
 
+/// As `take`, by a copy of the process, which alone comes to harm where a type breaks when it is asked for its references:
+/// the snapshot's number, or the signal that ended the copy as a number below 0.
+pub(in crate::python) fn take_forked() -> Option<i64> {
+    thread::current()?;
+    let taken = if is_known() && !sys::is_restricted() { take_apart() } else { None };
+    if !taken.is_some_and(|number| number > 0) {
+        note(NOTE_NO_HEAP);
+    }
+    taken
+}
+
+fn take_apart() -> Option<i64> {
+    // The copy calls nothing of the interpreter that takes memory.
+    let process = Process { pid: sys::getpid(), builtins: Builtins::find() };
+    let ending = sys::in_copy(SECONDS, || {
+        fork::leave_unrecorded();
+        take_of(&process).is_some()
+    })?;
+    match ending {
+        sys::Ending::Code(0) => {
+            // What the copy marked is marked in the copy alone.
+            shadow::tell_all();
+            Some(NUMBER.fetch_add(1, Ordering::Relaxed).into()).map(|number: i64| number + 1)
+        }
+        sys::Ending::Code(_) => None,
+        sys::Ending::Signal(signal) => Some(-i64::from(signal)),
+    }
+}
+
+/// Longest time of a copy: a type may never come to an end, too.
+const SECONDS: usize = 120;
+
+/// The process that a snapshot is of, which the one that writes it may be a copy of.
+struct Process {
+    pid: u32,
+    builtins: Builtins,
+}
+
 fn take_known() -> Option<u32> {
+    take_of(&Process { pid: sys::getpid(), builtins: Builtins::find() })
+}
+
+fn take_of(process: &Process) -> Option<u32> {
     let number = NUMBER.load(Ordering::Relaxed) + 1;
     let name = |ending: &[u8], f: &mut dyn FnMut(&[u8]) -> bool| {
-        start::heap_path(journal::sequence(), number, ending, f)
+        start::heap_path([process.pid, journal::sequence(), number], ending, f)
     };
     let is_written = name(b".part\0", &mut |part| {
-        let written = write(part, number).is_some();
+        let written = write(process, part, number).is_some();
         let is_moved = written && name(b".lgh\0", &mut |whole| sys::rename(part, whole));
         if !is_moved {
             sys::remove(part);
@@ -80,9 +122,9 @@ fn take_known() -> Option<u32> {
     })
 }
 
-fn write(path: &[u8], number: u32) -> Option<()> {
+fn write(process: &Process, path: &[u8], number: u32) -> Option<()> {
     let began = sys::now_ns();
-    let builtins = Builtins::find();
+    let builtins = &process.builtins;
     names::begin();
     let mut ids = Ids::new()?;
     let (mut roots, mut names) = (Later::new(), Later::new());
@@ -91,13 +133,13 @@ fn write(path: &[u8], number: u32) -> Option<()> {
     each_tracked(&mut |object| is_cut |= ids.of(object).is_none());
     Held { ids: &mut ids, out: &mut roots }.threads();
     let mut objects = Objects {
-        shapes: Shapes::new(&builtins)?,
+        shapes: Shapes::new(builtins)?,
         references: References::new(builtins.tuple_header()),
         ids,
         out: Out::create(path)?,
         address: 0,
     };
-    objects.write_all(&mut roots, &mut names, &builtins)?;
+    objects.write_all(&mut roots, &mut names, builtins)?;
     let nodes = objects.out.position();
     objects.write_texts();
     let texts = objects.out.position() - nodes;
@@ -107,7 +149,7 @@ fn write(path: &[u8], number: u32) -> Option<()> {
     let head = HeapHead {
         magic: HEAP_MAGIC,
         version: HEAP_VERSION,
-        pid: sys::getpid(),
+        pid: process.pid,
         sequence: journal::sequence(),
         number,
         checkpoint: checkpoint::ordinal(),
@@ -169,6 +211,7 @@ impl Objects<'_> {
         let block = owned::block(object, &shape);
         let owned = owned::owned(object, of, &shape);
         let length = owned::length(object, &shape);
+        let descriptor = owned::descriptor(object, &shape);
         // SAFETY: a live object.
         let (references, is_immortal) = unsafe { frames::references(object) };
         let bits = [
@@ -178,6 +221,7 @@ impl Objects<'_> {
             (owned.bytes > 0, FLAG_OWNED),
             (length.is_some(), FLAG_LENGTH),
             (is_tracked, FLAG_TRACKED),
+            (descriptor.is_some(), FLAG_DESCRIPTOR),
         ];
         let address = object as i64 >> 3;
         self.out.number(bits.iter().filter(|(is_set, _)| *is_set).fold(0, |all, (_, bit)| all | bit));
@@ -195,6 +239,9 @@ impl Objects<'_> {
         }
         if let Some(length) = length {
             self.out.number(length);
+        }
+        if let Some(descriptor) = descriptor {
+            self.out.number(descriptor);
         }
         let mut written = Written { ids: &mut self.ids, out: &mut self.out, own };
         self.references.write(&mut written, &self.shapes, &Met { object, shape, is_tracked });

@@ -157,3 +157,16 @@ pub(super) fn length(object: usize, shape: &Shape) -> Option<u64> {
     let length = unsafe { word(object + super::super::types::length_offset(kind)) } as i64;
     Some(length.max(0) as u64)
 }
+
+/// In what has a descriptor: the descriptor, below 0 once it is closed.
+const DESCRIPTOR: usize = 16;
+
+/// The descriptor of what is open.
+pub(super) fn descriptor(object: usize, shape: &Shape) -> Option<u64> {
+    if shape.kind != NodeKind::Descriptor {
+        return None;
+    }
+    // SAFETY: a live object that begins as a file, a socket or an epoll does.
+    let descriptor = unsafe { ((object + DESCRIPTOR) as *const i32).read() };
+    u64::try_from(descriptor).ok()
+}

@@ -217,7 +217,8 @@ impl<'a> Shapes<'a> {
             return NodeKind::Tuple;
         }
         let is_of = |(builtin, _): &&(usize, NodeKind)| *builtin != 0 && of.descends_from(*builtin);
-        self.named.iter().find(is_of).map_or(NodeKind::Other, |(_, kind)| *kind)
+        let is_open = || if self.builtins.is_open(of) { NodeKind::Descriptor } else { NodeKind::Other };
+        self.named.iter().find(is_of).map_or_else(is_open, |(_, kind)| *kind)
     }
 
     fn add(&mut self, offset: usize, label: Label) {
