@@ -13,13 +13,14 @@ use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use leakgate_capture::{ASKED_ITERATION, Header};
 
-use super::{agent, api, domains, program};
+use super::{agent, api, containers, domains, program};
 use crate::capture::{header, header_word};
 use crate::{sys, thread};
 
 /// A collection is followed by this many times its own length without one.
 const REST: u64 = 4;
-
+/// Containers are looked at from this time on, and each time that is twice as many.
+const FIRST_LOOK: u32 = 8;
 /// Bytes of checkpoints in the capture from which on nothing is frozen: a long run takes no more.
 const MOST_BYTES: u64 = 64 << 20;
 
@@ -96,7 +97,11 @@ extern "C" fn collect(_: *mut c_void) -> c_int {
     // SAFETY: the header is mapped; one aligned load.
     if unsafe { (&raw const (*header()).checkpoints).read_volatile() } < MOST_BYTES {
         let times = TIMES.fetch_add(1, Ordering::Relaxed) + 1;
-        program::freeze(ASKED_ITERATION | asked >> 1, times, collected.unwrap_or(0));
+        program::freeze(ASKED_ITERATION | asked >> 1, collected.unwrap_or(0));
+        // Seldom, as it takes its time where there are many.
+        if times >= FIRST_LOOK && times.is_power_of_two() {
+            agent::uncounted(containers::look);
+        }
     }
     // There was none when this was called, and the program must not meet one of ours.
     api::clear_error();
