@@ -232,7 +232,7 @@ fn garbage_that_waits_for_the_collector_is_no_leak_and_is_one_where_the_collecto
         "\
 scenarios:
   waits: { run: [python, work.py], until: 5 s, checkpoints: every 100 ms }
-  is-off: { run: [python, work.py, off], until: 5 s, checkpoints: every 100 ms, confirm: false }
+  is-off: { run: [python, work.py, off], until: 8 s, checkpoints: every 100 ms, confirm: false }
 ",
         "",
     );

@@ -14,13 +14,14 @@ use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use leakgate_capture::{ASKED_ITERATION, ASKED_SNAPSHOT, Header};
 
-use super::{agent, api, domains, heap, program};
+use super::{agent, api, containers, domains, heap, program};
 use crate::capture::{header, header_word};
 use crate::{sys, thread};
 
 /// A collection is followed by this many times its own length without one.
 const REST: u64 = 4;
-
+/// Containers are looked at from this time on, and each time that is twice as many.
+const FIRST_LOOK: u32 = 8;
 /// Bytes of checkpoints in the capture from which on nothing is frozen: a long run takes no more.
 const MOST_BYTES: u64 = 64 << 20;
 
@@ -96,7 +97,11 @@ extern "C" fn collect(_: *mut c_void) -> c_int {
     if unsafe { (&raw const (*header()).checkpoints).read_volatile() } < MOST_BYTES {
         let times = TIMES.fetch_add(1, Ordering::Relaxed) + 1;
         let number = (asked & !ASKED_SNAPSHOT) >> 1;
-        program::freeze(ASKED_ITERATION | number, times, collected.unwrap_or(0));
+        program::freeze(ASKED_ITERATION | number, collected.unwrap_or(0));
+        // Seldom, as it takes its time where there are many.
+        if times >= FIRST_LOOK && times.is_power_of_two() {
+            agent::uncounted(containers::look);
+        }
         if wants_snapshot {
             agent::uncounted(heap::take_snapshot);
         }

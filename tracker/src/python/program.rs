@@ -54,14 +54,16 @@ unsafe extern "C" fn checkpoint(_: Object, _: Object) -> Object {
     let collected = settle();
     let iteration = ITERATIONS.fetch_add(1, Ordering::Relaxed) + 1;
     agent::uncounted(names::of_all_threads);
-    freeze(iteration, iteration, collected);
+    freeze(iteration, collected);
+    if is_due_for_look(iteration) {
+        agent::uncounted(containers::look);
+    }
     snapshots::after_iteration(iteration);
     agent::none()
 }
 
-/// Freezes what is live and, where it is the turn of the so-manieth time, looks at the containers. With the GIL. Runs none
-/// of the program's code and takes none of its locks: it may hold them.
-pub(super) fn freeze(iteration: u32, times: u32, collected: u64) {
+/// Freezes what is live. With the GIL. Runs none of the program's code and takes none of its locks: it may hold them.
+pub(super) fn freeze(iteration: u32, collected: u64) {
     agent::freeze(&Moment {
         kind: KIND_ITERATION,
         iteration,
@@ -69,9 +71,6 @@ pub(super) fn freeze(iteration: u32, times: u32, collected: u64) {
         threads: count(b"/proc/self/task\0").unwrap_or(u32::MAX),
         collected,
     });
-    if is_due_for_look(times) {
-        agent::uncounted(containers::look);
-    }
 }
 
 /// Brings the program to rest: what only the collector frees goes, and so do names that the interpreter keeps to look
