@@ -92,8 +92,10 @@ impl RunFile {
     /// Writes it into `folder`, whole or not at all.
     pub fn write(&self, folder: &Path) -> io::Result<()> {
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        serde_json::to_writer_pretty(&mut file, self)?;
-        file.write_all(b"\n")?;
+        // At once: the file has no buffer, and there is a write for each word otherwise.
+        let mut text = serde_json::to_vec_pretty(self)?;
+        text.push(b'\n');
+        file.write_all(&text)?;
         file.persist(folder.join(RUN_FILE))?;
         Ok(())
     }
