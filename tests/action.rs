@@ -67,7 +67,11 @@ fn a_failing_check_keeps_its_reports_comments_and_then_fails() {
     assert!(kept[1].1.ends_with("/.leakgate/captures/leaky") && Path::new(kept[1].1).is_dir(), "{kept:?}");
     let comments = server.ours();
     assert_eq!(comments.len(), 1, "{}", ran.log);
-    assert!(comments[0].body.starts_with("<!-- leakgate:shop -->\n### ❌ leakgate: 1 leak · 1 of 2 scenarios failed"));
+    assert!(
+        comments[0]
+            .body
+            .starts_with("<!-- leakgate:shop -->\n### ❌ leakgate: 1 leak · 1 of 2 scenarios failed")
+    );
     assert!(ran.log.contains("::error file=app.py,line=3,"), "{}", ran.log);
     assert!(fs::read_to_string(runner.temp("summary.md")).unwrap().contains("1 of 2 scenarios failed"));
     for (copy, report) in [("out/leakgate.sarif", "report.sarif"), ("junit.xml", "report.xml")] {
