@@ -133,7 +133,7 @@ fn the_report_says_whether_the_line_is_in_the_diff_and_links_to_it() {
     on_github(&project, &["leaky"]);
     let head = git(&project, &["rev-parse", "HEAD"]);
     let link = format!(
-        "At [`app.py:3`](https://github.com/shop/shop/blob/{head}/app.py#L3) in `leak` · line changed"
+        "filled at [`app.py:3`](https://github.com/shop/shop/blob/{head}/app.py#L3) in `leak` · line changed"
     );
     let report = project.read(".leakgate/report.md");
     assert!(report.contains(&format!("{link} in this pull request · rule `growing-global`")), "{report}");
