@@ -16,14 +16,10 @@ use crate::profile::resident::{Kept, KeptFor, ResidentFile};
 
 /// Part of the time that surveys may take: the kernel keeps a process from changing its mappings meanwhile.
 const SHARE: u32 = 50;
-/// The same part for a peak that rises fast: the sample before tells little of it.
-const STEEP_SHARE: u32 = 20;
 /// What may be spent before that part has come together, so that short programs have a bill.
 const CREDIT: Duration = Duration::from_millis(4);
 /// A figure has risen noticeably when it rose by this part of itself.
 const RISE: u64 = 50;
-/// And fast when it rose by this part of itself since the last sample.
-const STEEP_RISE: u64 = 8;
 /// Or by as many bytes as this: small programs are looked at too.
 const SMALL: u64 = 256 * 1024;
 /// Without a rise, a process is looked at again after this time.
@@ -49,8 +45,6 @@ pub(super) struct Surveyor {
 /// Why a process is to be looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Due {
-    /// Its peak has risen by much.
-    Steep,
     /// Its peak or its resident set has risen.
     Rose,
     /// It was long ago.
@@ -82,7 +76,9 @@ impl Surveyor {
             let process = &mut self.processes[index];
             process.see(reading, now);
             let Some(due) = process.due(reading) else { continue };
-            let allowance = allowance(due, elapsed);
+            let allowance = CREDIT + elapsed / SHARE;
+            // Half of the time is kept for figures that rise.
+            let allowance = if due == Due::Rose { allowance } else { allowance / 2 };
             if self.spent + self.longest / 2 <= allowance {
                 let started = own_time();
                 self.processes[index].sample(folder, now, reading);
@@ -125,16 +121,6 @@ impl Surveyor {
     }
 }
 
-/// What may have been spent in all for one more sample.
-fn allowance(due: Due, elapsed: Duration) -> Duration {
-    match due {
-        Due::Steep => CREDIT + elapsed / STEEP_SHARE,
-        Due::Rose => CREDIT + elapsed / SHARE,
-        // Half of the time is kept for figures that rise.
-        Due::Quiet => (CREDIT + elapsed / SHARE) / 2,
-    }
-}
-
 impl Surveyed {
     fn new(reading: &Reading) -> Surveyed {
         Surveyed {
@@ -163,11 +149,7 @@ impl Surveyed {
         let rose = |now: u64, before: u64| now > before + (before / RISE).max(SMALL);
         // A sample far below the peak tells little about it.
         let is_near = reading.live.live_bytes >= reading.live.peak_bytes / 8 * 7;
-        let is_steep = self.peak.0 > self.sampled_peak + (self.sampled_peak / STEEP_RISE).max(SMALL);
         let is_quiet = self.taken.is_none_or(|taken| taken.elapsed() >= QUIET);
-        if is_near && is_steep {
-            return Some(Due::Steep);
-        }
         if rose(rss, self.sampled_rss) || is_near && rose(self.peak.0, self.sampled_peak) {
             return Some(Due::Rose);
         }
