@@ -191,6 +191,7 @@ fn owners() -> Vec<Owner> {
             type_name: "list".into(),
             path: steps(&["module shop.quotes", "_SEEN (list, 90 entries)", "list of 1,000"]),
             place: Some(place("shop/quotes.py", 14, "remember")),
+            facts: Vec::new(),
             help: "find what keeps a reference after the work is done: bound it with `deque(maxlen=…)`"
                 .into(),
         },
@@ -201,6 +202,7 @@ fn owners() -> Vec<Owner> {
             type_name: "list".into(),
             path: steps(&["write, running", "lines (list, 20 entries)"]),
             place: None,
+            facts: Vec::new(),
             help: String::new(),
         },
     ]
