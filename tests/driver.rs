@@ -7,7 +7,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use leakgate::config::Repeats;
+use leakgate::config::{HeapSnapshot, Repeats};
 use leakgate::scenario::driver::{Driver, DriverResult};
 use leakgate::scenario::plan::{Call, KeepResult};
 use serde_json::{Value, json};
@@ -188,6 +188,7 @@ fn call(function: &str) -> Call {
         between: None,
         repeats: Repeats::Fixed { warmup: 1, iterations: 2 },
         explain: 0,
+        snapshot: HeapSnapshot::InProcess,
     }
 }
 

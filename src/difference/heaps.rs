@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::Fate;
 use crate::heap::holdings::{Holding, holdings};
+use crate::heap::reach::Hold;
 use crate::heap::{Reach, Snapshot};
 use crate::view::text::clean;
 
@@ -60,10 +61,12 @@ pub struct Heaps {
 impl Heaps {
     /// Compares two snapshots.
     pub fn of(before: &Snapshot, after: &Snapshot) -> Heaps {
-        let owners = |snapshot: &Snapshot| -> BTreeMap<(String, Option<String>), HeldObjects> {
-            let held = holdings(snapshot, &Reach::of(snapshot)).into_iter();
+        let owners = |(snapshot, reach)| -> BTreeMap<(String, Option<String>), HeldObjects> {
+            let held = holdings(snapshot, reach).into_iter();
             held.map(|((name, of), holding)| ((name, Some(of)), holding.into())).collect()
         };
+        let (reach_before, reach_after) = (Reach::of(before), Reach::of(after));
+        let (before, after) = ((before, &reach_before), (after, &reach_after));
         Heaps { owners: changes(owners(before), owners(after)), types: changes(types(before), types(after)) }
     }
 }
@@ -74,9 +77,9 @@ impl From<Holding> for HeldObjects {
     }
 }
 
-fn types(snapshot: &Snapshot) -> BTreeMap<(String, Option<String>), HeldObjects> {
+fn types((snapshot, reach): (&Snapshot, &Reach)) -> BTreeMap<(String, Option<String>), HeldObjects> {
     let mut counted = vec![HeldObjects::default(); snapshot.type_names.len()];
-    for node in snapshot.ids() {
+    for node in snapshot.ids().filter(|node| reach.hold(*node) != Hold::Own) {
         let count = &mut counted[snapshot.nodes.types[node.index()] as usize];
         count.bytes = count.bytes.saturating_add(snapshot.bytes(node));
         count.objects += 1;

@@ -11,7 +11,7 @@ const LISTED: usize = 5;
 
 /// The process that a budget of each is judged by: of several the one with the largest figure. Figures that need
 /// iterations are of the process that calls the function.
-pub(super) fn judged(key: BudgetKey, measurement: &Measurement) -> &Measurement {
+pub fn judged(key: BudgetKey, measurement: &Measurement) -> &Measurement {
     let figure = |process: &Measurement| figure(key, process);
     // The first of equals.
     let all = measurement.others.iter().rev().chain([measurement]);

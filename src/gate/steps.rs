@@ -78,8 +78,13 @@ pub(super) fn steps(scenario: &ScenarioFacts, measurement: &Measurement) -> Step
 
 /// The moment before all iterations and that after each, with their index.
 fn moments(checkpoints: &[Checkpoint]) -> Vec<(usize, &Checkpoint)> {
-    let counts = |kind| matches!(kind, CheckpointKind::Start | CheckpointKind::Iteration);
-    checkpoints.iter().enumerate().filter(|(_, checkpoint)| counts(checkpoint.kind)).collect()
+    let counts = |checkpoint: &Checkpoint| match checkpoint.kind {
+        CheckpointKind::Start => true,
+        // Of a command that was looked at, what it marks itself is none of its iterations.
+        CheckpointKind::Iteration => checkpoint.iteration > 0,
+        _ => false,
+    };
+    checkpoints.iter().enumerate().filter(|(_, checkpoint)| counts(checkpoint)).collect()
 }
 
 fn signed(bytes: u64) -> i64 {

@@ -46,9 +46,14 @@ pub struct Large {
 }
 
 /// The variables that hold at least so many bytes each, the largest first; at most so many of them.
-pub fn largest(snapshot: &Snapshot, reach: &Reach, (least, most): (u64, usize)) -> Vec<Large> {
+/// `detail`: of the ways to them.
+pub fn largest(
+    (snapshot, reach): (&Snapshot, &Reach),
+    detail: Detail,
+    (least, most): (u64, usize),
+) -> Vec<Large> {
     let dominators = Dominators::of(snapshot, &reach.roots);
-    let tree = Tree { snapshot, reach, below: dominators.tree(), dominators: &dominators };
+    let tree = Tree { snapshot, reach, below: dominators.tree(), dominators: &dominators, detail };
     let mut queue: BinaryHeap<(u64, Reverse<NodeId>)> = BinaryHeap::new();
     let outermost = snapshot.ids().filter(|node| dominators.dominator(*node).is_none());
     queue.extend(outermost.map(|node| (dominators.retained(node), Reverse(node))));
@@ -74,6 +79,7 @@ struct Tree<'a> {
     reach: &'a Reach,
     dominators: &'a Dominators,
     below: (Vec<u32>, Vec<NodeId>),
+    detail: Detail,
 }
 
 impl Tree<'_> {
@@ -165,7 +171,7 @@ impl Tree<'_> {
         Large {
             node,
             hold: self.reach.hold(node),
-            path: Path::to(self.snapshot, self.reach, node).text(self.snapshot, Detail::Exact),
+            path: Path::to(self.snapshot, self.reach, node).text(self.snapshot, self.detail),
             type_name: self.snapshot.type_name(node).to_owned(),
             bytes: self.dominators.retained(node),
             objects: self.dominators.objects(node),

@@ -13,13 +13,14 @@ use super::environment;
 use super::executable::{self, ExecutableError};
 use super::failure;
 use super::guard::Guard;
-use super::intervals::{Intervals, Series};
+use super::intervals::Intervals;
 use super::launch::{Launch, Running};
 use super::memory_limit::MemoryLimit;
 use super::output::{self, PATIENCE};
 use super::plan::{Plan, Work};
 use super::questions::Questions;
 use super::recording::Recording;
+use super::series::Series;
 use super::signals::{self, Interruption};
 use super::together::Sampled;
 use super::tracker::{Asked, Moments, Settings, TrackerError, Unpacked};
@@ -119,9 +120,8 @@ pub fn run_scenario(
     let no_temporary = own_temporary_folder(&mut launch, plan, &mut unpacked);
     let guarded = guard.map(|guard| guard.begin(&unpacked));
     let mut recording = Recording::begin(&launch, plan.title(), plan.follow, capture).map_err(record)?;
-    let running = launch
-        .isolated(capture)
-        .map_err(|error| Failure::Start { command: launch.program.display().to_string(), error })?;
+    let failed = |error| Failure::Start { command: launch.program.display().to_string(), error };
+    let running = launch.isolated(capture).map_err(failed)?;
     if let Some(guarded) = &guarded {
         guarded.started(&running.child);
     }
@@ -176,9 +176,10 @@ fn settings_of(plan: &Plan) -> Settings {
         _ => Asked::Never,
     };
     let snapshots = match &plan.work {
-        // A process that is looked at from outside is asked for them when they are due.
         Work::Run(command) if asked == Asked::Never => command.snapshots.clone(),
-        _ => Moments::default(),
+        // A process that is looked at from outside is asked for the others when they are due.
+        Work::Run(command) => Moments { iterations: Vec::new(), at_exit: command.snapshots.at_exit },
+        Work::Call(_) => Moments::default(),
     };
     Settings { follow: plan.follow, asked, snapshots }
 }

@@ -27,6 +27,7 @@ mod questions;
 pub mod recording;
 pub mod run_file;
 pub mod script;
+pub mod series;
 pub mod signals;
 mod survey;
 pub mod timeline;

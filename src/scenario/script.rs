@@ -1,8 +1,8 @@
 //! The iterations of a command: what it marks itself, or the intervals that were looked at from outside.
 
 use super::drive::ScenarioRun;
-use super::intervals::Series;
 use super::measure::{added, difference, figures, peak_added};
+use super::series::Series;
 use crate::config::{Checkpoints, Repeats};
 use crate::gate::measurement::{Garbage, IterationFigures, Measurement, Needs};
 use crate::gate::verdict::{self, WINDOWS};

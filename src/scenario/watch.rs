@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
-use super::intervals::{Intervals, Series};
+use super::intervals::Intervals;
 use super::launch::Running;
 use super::processes::{Processes, Reading, has_tracker};
 use super::questions::Questions;
+use super::series::Series;
 use super::signals::{Interruption, Origin, Received, Signals};
 use super::survey::Surveyor;
 use super::timeline::Timeline;

@@ -8,6 +8,7 @@ use super::place::Place;
 use super::screen::{Fit, Screen, column};
 use super::snapshot::{SnapshotHead, place, words};
 use super::text::clean;
+use crate::heap::path::Detail;
 use crate::heap::{Large, Reach, Snapshot, largest};
 use crate::profile::Profile;
 use crate::units::{Bytes, grouped};
@@ -47,7 +48,7 @@ pub struct Row {
 
 /// Takes the view.
 pub fn of(profile: &Profile, snapshot: &Snapshot, limit: Option<usize>) -> Holding {
-    let found = largest(snapshot, &Reach::of(snapshot), (1, limit.unwrap_or(ROWS)));
+    let found = largest((snapshot, &Reach::of(snapshot)), Detail::Exact, (1, limit.unwrap_or(ROWS)));
     Holding {
         head: SnapshotHead::of(profile, "owners", &[snapshot]),
         variables: found.into_iter().map(|large| row(profile, large)).collect(),

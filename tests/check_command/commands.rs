@@ -91,6 +91,9 @@ fn a_command_that_is_killed_or_hangs_is_an_error() {
       error not done within its timeout of 1 s; it was ended
             the end of its output:
             still here
+            if it is not meant to end by itself, say `until: 500 ms`, or more with a longer
+            `timeout`: it is ended then and judged as it stands; else raise `timeout`, or find
+            what it waits for
 
     3 could not be measured in [time] · reports in .leakgate/
       again   leakgate check killed aborts hangs

@@ -28,7 +28,7 @@ fn list_shows_the_scenarios_and_runs_nothing() {
     assert_snapshot!(project.run(&["check", "--list"]).whole(), @r#"
     quote       call app:quote  (growth, peak)
     other       call app:quote, 1 iteration  (no budgets)
-    import-app  run python3 -c import app  (no budgets)
+    import-app  run python3 -c 'import app'  (no budgets)
     [exit 0]
     "#);
     assert_snapshot!(project.run(&["check", "--list", "other"]).whole(), @r#"

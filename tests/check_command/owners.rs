@@ -297,3 +297,54 @@ fn what_a_function_returned_is_named_where_it_is_kept() {
     assert_eq!(owner["sentence"], sentence, "{work:#}");
     assert_eq!(owner["place"]["line"], 6);
 }
+
+#[test]
+fn a_retained_budget_names_what_holds_most_not_what_grows_a_little() {
+    let app = "\
+MODEL = [bytes(999_967) for number in range(8)]
+SEEN = []
+def work(): SEEN.append(object())
+";
+    let config = format!(
+        "scenarios:\n  work: {{ call: \"app:work\", {CALLS}, budgets: {{ retained: 4 MiB, growth: 1 KiB }} }}\n"
+    );
+    let (code, work) = checked(&config, app);
+    assert_eq!(code, Some(1), "{work:#}");
+    let all = work["findings"].as_array().unwrap();
+    let retained = all.iter().find(|finding| finding["rule"] == "budget-retained").unwrap();
+    assert_eq!(retained["owners"][0]["name"], "app.MODEL", "{retained:#}");
+    let leak = all.iter().find(|finding| finding["rule"] == "growth").unwrap();
+    assert_eq!(leak["owners"][0]["name"], "app.SEEN", "{leak:#}");
+}
+
+#[test]
+fn keys_on_the_way_to_an_owner_are_hidden_where_values_are() {
+    let app = "\
+KEY = '@'.join(['alice', 'example.com'])
+USERS = {KEY: []}
+def work(): USERS[KEY].append(object())
+";
+    for (values, name) in [("true", "app.USERS['alice@example.com']"), ("false", "app.USERS[*]")] {
+        let (code, work) = checked(&scenario(&format!(", values: {values}")), app);
+        assert_eq!(code, Some(1), "{work:#}");
+        assert_eq!(work["findings"][0]["owners"][0]["name"], name, "{work:#}");
+        assert_eq!(work.to_string().contains("alice@example"), values == "true", "{work:#}");
+    }
+}
+
+#[test]
+fn a_connection_to_a_database_is_told_once() {
+    let app = "\
+import sqlite3
+KEPT = []
+def work(): KEPT.append(sqlite3.connect('shop.db'))
+";
+    let config = "scenarios:\n  work: { call: \"app:work\", warmup: 8, iterations: 24, budgets: { fds: 0 } }\n";
+    let (code, work) = checked(config, app);
+    assert_eq!(code, Some(1), "{work:#}");
+    let all = work["findings"].as_array().unwrap();
+    let open = all.iter().find(|finding| finding["rule"].as_str().unwrap().ends_with("fds")).unwrap();
+    let owners = open["owners"].as_array().unwrap();
+    assert_eq!(owners.len(), 1, "{open:#}");
+    assert_eq!(owners[0]["pattern"], "unclosed-connection");
+}

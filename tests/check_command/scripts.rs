@@ -277,7 +277,7 @@ fn what_grows_from_run_to_run_is_a_finding_with_its_place() {
     let finding = &scenario["findings"][0];
     assert_eq!(finding["title"], "every run retains more than the one before it, 9.8 KiB on average");
     assert_eq!(finding["rate"]["total"], 40_000);
-    let most = "most of it at work.py:2 in <module>: 40000 B more in the last run than in the first";
+    let most = "most of it at work.py:2 in <module>: 40,000 B more in the last run than in the first";
     assert!(finding["evidence"].as_array().unwrap().iter().any(|evidence| evidence == most), "{finding:#}");
     // Of runs without a finding of their own, only the first and the last are kept.
     assert!(project.has(".leakgate/captures/work") && project.has(".leakgate/captures/work~run5"));

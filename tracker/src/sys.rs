@@ -286,8 +286,9 @@ fn fall_by_signals(seconds: usize) {
     for signal in faults {
         raw(libc::SYS_rt_sigaction, [signal as usize, default.as_ptr() as usize, 0, SET, 0, 0]);
     }
-    let none = 0u64;
-    let at = core::ptr::from_ref(&none) as usize;
+    // What else comes is for the process that this is a copy of.
+    let blocked = faults.iter().fold(u64::MAX, |all, signal| all & !(1 << (signal - 1)));
+    let at = core::ptr::from_ref(&blocked) as usize;
     raw(libc::SYS_rt_sigprocmask, [libc::SIG_SETMASK as usize, at, 0, SET, 0, 0]);
     raw(libc::SYS_prctl, [libc::PR_SET_DUMPABLE as usize, 0, 0, 0, 0, 0]);
     raw(libc::SYS_prctl, [libc::PR_SET_PDEATHSIG as usize, libc::SIGKILL as usize, 0, 0, 0, 0]);

@@ -2,13 +2,17 @@
 
 use std::path::Path;
 
+use nix::sys::signal::Signal;
+
 use super::{Check, standing};
 use crate::config::{BudgetKey, Checkpoints};
 use crate::finding::{Finding, Owner, Severity};
 use crate::gate::budgets::{self, CYCLES};
 use crate::gate::leak;
+use crate::gate::measurement::Measurement;
 use crate::gate::owners::{self, Found, Heaps, Told, Values};
 use crate::gate::place::ScenarioFacts;
+use crate::gate::processes;
 use crate::heap::load::HeapError;
 use crate::heap::{self, Snapshot};
 use crate::outcome::{ScenarioResult, Verdict};
@@ -88,9 +92,10 @@ pub(super) fn has_forbidden_cycles(first: &ScenarioResult, check: &Check) -> boo
 pub(super) fn add_owners(
     result: &mut ScenarioResult,
     facts: &ScenarioFacts,
-    (run, profile): (&ScenarioRun, &Profile),
+    (run, measurement): (&ScenarioRun, &Measurement),
     (rules, values): (&RuleSet, Values),
 ) {
+    let profile = &measurement.profile;
     let around = run.driver.as_ref().and_then(|driver| driver.around.as_ref());
     let told = Told { scenario: facts, profile, rules, values, around };
     let snapshots = match readable(run, profile) {
@@ -105,18 +110,45 @@ pub(super) fn add_owners(
     let heaps = Heaps { snapshots: taken.around, iterations: taken.iterations };
     let found = if taken.iterations > 0 { owners::owners(told, &heaps) } else { Vec::new() };
     for finding in &mut result.findings {
-        let mut of_finding: Vec<&Found> = found.iter().filter(|found| is_about(finding, found)).collect();
-        // What a thread or a connection brings with it comes after it.
-        of_finding.sort_by_key(|found| !matches!(found.kind, Kind::Thread | Kind::Resource));
-        finding.owners = of_finding.into_iter().map(|found| found.owner.clone()).collect();
-        if taken.iterations > 0 && figure_of(finding) == Some(BudgetKey::Fds) {
-            finding.owners.extend(owners::descriptors(told, &heaps));
+        finding.owners = holding(told, finding, (taken.end, measurement));
+        if finding.owners.is_empty() {
+            finding.owners = growing(told, finding, (&found, &heaps));
         }
-        if let (true, false, Some(end)) = (finding.owners.is_empty(), is_growth(finding), taken.end) {
-            finding.owners = owners::largest(told, end, finding);
+        if is_growth(finding) && taken.iterations == 0 && !snapshots.is_empty() {
+            finding.evidence.push(format!("{UNKNOWN}: the process took no two snapshots while it grew"));
         }
     }
     result.findings.extend(taken.garbage.and_then(|garbage| owners::cycles(told, garbage)));
+}
+
+/// Who holds most of what a budget of memory is about. Of several processes, only of the one whose snapshots these are.
+fn holding(
+    told: Told,
+    finding: &Finding,
+    (end, measurement): (Option<&Snapshot>, &Measurement),
+) -> Vec<Owner> {
+    let Some(key) = budgets::key_of(&finding.rule).filter(|_| !is_growth(finding)) else { return Vec::new() };
+    let is_of_it = processes::judged(key, measurement).profile.process.id() == told.profile.process.id()
+        && finding.figure.as_ref().is_some_and(|figure| figure.name == key.name());
+    // What is left is above what was there at the start, of which there is no snapshot.
+    match end.filter(|_| is_of_it && key != BudgetKey::Left) {
+        Some(end) => owners::largest(told, end, finding),
+        None => Vec::new(),
+    }
+}
+
+/// Who keeps what grows, as far as the finding is about that.
+fn growing(told: Told, finding: &Finding, (found, heaps): (&[Found], &Heaps)) -> Vec<Owner> {
+    let mut of_finding: Vec<&Found> = found.iter().filter(|found| is_about(finding, found)).collect();
+    // What a thread or a connection brings with it comes after it.
+    of_finding.sort_by_key(|found| !matches!(found.kind, Kind::Thread | Kind::Resource));
+    let mut owners: Vec<Owner> = of_finding.iter().map(|found| found.owner.clone()).collect();
+    // What is to be closed has a descriptor, whether or not it tells which.
+    let has_resource = of_finding.iter().any(|found| found.kind == Kind::Resource && !found.is_open);
+    if heaps.iterations > 0 && figure_of(finding) == Some(BudgetKey::Fds) && !has_resource {
+        owners.extend(owners::descriptors(told, heaps));
+    }
+    owners
 }
 
 /// The snapshots of a process, by what they are for.
@@ -174,14 +206,21 @@ fn iteration(snapshot: &Snapshot, run: &ScenarioRun, profile: &Profile) -> Optio
 /// The snapshots of the process, or why they cannot be had.
 fn readable(run: &ScenarioRun, profile: &Profile) -> Result<Vec<Snapshot>, String> {
     let snapshots = snapshots(run, profile).map_err(|error| error.to_string())?;
-    match run.driver.as_ref().map_or(0, |driver| driver.died) {
-        0 => Ok(snapshots),
-        died => Err(format!(
-            "the copy of the process that was to take a snapshot was ended by {}: a type of an extension breaks where \
-             it is asked for its references",
-            signals::name(died)
-        )),
+    let died = run.driver.as_ref().map_or(0, |driver| driver.died);
+    if died == 0 {
+        return Ok(snapshots);
     }
+    let copy = "the copy of the process that was to take a snapshot";
+    Err(match Signal::try_from(died) {
+        Ok(Signal::SIGALRM) => format!("{copy} took too long, and was ended"),
+        Ok(Signal::SIGKILL) => {
+            format!("{copy} was killed by SIGKILL, as the kernel does where memory is short")
+        }
+        _ => format!(
+            "{copy} was ended by {}: a type of an extension breaks where it is asked for its references",
+            signals::name(died)
+        ),
+    })
 }
 
 /// The snapshots of the process that called the function, in order.
@@ -194,8 +233,7 @@ fn snapshots(run: &ScenarioRun, profile: &Profile) -> Result<Vec<Snapshot>, Heap
 /// Whether it is about what every iteration adds.
 fn is_growth(finding: &Finding) -> bool {
     use BudgetKey::{Blocks, Fds, Growth, Threads};
-    let key = leak::figure_of(&finding.rule).or_else(|| budgets::key_of(&finding.rule));
-    matches!(key, Some(Growth | Blocks | Fds | Threads))
+    matches!(figure_of(finding), Some(Growth | Blocks | Fds | Threads))
 }
 
 /// Whether what an owner keeps is what a finding is about.

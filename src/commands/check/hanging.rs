@@ -41,7 +41,7 @@ pub(super) fn judged(
             Ok(of) => {
                 environment = environment.or(Some(of));
                 let rules = (&check.rules, one::values(scenario, check));
-                explain::add_owners(&mut result, &facts, (run, &measurement.profile), rules);
+                explain::add_owners(&mut result, &facts, (run, &measurement), rules);
             }
             Err(told) => advice.push(told),
         }

@@ -61,7 +61,7 @@ pub(super) fn run_explained(
             let facts = ScenarioFacts { name: &scenario.name, cwd: &plan.cwd, driver: None };
             result.findings.extend(hanging::waits(&facts, &run, &measurement.profile));
             let rules = (&check.rules, values(scenario, check));
-            explain::add_owners(&mut result, &facts, (&run, &measurement.profile), rules);
+            explain::add_owners(&mut result, &facts, (&run, &measurement), rules);
             check.against.compare(&mut result, scenario, environment);
             standing::settle(&mut result, &plan.cwd, check);
             let keys: Vec<BudgetKey> = of_each(scenario).collect();

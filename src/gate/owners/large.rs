@@ -25,7 +25,7 @@ pub fn largest(told: Told, snapshot: &Snapshot, finding: &Finding) -> Vec<Owner>
     // The figure of the end is what is held then; of a peak a part may be gone.
     let is_of_the_end = matches!(key, Some(BudgetKey::Retained | BudgetKey::Left));
     let when = if is_of_the_end { "" } else { " that are still alive after the work" };
-    let all = heap::largest(snapshot, &reach, (least, MOST));
+    let all = heap::largest((snapshot, &reach), told.detail(), (least, MOST));
     all.into_iter().map(|large| owner(told, large, when)).collect()
 }
 

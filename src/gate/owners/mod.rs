@@ -78,6 +78,13 @@ pub struct Told<'a> {
     pub around: Option<&'a Around>,
 }
 
+impl Told<'_> {
+    /// How much of a way may be written out: keys are values of the program.
+    fn detail(&self) -> Detail {
+        if self.values == Values::Hidden { Detail::Shape } else { Detail::Exact }
+    }
+}
+
 /// An owner with the kind of what it keeps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
@@ -267,7 +274,8 @@ impl<'a> Looked<'a> {
 
     /// How people name an owner, and its type. The dictionary inside of a cache is the cache.
     fn names(&self, owner: &heap::Owner) -> (String, String) {
-        let name = if owner.count > 1 || owner.node.is_none() { &owner.shape } else { &owner.path };
+        let is_shape = owner.count > 1 || owner.node.is_none() || self.told.detail() == Detail::Shape;
+        let name = if is_shape { &owner.shape } else { &owner.path };
         if let (NodeKind::Module, [variable]) = (owner.kind, &owner.keys[..]) {
             // A chain that hangs on a variable: each new object is its value, and holds the one before.
             return (format!("{name}.{variable}"), owner.type_name.clone());
@@ -313,7 +321,7 @@ impl<'a> Looked<'a> {
     fn longer(&self, longer: &Longer) -> Found {
         let after = self.after;
         let type_name = after.type_name(longer.node).to_owned();
-        let name = Path::to(after, self.reach, longer.node).text(after, Detail::Exact);
+        let name = Path::to(after, self.reach, longer.node).text(after, self.told.detail());
         let gains = Gains { entries: longer.entries, objects: 0, bytes: 0, iterations: self.iterations };
         let filled = after.filled_at(longer.node).and_then(|site| self.place(site));
         self.named(

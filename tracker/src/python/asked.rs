@@ -94,7 +94,8 @@ extern "C" fn collect(_: *mut c_void) -> c_int {
     }
     let collected = if agent::collects_itself() { agent::collect_at_most(1) } else { Some(0) };
     // SAFETY: the header is mapped; one aligned load.
-    if unsafe { (&raw const (*header()).checkpoints).read_volatile() } < MOST_BYTES {
+    let is_frozen = unsafe { (&raw const (*header()).checkpoints).read_volatile() } < MOST_BYTES;
+    if is_frozen {
         let times = TIMES.fetch_add(1, Ordering::Relaxed) + 1;
         let number = (asked & !ASKED_SNAPSHOT) >> 1;
         program::freeze(ASKED_ITERATION | number, collected.unwrap_or(0));
@@ -110,7 +111,15 @@ extern "C" fn collect(_: *mut c_void) -> c_int {
     api::clear_error();
     let ended = sys::now_ns();
     NOT_BEFORE.store(ended + REST * ended.saturating_sub(began), Ordering::Relaxed);
-    // Whoever asked again meanwhile did so because this took its time: that is answered with it.
-    word.store(asked.wrapping_add(1), Ordering::Release);
+    // Whoever asked again meanwhile did so because this took its time: that is answered with it, unless it is for a
+    // snapshot, which is still to be taken.
+    let answer = (if is_frozen { asked } else { asked & !ASKED_SNAPSHOT }).wrapping_add(1);
+    let mut seen = asked;
+    while let Err(now) = word.compare_exchange(seen, answer, Ordering::Release, Ordering::Relaxed) {
+        if now & ASKED_SNAPSHOT != 0 && !wants_snapshot {
+            break;
+        }
+        seen = now;
+    }
     0
 }
