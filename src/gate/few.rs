@@ -1,5 +1,6 @@
-//! Too few iterations of a command for a verdict on its growth: undecided, and never passed over.
+//! Too few iterations for a verdict on growth: that is told, and never passed over.
 
+use crate::config::Repeats;
 use crate::finding::{Finding, Severity};
 use crate::gate::budgets::finding;
 use crate::gate::holders::Held;
@@ -8,7 +9,7 @@ use crate::gate::measurement::{Measurement, Needs};
 use crate::gate::place::ScenarioFacts;
 use crate::gate::steps::Steps;
 use crate::gate::verdict::{Outcome, WINDOWS};
-use crate::gate::wording;
+use crate::gate::wording::{self, Undecided};
 use crate::outcome::GrowthReport;
 
 /// A command that was to be judged by its iterations and had too few of them: that is told, and never passed over.
@@ -43,4 +44,46 @@ pub(super) fn judge(scenario: &ScenarioFacts, measurement: &Measurement) -> Opti
         ..finding(scenario, RULE.to_owned(), Held::default())
     };
     Some(Growing { report: Some(report), findings: vec![finding], notes: Vec::new() })
+}
+
+/// A function that was called too seldom. Where it was to be called until that is decided, it is not; where a number was
+/// said, a note tells what that leaves out. A single call is not meant for it.
+pub(super) fn of_call(scenario: &ScenarioFacts, measurement: &Measurement) -> Growing {
+    let judged = measurement.iterations.len();
+    match measurement.repeats {
+        Some(Repeats::Auto { most: 2.., .. }) if measurement.memory_limit_reached.is_none() => {
+            undecided(scenario, measurement)
+        }
+        Some(Repeats::Fixed { .. }) if judged > 1 => Growing {
+            notes: vec![format!(
+                "whether memory leaks was not judged: {judged} judged iterations, at least {WINDOWS} are needed"
+            )],
+            ..Growing::default()
+        },
+        _ => Growing::default(),
+    }
+}
+
+fn undecided(scenario: &ScenarioFacts, measurement: &Measurement) -> Growing {
+    let judged = measurement.iterations.len() as u64;
+    let warmup = measurement.start.map_or(0, |start| u64::from(start.iteration));
+    let report = GrowthReport {
+        outcome: Outcome::Undecided,
+        warmup,
+        iterations: judged,
+        floors: Vec::new(),
+        steps: Steps::default(),
+    };
+    let calls = warmup + judged;
+    let times = if calls == 1 { "once".to_owned() } else { format!("{calls} times") };
+    let finding = Finding {
+        severity: Severity::Warning,
+        title: format!(
+            "undecided whether memory leaks: the function was called {times}, at least {} calls are needed",
+            2 * WINDOWS
+        ),
+        help: wording::undecided(Undecided::Call).to_owned(),
+        ..finding(scenario, RULE.to_owned(), Held::default())
+    };
+    Growing { report: Some(report), findings: vec![finding], notes: Vec::new() }
 }

@@ -55,7 +55,7 @@ pub(super) fn judge(scenario: &ScenarioFacts, measurement: &Measurement) -> Grow
         containers: &profile.containers,
         warmup: start.iteration,
     };
-    let Some(mut verdict) = verdict::judge(&evidence) else { return Growing::default() };
+    let Some(mut verdict) = verdict::judge(&evidence) else { return few::of_call(scenario, measurement) };
     if measurement.needs.is_some_and(|needs| needs.garbage == Garbage::Seldom) {
         doubt(&mut verdict);
     }

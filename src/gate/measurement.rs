@@ -1,6 +1,6 @@
 //! What a scenario's run gave to judge: the input of the gate.
 
-use crate::config::Checkpoints;
+use crate::config::{Checkpoints, Repeats};
 use crate::profile::Profile;
 use crate::profile::tree::Together;
 
@@ -38,6 +38,8 @@ pub struct Measurement {
     /// The fewest iterations, warm-up included, that growth is judged by, and what one of them is; `None` for `call` and
     /// where there are none.
     pub needs: Option<Needs>,
+    /// How often the function was to be called; `None` for a command.
+    pub repeats: Option<Repeats>,
     /// Set when the scenario was ended because it reached this `memory_limit` (bytes).
     pub memory_limit_reached: Option<u64>,
 }

@@ -25,7 +25,7 @@ use super::signals::{self, Interruption};
 use super::together::Sampled;
 use super::tracker::{Asked, Moments, Settings, TrackerError, Unpacked};
 use super::watch::{End, Limits, Owner, Watcher};
-use crate::config::Checkpoints;
+use crate::config::{Checkpoints, Repeats};
 use crate::gate::verdict;
 use crate::outcome::ScenarioError;
 use crate::profile::Untracked;
@@ -86,6 +86,8 @@ pub struct ScenarioRun {
     pub warmup: u32,
     /// The end of the output, safe to show.
     pub output_tail: String,
+    /// How often a function was to be called; `None` for a command.
+    pub repeats: Option<Repeats>,
     /// What samples saw.
     pub sampled: Sampled,
     /// What an iteration of the command is; `None` for a function, and where it has none.
@@ -158,6 +160,7 @@ pub fn run_scenario(
         output_tail,
         sampled: watched.sampled,
         checkpoints: plan.checkpoints(),
+        repeats: plan.repeats(),
         series: watched.series,
         memory_limit_reached: memory.filter(|_| watched.end == End::MemoryLimit),
         escaped: watched.untracked.iter().any(|program| program.pid == Some(root_pid)),

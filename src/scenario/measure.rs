@@ -60,6 +60,7 @@ fn of_process(run: &ScenarioRun, profile: Profile) -> Measurement {
 pub fn measure(run: &ScenarioRun, profile: Profile) -> Result<Measurement, MeasureError> {
     let mut measurement =
         Measurement { memory_limit_reached: run.memory_limit_reached, ..of_process(run, profile) };
+    measurement.repeats = run.repeats;
     if let Some(report) = &run.driver {
         let profile = std::mem::take(&mut measurement.profile);
         add_call(&mut measurement, (run.warmup, report.iterations), &profile)?;
@@ -174,6 +175,7 @@ mod tests {
             output_tail: String::new(),
             sampled: sampled(),
             checkpoints: None,
+            repeats: None,
             series: Vec::new(),
             untracked: Vec::new(),
             memory_limit_reached: None,

@@ -113,6 +113,14 @@ impl Plan {
         }
     }
 
+    /// How often the function is called; `None` for a command.
+    pub fn repeats(&self) -> Option<Repeats> {
+        match &self.work {
+            Work::Call(call) => Some(call.repeats),
+            Work::Run(_) => None,
+        }
+    }
+
     /// What is run, where the command does not tell: `call shop.quotes:quote`.
     pub fn title(&self) -> Option<String> {
         match &self.work {

@@ -93,6 +93,7 @@ fn growth_and_blocks_at_exactly_their_limits_pass() {
     leakgate [version] · leakgate.yaml · python python3 (CPython [version]) · 1 scenario
 
     pass  work  [time]  growth +1,000 B of 1,000 B   blocks 7 of 7
+      note  whether memory leaks was not judged: 7 judged iterations, at least 8 are needed
 
     1 passed in [time] · reports in .leakgate/
     [exit 0]
@@ -186,10 +187,11 @@ fn a_descriptor_that_is_left_open_by_each_call_is_counted() {
             facts   identical in a second process
                     1 more file descriptor is open after every iteration, and no Python object stands
                     for it
-                    open: file `/dev/null`, 8 times (descriptors 13, 14, 15, …)
+                    open: file `/dev/null`, 8 times (descriptors [numbers], …)
             path    nothing in Python, file descriptor
             fix     Open it in a `with` statement, or close it in `finally`. A connection that is needed
                     again belongs to a pool or a session that is made once, outside of the function.
+      note  whether memory leaks was not judged: 3 judged iterations, at least 8 are needed
 
     1 failed in [time] · reports in .leakgate/
       again   leakgate check work
@@ -229,6 +231,7 @@ fn between_warn_and_max_is_a_warning_that_passes() {
             fix     find what keeps a reference after the work is done: drop the entry when it is no
                     longer needed, or bound the container with `deque(maxlen=…)` or
                     `lru_cache(maxsize=…)`
+      note  whether memory leaks was not judged: 7 judged iterations, at least 8 are needed
 
     1 passed (1 with a warning) in [time] · reports in .leakgate/
     [exit 0]

@@ -182,3 +182,27 @@ class Cleanup(unittest.TestCase):
     assert_eq!(title("Down"), "the tearDownClass function raised RuntimeError: no database");
     assert_eq!(title("Cleanup"), "the tearDownClass function raised IndexError: list index out of range");
 }
+
+#[test]
+fn too_few_calls_for_a_verdict_are_told_and_undecided_where_the_number_was_not_said() {
+    let app = "KEPT = []\ndef work(): KEPT.append(bytes(1000))\n";
+    let scenario = |how: &str| format!("scenarios:\n  work: {{ call: \"app:work\", {how} }}\n");
+    let auto = Project::new(&scenario("max_iterations: 10"), app);
+    assert_eq!(auto.check().code, Some(0));
+    let work = auto.scenario("work");
+    assert_eq!((&work["verdict"], &work["growth"]["verdict"]), (&"undecided".into(), &"undecided".into()));
+    let title =
+        "undecided whether memory leaks: the function was called 10 times, at least 16 calls are needed";
+    assert_eq!(work["findings"][0]["title"], title);
+    assert_eq!(Project::new(&scenario("max_iterations: 10, strict: true"), app).check().code, Some(1));
+    let fixed = Project::new(&scenario("warmup: 1, iterations: 7"), app);
+    assert_eq!(fixed.check().code, Some(0));
+    let notes = fixed.scenario("work")["notes"].to_string();
+    assert!(
+        notes.contains("whether memory leaks was not judged: 7 judged iterations, at least 8 are needed"),
+        "{notes}"
+    );
+    let once = Project::new(&scenario("iterations: 1"), app);
+    assert_eq!(once.check().code, Some(0));
+    assert!(!once.scenario("work")["notes"].to_string().contains("not judged"));
+}

@@ -16,6 +16,9 @@ use crate::scenario::watch::End;
 use crate::scenario::{Plan, ScenarioRun};
 use crate::units::{self, grouped};
 
+/// A program that had less is not thought to grow without end.
+const LEAST_GROWN: u64 = 64 << 20;
+
 /// The result of a run that ended badly: what was found of it, or the error.
 pub(super) fn judged(
     mut result: ScenarioResult,
@@ -47,6 +50,7 @@ pub(super) fn judged(
         }
     }
     let Some(environment) = environment else {
+        advice.extend(at_its_highest(run, plan));
         advice.push(until_help(plan));
         result.error = Some(with_advice(error, &advice));
         return result;
@@ -164,6 +168,26 @@ fn calls_seen(run: &ScenarioRun) -> String {
             format!("{} calls of the function were done, and the next one was at work", grouped(calls))
         }
     }
+}
+
+/// A command without iterations that had as much memory at its end as ever: it may grow without end.
+fn at_its_highest(run: &ScenarioRun, plan: &Plan) -> Option<String> {
+    if plan.checkpoints().is_some() {
+        return None;
+    }
+    let capture = load::capture(&run.capture).ok()?;
+    let totals = capture.main()?.totals;
+    if totals.peak.bytes < LEAST_GROWN {
+        return None;
+    }
+    let is_highest = u128::from(totals.end.bytes) * 20 >= u128::from(totals.peak.bytes) * 19;
+    is_highest.then(|| {
+        format!(
+            "{} were live when it was ended, about as much as ever: with `checkpoints: every 1 s` it is judged whether \
+             that grows, and where",
+            units::Bytes(totals.end.bytes)
+        )
+    })
 }
 
 fn until_help(plan: &Plan) -> String {
