@@ -426,6 +426,11 @@ fn notes(file: &File, outlived: Option<Amount>) -> Vec<String> {
             crate::units::grouped(blocks)
         ));
     }
+    let head = &file.head;
+    let has_exit = file.moments.iter().any(|moment| kind(moment.head.kind) == Some(CheckpointKind::Exit));
+    if head.notes & NOTE_FULL != 0 && head.state == STATE_ENDED && head.python != 0 && !has_exit {
+        notes.push("figures of the end are of after the interpreter was torn down: there was no space for those before".to_owned());
+    }
     if file.head.lost > 0 {
         notes.push(format!("{} events could not be recorded: figures are lower bounds", file.head.lost));
     }

@@ -162,3 +162,25 @@ fn a_limit_of_file_sizes_that_leaves_no_room_for_a_capture_is_named() {
     );
     assert_eq!(stderr, told);
 }
+
+#[test]
+fn a_peak_is_kept_where_there_is_no_space_to_freeze_its_composition() {
+    // Each function has a line of its own, and all of them have to be written of at the end.
+    const MANY: &str = r#"
+high = bytearray(50_000_000)
+del high
+kept = []
+lines = "\n".join("def f%d(): kept.append(bytes(100))\nf%d()" % (n, n) for n in range(20000))
+exec(compile(lines, "many", "exec"))
+print(len(kept))
+"#;
+    let python = python::newest();
+    // In blocks of 512 bytes: 3 MiB.
+    let script = format!("ulimit -f 6144; exec '{}' -S -c \"$0\"", python.path.display());
+    let recording = Run::of(["sh", "-c", &script, MANY]).record_with_losses();
+    assert_eq!(recording.output.stdout, b"20000\n");
+    let profile = python::profile(&recording.capture);
+    assert!(profile.totals.peak.bytes >= 50_000_000, "{:?} {:?}", profile.totals, profile.notes);
+    let told = |part: &str| profile.notes.iter().any(|note| note.contains(part));
+    assert!(told("could not grow") && told("after the interpreter was torn down"), "{:?}", profile.notes);
+}

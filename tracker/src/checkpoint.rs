@@ -65,7 +65,9 @@ pub(crate) fn take(moment: &Moment) -> Frozen {
         let head = unsafe { &mut *header() };
         let window_peak = head.peak_bytes;
         let composition = Moment { kind: KIND_PEAK, ..*moment };
-        if window_peak > head.best_peak && write(&composition, sites, window_peak).is_some() {
+        let is_highest = window_peak > head.best_peak;
+        let is_kept = !is_highest || write(&composition, sites, window_peak).is_some();
+        if is_highest && is_kept {
             head.best_peak = window_peak;
         }
         let frozen = write(moment, sites, window_peak).unwrap_or_else(|| {
@@ -73,7 +75,10 @@ pub(crate) fn take(moment: &Moment) -> Frozen {
             Frozen { bytes: head.live_bytes, blocks: 0, window_peak }
         });
         trim::search_stopped_if_due();
-        WORLD.begin_window(head.live_bytes);
+        // A peak that could not be written stays where it is: in the sites' own records.
+        if is_kept {
+            WORLD.begin_window(head.live_bytes);
+        }
         frozen
     })
 }
