@@ -62,7 +62,9 @@ fn a_disk_too_small_for_the_stacks_costs_stacks_and_nothing_else() {
             profile.notes
         );
         let objects = figures(profile, |site| site.allocator.name == "PyObject_Calloc");
-        assert!(objects.peak.blocks >= 5000 && objects.peak.bytes >= 5000 * 633, "{python}: {objects:?}");
+        // The peak of all is where compiling a late one takes its most.
+        assert!(objects.peak.blocks >= 4000 && objects.peak.bytes >= 4000 * 633, "{python}: {objects:?}");
+        assert!(objects.total.blocks >= 5000 && objects.total.bytes >= 5000 * 633, "{python}: {objects:?}");
         fs::remove_dir_all(&capture).unwrap();
     }
 }

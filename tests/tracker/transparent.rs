@@ -156,8 +156,9 @@ fn where_files_may_not_grow_the_program_goes_on_and_it_is_said_what_is_missing()
         assert!(of_python.notes.iter().any(|note| note.contains("could not grow")), "{:?}", of_python.notes);
         // The stacks are missing, the bytes are not. Only the moment before the interpreter's end found no space.
         let objects = figures(of_python, |site| site.allocator.name == "PyObject_Calloc");
-        assert!(objects.peak.blocks >= 5000 && objects.peak.bytes >= 5000 * 633, "{python}: {objects:?}");
-        assert!(objects.total.bytes >= objects.peak.bytes, "{python}: {objects:?}");
+        // The peak of all is where compiling a late one takes its most.
+        assert!(objects.peak.blocks >= 4000 && objects.peak.bytes >= 4000 * 633, "{python}: {objects:?}");
+        assert!(objects.total.blocks >= 5000 && objects.total.bytes >= 5000 * 633, "{python}: {objects:?}");
         assert_eq!(of_python.process.lost, 1, "{python}");
         // So little that there can be no file at all: the process is not recorded, and the others are.
         let recording = limited(4096).record().ended_well();
