@@ -110,6 +110,8 @@ pub const MAX_JOURNAL_PATH: usize = 256;
 pub const UNABLE_FILE: u32 = 0;
 /// The same: its limit of file sizes is below the length that a file begins with.
 pub const UNABLE_FILE_SIZE: u32 = 1;
+/// How the name of an empty file begins, `unable-PID-WHY`, that stands for such a line where none could be written.
+pub const UNABLE_NAME: &str = "unable-";
 /// Highest checkpoint kind of a moment of the process; these are what a checkpoint's ordinal counts.
 pub const LAST_KIND: u32 = 4;
 /// Checkpoint kind of the composition of the highest peak so far.

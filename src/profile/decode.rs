@@ -396,12 +396,12 @@ const NOTES: &[(u32, &str)] = &[
         NOTE_NO_HEAP,
         "a snapshot of the heap could not be taken or written: who holds the objects is not known",
     ),
-    (
-        NOTE_CHILD,
-        "a forked child could not be given a capture of its own (disk full, a limit of file sizes, or no descriptor left) and \
-         was not recorded",
-    ),
+    (NOTE_CHILD, LOST_CHILD),
 ];
+
+/// The note of a process with a child that is in no figure.
+pub const LOST_CHILD: &str = "a forked child could not be given a capture of its own (disk full, a limit of file sizes, no permission, or no \
+     descriptor left) and was not recorded";
 
 /// The header's notes, in sentences; `outlived`: what was live when an interpreter ended that the program outlived.
 fn notes(file: &File, outlived: Option<Amount>) -> Vec<String> {

@@ -18,6 +18,7 @@ pub mod tree;
 mod untracked;
 
 pub use bill::{Bill, BillLine, BillMoment, LineKind};
+pub use decode::LOST_CHILD;
 pub use model::*;
 pub use name::command_line;
 pub use untracked::{Obstacle, Untracked};

@@ -44,7 +44,7 @@ impl Journal {
                     journal.unable.remove(&pid);
                 }
                 Event::Failed(pid) => drop(pending.remove(&pid)),
-                Event::Unable(pid, why) => drop(journal.unable.insert(pid, obstacle(why))),
+                Event::Unable(pid, why) => drop(journal.unable.insert(pid, Obstacle::of(why))),
                 Event::Spawned { pid, owner, path } => match unclaimed.remove(&pid) {
                     // It was faster than the one who started it.
                     Some(file) => drop(journal.origins.insert(file, owner.into())),
@@ -71,8 +71,11 @@ fn announced(pid: u32, owner: FileName, program: String) -> Untracked {
     Untracked { pid: Some(pid), owner: owner.into(), program, obstacle: Obstacle::NotLoaded }
 }
 
-fn obstacle(why: u32) -> Obstacle {
-    if why == leakgate_capture::UNABLE_FILE_SIZE { Obstacle::FileSize } else { Obstacle::NoFile }
+impl Obstacle {
+    /// The reason that a process gave by its number.
+    pub fn of(why: u32) -> Obstacle {
+        if why == leakgate_capture::UNABLE_FILE_SIZE { Obstacle::FileSize } else { Obstacle::NoFile }
+    }
 }
 
 /// Fills in where each process comes from. `root` is the one that the command line started.

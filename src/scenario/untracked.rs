@@ -68,6 +68,18 @@ fn journal(folder: &Path) -> Journal {
     Journal::of(leakgate_capture::journal::events(&text).0)
 }
 
+/// Processes that could not even write into the journal, by the empty files that they left, and why.
+fn marked(folder: &Path) -> Vec<(u32, Obstacle)> {
+    let names = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.file_name());
+    let parsed = |name: std::ffi::OsString| {
+        let (pid, why) = name.to_str()?.strip_prefix(leakgate_capture::UNABLE_NAME)?.split_once('-')?;
+        Some((pid.parse().ok()?, Obstacle::of(why.parse().ok()?)))
+    };
+    let mut marked: Vec<(u32, Obstacle)> = names.filter_map(parsed).collect();
+    marked.sort_by_key(|(pid, _)| *pid);
+    marked
+}
+
 /// Why process `pid`, which loaded the tracker, could not record into `folder`; `None` where it did not say.
 pub fn obstacle(folder: &Path, pid: u32) -> Option<Obstacle> {
     journal(folder).unable.get(&pid).copied()
@@ -79,6 +91,12 @@ pub(super) fn all(seen: Descendants, folder: &Path) -> Vec<Untracked> {
     let is_loading =
         |pid: u32| Path::new(&format!("/proc/{pid}/exe")).exists() && tracked(pid) != Some(false);
     let mut untracked = journal(folder).untracked;
+    for (pid, obstacle) in marked(folder) {
+        if !untracked.iter().any(|known| known.pid == Some(pid)) {
+            let (owner, program) = (ProgramId::default(), format!("a program in process {pid}"));
+            untracked.push(Untracked { pid: Some(pid), owner, program, obstacle });
+        }
+    }
     untracked.retain(|program| !program.pid.is_some_and(is_loading));
     for (pid, program) in seen.untracked {
         if !untracked.iter().any(|known| known.pid == Some(pid)) {

@@ -168,3 +168,29 @@ fn without_following_the_children_are_in_no_figure() {
     assert!(figure(&result, "peak") < 14 * MIB);
     assert!(checked.out.contains("only the command itself was recorded"), "{}", checked.whole());
 }
+
+#[test]
+fn a_child_that_can_write_nothing_at_all_is_named_and_an_error_where_that_is_not_allowed() {
+    let executes = "\
+import resource, subprocess, sys
+limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+subprocess.run([sys.executable, '-c', 'x = bytearray(40_000_000)'], preexec_fn=limit, check=True)
+";
+    let forks = "\
+import os, resource
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+if os.fork() == 0:
+    x = bytearray(40_000_000)
+    os._exit(0)
+os.wait()
+";
+    for app in [executes, forks] {
+        let (checked, _) = check("    run: [python3, app.py]\n    strict: true\n", app);
+        assert_eq!(checked.code, Some(3), "{}", checked.whole());
+        assert!(checked.out.contains("which `strict` does not allow"), "{}", checked.whole());
+        let (checked, result) = check("    run: [python3, app.py]\n", app);
+        assert_eq!(checked.code, Some(0), "{}", checked.whole());
+        let notes = result["scenarios"][0]["notes"].to_string();
+        assert!(notes.contains("limit of file sizes"), "{notes}");
+    }
+}

@@ -7,7 +7,7 @@
 use core::ffi::CStr;
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use leakgate_capture::MAX_JOURNAL_PATH;
+use leakgate_capture::{MAX_JOURNAL_PATH, UNABLE_NAME};
 
 use crate::capture::header;
 use crate::{start, sys};
@@ -39,7 +39,21 @@ pub(crate) fn unable(why: u32) {
     let mut line = Line::new(b"unable");
     line.number(sys::getpid());
     line.number(why);
-    line.append();
+    if !line.append() {
+        mark_unable(why);
+    }
+}
+
+/// Where not even a line may be written, an empty file says it by its name.
+fn mark_unable(why: u32) {
+    let mut name = Line::new(b"/");
+    UNABLE_NAME.bytes().for_each(|byte| name.byte(byte));
+    start::digits(sys::getpid(), |digits| digits.iter().for_each(|digit| name.byte(*digit)));
+    name.byte(b'-');
+    start::digits(why, |digits| digits.iter().for_each(|digit| name.byte(*digit)));
+    name.byte(0);
+    let make = |path: &[u8]| sys::open(path, libc::O_WRONLY | libc::O_CREAT).is_some();
+    start::in_capture(&name.bytes[..name.length], make);
 }
 
 /// Process `pid` is about to execute a program. `false`: there is no such program, or nothing could be written.

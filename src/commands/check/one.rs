@@ -14,7 +14,7 @@ use crate::gate::measurement::Measurement;
 use crate::gate::owners::Values;
 use crate::gate::processes::{self, figure_name};
 use crate::outcome::{Compared, ScenarioError, ScenarioResult, Verdict};
-use crate::profile::{Capture, Checkpoint, CheckpointKind, Profile, command_line, load};
+use crate::profile::{Capture, Checkpoint, CheckpointKind, LOST_CHILD, Profile, command_line, load};
 use crate::scenario::capture_dir::{self, Existing};
 use crate::scenario::memory_limit::MemoryLimit;
 use crate::scenario::plan::Work as PlannedWork;
@@ -66,7 +66,8 @@ pub(super) fn run_explained(
             standing::settle(&mut result, &plan.cwd, check);
             let keys: Vec<BudgetKey> = of_each(scenario).collect();
             result.notes.extend(processes::note(&keys, run.root_pid, &measurement));
-            if let (None, Some(error)) = (&result.error, untracked(scenario, &run)) {
+            let lost = untracked(scenario, &run).or_else(|| without_child(scenario, &measurement));
+            if let (None, Some(error)) = (&result.error, lost) {
                 result.verdict = Verdict::Error;
                 result.error = Some(error);
             }
@@ -211,6 +212,17 @@ fn untracked(scenario: &Scenario, run: &ScenarioRun) -> Option<ScenarioError> {
         title: "programs ran without the tracker, which `strict` does not allow: the figures are not whole"
             .to_owned(),
         details,
+    })
+}
+
+/// Likewise a forked child that could not be recorded.
+fn without_child(scenario: &Scenario, measurement: &Measurement) -> Option<ScenarioError> {
+    let all = std::iter::once(measurement).chain(&measurement.others);
+    let is_lost = |process: &Measurement| process.profile.notes.iter().any(|note| note == LOST_CHILD);
+    let process = all.into_iter().find(|process| is_lost(process)).filter(|_| scenario.strict)?;
+    Some(ScenarioError {
+        title: "a child process is in no figure, which `strict` does not allow".to_owned(),
+        details: format!("of process {}: {LOST_CHILD}", process.profile.process.pid),
     })
 }
 
