@@ -8,7 +8,7 @@ use crate::finding::{Figure, Finding, Part, PartKind, Place, Rate, RateUnit, Sev
 use crate::gate::fingerprint::fingerprint;
 use crate::gate::holders::{self, Gained};
 use crate::gate::leak::{RULE, Told, bytes_each, in_words, more, when};
-use crate::gate::verdict::{Direction, Leak};
+use crate::gate::verdict::{Direction, Floors, Leak, SiteSeries};
 use crate::gate::wording;
 use crate::profile::StackId;
 use crate::units::grouped;
@@ -19,7 +19,7 @@ const CONTAINER: &str = "growth-container";
 const LISTED: usize = 5;
 
 impl Told<'_> {
-    /// All that goes up: what allocates, the largest first, then containers. Those that may stop yet are there, too, so that
+    /// All that goes up: what allocates, what leaks for certain first, then containers. Those that may stop yet are there, too, so that
     /// they are known the next time.
     pub(super) fn parts(&self) -> Vec<Part> {
         let mut parts = self.sites();
@@ -29,29 +29,38 @@ impl Told<'_> {
 
     fn sites(&self) -> Vec<Part> {
         let series = &self.verdict.series.sites;
-        let up = series.iter().filter(|site| site.is_rising() || site.is_open());
-        let up: HashSet<StackId> = up.map(|site| site.stack).collect();
+        let stacks = |is: &dyn Fn(&SiteSeries) -> bool| -> HashSet<StackId> {
+            series.iter().filter(|site| is(site)).map(|site| site.stack).collect()
+        };
+        // A table that gets larger in steps is no leak by itself, and may look like one in more iterations.
+        let up = stacks(&|site| site.is_rising() || site.is_open() || has_gained(site));
+        let open = stacks(&|site| site.is_rising() || site.is_open());
         let leaking = self.verdict.leaks.iter().filter_map(|leak| match leak {
             Leak::Site(index) => Some(series[*index].stack),
             _ => None,
         });
         let leaking: HashSet<StackId> = leaking.collect();
-        let mut parts: Vec<Part> = Vec::new();
+        let mut parts: Vec<(bool, Part)> = Vec::new();
         for gained in holders::gained(self.scenario, self.measurement, &up) {
-            let is_certain = gained.stacks.iter().any(|stack| leaking.contains(stack));
+            let is_of = |stacks: &HashSet<StackId>| gained.stacks.iter().any(|stack| stacks.contains(stack));
+            let (is_open, is_certain) = (is_of(&open), is_of(&leaking));
             let Some(part) = self.site(gained, is_certain) else { continue };
-            match parts.iter_mut().find(|known| known.identity == part.identity) {
+            match parts.iter_mut().find(|(_, known)| known.identity == part.identity) {
                 // Another line of the same functions.
-                Some(known) if known.rate.unit == part.rate.unit => {
-                    known.rate.total = known.rate.total.saturating_add(part.rate.total);
+                Some((is_known_open, known)) => {
+                    *is_known_open |= is_open;
                     known.is_certain |= part.is_certain;
+                    if known.rate.unit == part.rate.unit {
+                        known.rate.total = known.rate.total.saturating_add(part.rate.total);
+                    }
                 }
-                Some(_) => {}
-                None => parts.push(part),
+                None => parts.push((is_open, part)),
             }
         }
-        parts.sort_by_key(|part| Reverse((part.rate.unit == RateUnit::Bytes, part.rate.total)));
-        parts
+        parts.sort_by_key(|(is_open, part)| {
+            Reverse((part.is_certain, *is_open, part.rate.unit == RateUnit::Bytes, part.rate.total))
+        });
+        parts.into_iter().map(|(_, part)| part).collect()
     }
 
     fn site(&self, gained: Gained, is_certain: bool) -> Option<Part> {
@@ -100,6 +109,12 @@ impl Told<'_> {
         parts.sort_by_key(|part| (Reverse(part.rate.total), line(part)));
         parts
     }
+}
+
+/// Whether it has more at the end, and never had less on the way.
+fn has_gained(site: &SiteSeries) -> bool {
+    let has = |floors: &Floors| floors.growth() > 0 && floors.0.is_sorted();
+    has(&site.bytes) || has(&site.blocks)
 }
 
 /// A part that is known.
