@@ -41,7 +41,10 @@ pub fn section_of(
     let mut section = Section {
         packages: packages.map(str::to_owned),
         figures: figures.filter_map(|figure| Some((figure.name.clone(), accepted_figure(figure)?))).collect(),
-        findings: one_leak(result.findings.iter().filter(|finding| is_accepted(finding)).map(accepted)),
+        findings: one_leak(
+            result.findings.iter().filter(|finding| is_accepted(finding)).map(accepted),
+            before,
+        ),
     };
     if result.growth.as_ref().is_some_and(|growth| growth.outcome == Growth::Undecided) {
         let is_growth = |accepted: &Accepted| leak::figure_of(&accepted.rule).is_some();
@@ -54,28 +57,42 @@ pub fn section_of(
     Ok(section)
 }
 
-/// All findings, those about memory that leaks as one: what is new beside what is accepted was told of apart.
-fn one_leak(findings: impl Iterator<Item = (Identity, Accepted)>) -> BTreeMap<Identity, Accepted> {
+/// All findings, those about memory that leaks as one: what is new beside what is accepted was told of apart. It stays the
+/// finding that it was before while it has a part of that, whichever is the largest now.
+fn one_leak(
+    findings: impl Iterator<Item = (Identity, Accepted)>,
+    before: Option<&Section>,
+) -> BTreeMap<Identity, Accepted> {
     let (leaks, others): (Vec<_>, Vec<_>) =
         findings.partition(|(_, accepted)| accepted.rule == leak::RULE && !accepted.parts.is_empty());
-    let whole = leaks.into_iter().reduce(|(identity, mut whole), (_, other)| {
-        match (&mut whole.level, other.level) {
-            (Level::Rate(sum), Level::Rate(rate))
-                if sum.unit == rate.unit && sum.iterations == rate.iterations =>
-            {
-                sum.total = sum.total.saturating_add(rate.total);
-            }
-            // What takes no bytes does not change how many the other takes.
-            (level @ Level::Rate(Rate { unit: RateUnit::Entries | RateUnit::Blocks, .. }), rate) => {
-                *level = rate
-            }
-            _ => {}
-        }
-        whole.parts.extend(other.parts);
-        whole.parts.sort();
-        (identity, whole)
+    let whole = leaks.into_iter().reduce(|(identity, whole), (_, other)| (identity, together(whole, other)));
+    let whole = whole.map(|(identity, whole)| {
+        let has_part = |known: &Accepted| known.parts.iter().any(|part| has(&whole.parts, part));
+        let mut known = before.into_iter().flat_map(|before| &before.findings);
+        let same = known.find(|(_, known)| known.rule == leak::RULE && has_part(known));
+        (same.map_or(identity, |(known, _)| known.clone()), whole)
     });
     others.into_iter().chain(whole).collect()
+}
+
+fn has(parts: &[AcceptedPart], part: &AcceptedPart) -> bool {
+    parts.iter().any(|other| other.kind == part.kind && other.identity == part.identity)
+}
+
+fn together(mut whole: Accepted, other: Accepted) -> Accepted {
+    match (&mut whole.level, other.level) {
+        (Level::Rate(sum), Level::Rate(rate))
+            if sum.unit == rate.unit && sum.iterations == rate.iterations =>
+        {
+            sum.total = sum.total.saturating_add(rate.total);
+        }
+        // What takes no bytes does not change how many the other takes.
+        (level @ Level::Rate(Rate { unit: RateUnit::Entries | RateUnit::Blocks, .. }), rate) => *level = rate,
+        _ => {}
+    }
+    whole.parts.extend(other.parts);
+    whole.parts.sort();
+    whole
 }
 
 /// Whether a baseline takes the finding: not what is allowed elsewhere, and not what a figure of it will say.

@@ -10,7 +10,7 @@ use crate::gate::holders::{self, Gained};
 use crate::gate::leak::{RULE, Told, bytes_each, in_words, more, when};
 use crate::gate::verdict::{Direction, Floors, Leak, SiteSeries};
 use crate::gate::wording;
-use crate::profile::StackId;
+use crate::profile::{Container, StackId};
 use crate::units::grouped;
 
 /// What the identity of a container begins with.
@@ -82,11 +82,19 @@ impl Told<'_> {
         })
     }
 
+    /// What a container gained, since it was first looked at.
+    fn entry_rate(&self, container: &Container) -> Rate {
+        let first = container.lengths.first().map_or(0, |(checkpoint, _)| *checkpoint);
+        let later = self.measurement.iterations.iter().filter(|figures| figures.checkpoint > first).count();
+        Rate { iterations: (later as u64).max(1), ..self.entries(self.gained(container)) }
+    }
+
     fn containers(&self) -> Vec<Part> {
         let profile = &self.measurement.profile;
         let mut parts: Vec<Part> = Vec::new();
         for (index, of) in self.verdict.series.containers.iter().enumerate() {
-            let is_up = of.floors.direction(0) != Direction::Steady && !self.verdict.filling.contains(&index);
+            let is_up = of.floors.direction(0) != Direction::Steady || only_up(&of.floors);
+            let is_up = is_up && !self.verdict.filling.contains(&index);
             let Some(container) = profile.containers.get(of.container).filter(|_| is_up) else { continue };
             let site = container.site.and_then(|site| profile.sites.get(site as usize));
             let mut names = vec![container.type_name.clone()];
@@ -96,7 +104,7 @@ impl Told<'_> {
             parts.push(Part {
                 kind: PartKind::Container,
                 identity: fingerprint(CONTAINER, self.scenario.name, &names),
-                rate: self.entries(self.gained(container)),
+                rate: self.entry_rate(container),
                 is_certain: self.verdict.leaks.contains(&Leak::Container(index)),
                 type_name: container.type_name.clone(),
                 what: self.named(container),
@@ -111,10 +119,13 @@ impl Told<'_> {
     }
 }
 
-/// Whether it has more at the end, and never had less on the way.
 fn has_gained(site: &SiteSeries) -> bool {
-    let has = |floors: &Floors| floors.growth() > 0 && floors.0.is_sorted();
-    has(&site.bytes) || has(&site.blocks)
+    only_up(&site.bytes) || only_up(&site.blocks)
+}
+
+/// Whether it has more at the end, and never had less on the way.
+fn only_up(floors: &Floors) -> bool {
+    floors.growth() > 0 && floors.0.is_sorted()
 }
 
 /// A part that is known.
