@@ -1,5 +1,7 @@
 //! A broken budget or rule, with its place and its evidence: the currency between gate and reports.
 
+mod part;
+
 use std::cmp::Reverse;
 
 use crate::baseline::Level;
@@ -7,6 +9,8 @@ use crate::config::FailOn;
 use crate::gate::budgets;
 use crate::profile::{Bill, Frame};
 use crate::units::{Bytes, grouped};
+
+pub use part::{Part, PartKind};
 
 /// How much a finding weighs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,6 +52,8 @@ pub struct Finding {
     pub help: String,
     /// Where the containers that grow were made: a stack each, innermost first; empty where that is not known.
     pub containers: Vec<Vec<Frame>>,
+    /// What a leak of memory is made of: empty where that is not known.
+    pub parts: Vec<Part>,
     /// Who keeps what grows, by the heap of a second process: the largest first. Empty where that is not known.
     pub owners: Vec<Owner>,
     /// How it stands to what is known already.
@@ -145,7 +151,7 @@ impl Standing {
 }
 
 /// What an iteration adds, as an exact fraction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rate {
     /// What all judged iterations added.
     pub total: i64,
@@ -156,7 +162,7 @@ pub struct Rate {
 }
 
 /// What a rate counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RateUnit {
     /// Bytes.
     Bytes,

@@ -54,7 +54,7 @@ fn the_command_that_a_report_prints_makes_the_check_pass() {
                   iteration (growth, scenario keeps)\n";
     assert_eq!(allowed.out, wanted);
     let entry = format!(
-        "allow:\n  - fingerprint: {}\n    rule: growth\n    scenario: keeps\n    at_most: 1000 B/iteration\n    \
+        "allow:\n  - fingerprint: {}\n    rule: growth\n    scenario: keeps\n    parts: 16c57c3cb0f4\n    at_most: 1000 B/iteration\n    \
          reason: SHOP-412, next SDK\n    expires: 2999-12-31\n",
         words[1]
     );

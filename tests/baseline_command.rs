@@ -6,6 +6,8 @@
 #[path = "check_command/project.rs"]
 mod project;
 
+#[path = "baseline_command/beside.rs"]
+mod beside;
 #[path = "baseline_command/damaged.rs"]
 mod damaged;
 #[path = "baseline_command/environments.rs"]

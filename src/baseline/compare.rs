@@ -1,5 +1,7 @@
 //! What is accepted: whether a finding is no worse than it was, how much more a figure may be, and what changed.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::model::{AcceptedFigure, Identity, Level, Section};
 use crate::config::Increase;
 use crate::finding::{Rate, RateUnit, Unit};
@@ -92,7 +94,41 @@ pub fn changes(before: &Section, now: &Section) -> Vec<Change> {
         let (before, now) = (before.map(|accepted| accepted.level), now.map(|accepted| accepted.level));
         (before != now).then(|| Change::Finding { identity: identity.clone(), rule, before, now })
     });
-    figures.chain(findings).collect()
+    figures.chain(findings).chain(changed_parts(before, now)).collect()
+}
+
+/// Parts of leaks that are new or gone. How much they add is a matter of their finding.
+fn changed_parts(before: &Section, now: &Section) -> Vec<Change> {
+    let (before, now) = (parts(before), parts(now));
+    let keys: BTreeSet<_> = before.keys().chain(now.keys()).collect();
+    let changed = keys.into_iter().filter(|key| {
+        let count = |of: &Parts| of.get(*key).map(|(count, _)| *count);
+        count(&before) != count(&now)
+    });
+    let change = |key: &(Identity, String)| {
+        let level = |of: &Parts| of.get(key).map(|(_, rate)| Level::Rate(*rate));
+        let (identity, rule) = key.clone();
+        Change::Finding { identity, rule, before: level(&before), now: level(&now) }
+    };
+    changed.map(change).collect()
+}
+
+/// How many parts have an identity, of a rule's findings, and what they add together.
+type Parts = BTreeMap<(Identity, String), (usize, Rate)>;
+
+/// The parts of a section, but for those that have the fingerprint of their finding.
+fn parts(section: &Section) -> Parts {
+    let mut parts = Parts::new();
+    for (of, accepted) in &section.findings {
+        for part in accepted.parts.iter().filter(|part| part.identity != of.value) {
+            let identity = Identity { scheme: of.scheme, value: part.identity.clone() };
+            let nothing = (0, Rate { total: 0, ..part.rate });
+            let (count, rate) = parts.entry((identity, accepted.rule.clone())).or_insert(nothing);
+            *count += 1;
+            rate.total = rate.total.saturating_add(part.rate.total);
+        }
+    }
+    parts
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ pub mod words;
 
 pub use compare::{Change, accepts, allowed, changes};
 pub use environment::Environment;
-pub use model::{Accepted, AcceptedFigure, Identity, Key, Level, Lock, Section};
+pub use model::{Accepted, AcceptedFigure, AcceptedPart, Identity, Key, Level, Lock, Section};
 pub use noise::steadied;
 pub use packages::{Package, PackageChange, are_of, changed, digest};
 pub use parse::{Mend, Parsed, Problem, parse};

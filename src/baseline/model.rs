@@ -6,7 +6,7 @@ use std::fmt;
 use super::environment::Environment;
 use super::packages::Package;
 use crate::config::{BudgetKey, Of};
-use crate::finding::{Rate, Unit};
+use crate::finding::{PartKind, Rate, Unit};
 use crate::gate::fingerprint::SCHEME;
 use crate::gate::processes::figure_name;
 
@@ -79,6 +79,21 @@ pub struct Accepted {
     /// How bad it may be.
     pub level: Level,
     /// What it is about, for people; not a part of the lock's meaning, and not read back.
+    pub about: String,
+    /// What a leak of memory is made of, sorted; empty where that is not known.
+    pub parts: Vec<AcceptedPart>,
+}
+
+/// A part of an accepted leak.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct AcceptedPart {
+    /// What it is.
+    pub kind: PartKind,
+    /// Its identity; several containers may have the same.
+    pub identity: String,
+    /// What an iteration adds.
+    pub rate: Rate,
+    /// Where it is, for people.
     pub about: String,
 }
 

@@ -31,6 +31,15 @@ pub fn steadied(before: &Section, now: Section) -> Section {
 }
 
 fn is_alike(accepted: &Accepted, now: &Accepted) -> bool {
+    let parts =
+        |of: &Accepted| of.parts.iter().map(|part| (part.kind, part.identity.clone())).collect::<Vec<_>>();
+    let mut pairs = accepted.parts.iter().zip(&now.parts);
+    let are_parts_alike =
+        parts(accepted) == parts(now) && pairs.all(|(one, other)| is_rate_alike(one.rate, other.rate));
+    are_parts_alike && is_level_alike(accepted, now)
+}
+
+fn is_level_alike(accepted: &Accepted, now: &Accepted) -> bool {
     match (accepted.level, now.level) {
         (Level::Figure(accepted), Level::Figure(now)) => is_figure_alike(accepted, now),
         (Level::Rate(accepted), Level::Rate(now)) => is_rate_alike(accepted, now),

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use super::VERSION;
 use super::layout::{Chunk, END, Layout, layout};
-use super::model::{Accepted, AcceptedFigure, Identity, Key, Level, Lock, Section, figure_names, unit_of};
+use super::model::{
+    Accepted, AcceptedFigure, AcceptedPart, Identity, Key, Level, Lock, Section, figure_names, unit_of,
+};
 use super::packages::Package;
 use super::words::{RATE_UNITS, unit_of_rate, unit_word};
-use crate::finding::Rate;
+use crate::finding::{PartKind, Rate};
 
 /// The word before the version.
 const MAGIC: &str = "leakgate-lock";
@@ -225,9 +227,10 @@ impl Reader {
         let mut section = Section::default();
         for (number, line) in lines {
             let (content, comment) = without_comment(line);
-            let added = match content.strip_prefix("accepted ") {
-                Some(rest) => add_finding(&mut section, rest, comment),
-                None => add_figure(&mut section, content),
+            let added = match content.split_once(' ') {
+                Some(("accepted", rest)) => add_finding(&mut section, rest, comment),
+                Some(("part", rest)) => add_part(&mut section, rest, comment),
+                _ => add_figure(&mut section, content),
             };
             if let Err(message) = added {
                 self.mendable(*number, message);
@@ -303,7 +306,11 @@ pub(super) fn reference(line: &str) -> Option<&str> {
 fn add_figure(section: &mut Section, content: &str) -> Result<(), String> {
     let known = || figure_names().map(|(name, _)| name).collect::<Vec<_>>().join(", ");
     let unknown = |name: &str| {
-        format!("unknown key `{}`; expected one of packages, accepted, {}. {UPDATE}", short(name), known())
+        format!(
+            "unknown key `{}`; expected one of packages, accepted, part, {}. {UPDATE}",
+            short(name),
+            known()
+        )
     };
     let (name, value) = content.split_once('=').ok_or_else(|| unknown(content))?;
     let (name, value) = (name.trim(), value.trim());
@@ -349,20 +356,49 @@ fn add_finding(section: &mut Section, content: &str, comment: &str) -> Result<()
         None => (content.trim(), None),
     };
     let (identity, rule) = left.split_once(' ').ok_or_else(wrong)?;
-    let (scheme, value) = identity.split_once(':').ok_or_else(wrong)?;
-    let scheme = scheme.parse().map_err(|_| wrong())?;
-    if !is_word(rule) || !is_digest(value) {
-        return Err(wrong());
-    }
+    let identity = self::identity(identity).filter(|_| is_word(rule)).ok_or_else(wrong)?;
     let level = match right {
         None => Level::Present,
         Some(text) => level(text).ok_or_else(wrong)?,
     };
-    let accepted = Accepted { rule: rule.to_owned(), level, about: comment.to_owned() };
-    match section.findings.insert(Identity { scheme, value: value.to_owned() }, accepted) {
+    let about = comment.to_owned();
+    let accepted = Accepted { rule: rule.to_owned(), level, about, parts: Vec::new() };
+    match section.findings.insert(identity.clone(), accepted) {
         None => Ok(()),
-        Some(_) => Err(format!("the finding {value} is accepted twice: keep one of them")),
+        Some(_) => Err(format!("the finding {} is accepted twice: keep one of them", identity.value)),
     }
+}
+
+/// `1:7f3a9c0b1d2e site 0c1d2e7f3a9b = 645120 B in 80 iterations`, of a finding that is above it.
+fn add_part(section: &mut Section, content: &str, comment: &str) -> Result<(), String> {
+    let part = || {
+        let (left, right) = content.split_once('=')?;
+        let (of, left) = left.trim().split_once(' ')?;
+        let (kind, digits) = left.split_once(' ')?;
+        let kind = PartKind::ALL.into_iter().find(|known| known.word() == kind)?;
+        let Some(Level::Rate(rate)) = level(right.trim()) else { return None };
+        let (identity, about) = (digits.to_owned(), comment.to_owned());
+        is_digest(digits).then_some((self::identity(of)?, AcceptedPart { kind, identity, rate, about }))
+    };
+    let (of, part) = part().ok_or_else(|| {
+        format!(
+            "`part {}` is no part of a finding; expected `part SCHEME:FINGERPRINT site|container DIGITS = AMOUNT in N iterations`. {UPDATE}",
+            short(content)
+        )
+    })?;
+    let finding = section.findings.get_mut(&of).ok_or_else(|| {
+        format!("`part {}` is of no finding that is accepted above it. {UPDATE}", short(content))
+    })?;
+    finding.parts.push(part);
+    finding.parts.sort();
+    Ok(())
+}
+
+/// `1:7f3a9c0b1d2e`.
+fn identity(text: &str) -> Option<Identity> {
+    let (scheme, value) = text.split_once(':')?;
+    let scheme = scheme.parse().ok()?;
+    is_digest(value).then(|| Identity { scheme, value: value.to_owned() })
 }
 
 fn level(text: &str) -> Option<Level> {

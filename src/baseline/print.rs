@@ -4,10 +4,10 @@
 
 use super::VERSION;
 use super::layout::END;
-use super::model::{Accepted, AcceptedFigure, Identity, Key, Level, Lock, Section};
+use super::model::{Accepted, AcceptedFigure, AcceptedPart, Identity, Key, Level, Lock, Section};
 use super::packages::Package;
 use super::words::{unit_of_rate, unit_word};
-use crate::finding::Unit;
+use crate::finding::{Rate, Unit};
 
 /// What stands above the sections.
 const HEAD: &str = "# What leakgate accepts: figures and findings of each scenario, exact. `leakgate baseline update` writes them.\n";
@@ -36,7 +36,10 @@ pub(super) fn section_text(key: &Key, section: &Section) -> String {
     let mut lines = vec![format!("[{key}]")];
     lines.extend(section.packages.iter().map(|digest| format!("packages = {digest}")));
     lines.extend(section.figures.iter().map(|(name, figure)| figure_line(name, *figure)));
-    lines.extend(section.findings.iter().map(|(identity, accepted)| finding_line(identity, accepted)));
+    for (identity, accepted) in &section.findings {
+        lines.push(finding_line(identity, accepted));
+        lines.extend(accepted.parts.iter().map(|part| part_line(identity, part)));
+    }
     format!("{}\n\n", lines.join("\n"))
 }
 
@@ -55,18 +58,30 @@ fn figure_line(name: &str, figure: AcceptedFigure) -> String {
 fn finding_line(identity: &Identity, accepted: &Accepted) -> String {
     let Identity { scheme, value } = identity;
     let level = match accepted.level {
-        Level::Rate(rate) => {
-            format!(" = {} {} in {} iterations", rate.total, unit_of_rate(rate.unit), rate.iterations)
-        }
+        Level::Rate(rate) => format!(" = {}", exact_rate(rate)),
         Level::Figure(figure) => format!(" = {}", exact(figure)),
         Level::Present => String::new(),
     };
-    let about: String = accepted.about.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let about = match about.trim() {
+    format!("accepted {scheme}:{value} {}{level}{}", accepted.rule, remark(&accepted.about))
+}
+
+fn part_line(of: &Identity, part: &AcceptedPart) -> String {
+    let Identity { scheme, value } = of;
+    let (kind, rate, remark) = (part.kind.word(), exact_rate(part.rate), remark(&part.about));
+    format!("part {scheme}:{value} {kind} {} = {rate}{remark}", part.identity)
+}
+
+/// What people read behind a line.
+fn remark(about: &str) -> String {
+    let about: String = about.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    match about.trim() {
         "" => String::new(),
         about => format!("  # {about}"),
-    };
-    format!("accepted {scheme}:{value} {}{level}{about}", accepted.rule)
+    }
+}
+
+fn exact_rate(rate: Rate) -> String {
+    format!("{} {} in {} iterations", rate.total, unit_of_rate(rate.unit), rate.iterations)
 }
 
 fn exact(figure: AcceptedFigure) -> String {

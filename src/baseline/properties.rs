@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::model::figure_names;
 use super::words::RATE_UNITS;
 use super::*;
-use crate::finding::Rate;
+use crate::finding::{PartKind, Rate};
 
 /// Numbers that are the same in every run.
 struct Random(u64);
@@ -63,9 +63,24 @@ impl Random {
             let rule = (*self.pick(&["growth", "budget-peak", "growth-fds"])).to_owned();
             let about = (*self.pick(&["", "7.9 KiB an iteration, é ≥ = [x] in f", "a # b"])).to_owned();
             let identity = Identity { scheme: self.below(3) as u32, value: self.digest() };
-            section.findings.insert(identity, Accepted { rule, level, about });
+            let parts =
+                (0..self.below(3)).map(|_| self.part()).collect::<BTreeSet<_>>().into_iter().collect();
+            section.findings.insert(identity, Accepted { rule, level, about, parts });
         }
         section
+    }
+
+    fn part(&mut self) -> AcceptedPart {
+        AcceptedPart {
+            kind: *self.pick(&PartKind::ALL),
+            identity: self.digest(),
+            rate: Rate {
+                total: self.number(),
+                iterations: self.next().max(1),
+                unit: *self.pick(&RATE_UNITS),
+            },
+            about: (*self.pick(&["", "app.py in keep", "list made in é # b in <module>"])).to_owned(),
+        }
     }
 
     fn key(&mut self) -> Key {

@@ -1,9 +1,11 @@
 //! A scenario's result as a section of the lock, and sections that only go down.
 
+use std::collections::BTreeMap;
+
 use super::compare::accepts;
-use super::model::{Accepted, AcceptedFigure, Identity, Level, Section, unit_of};
+use super::model::{Accepted, AcceptedFigure, AcceptedPart, Identity, Level, Section, unit_of};
 use super::words;
-use crate::finding::{Figure, Finding, Rate, Severity, Standing};
+use crate::finding::{Figure, Finding, Part, PartKind, Place, Rate, RateUnit, Severity, Standing};
 use crate::gate::budgets::INCREASE;
 use crate::gate::leak;
 use crate::gate::verdict::Outcome as Growth;
@@ -39,7 +41,10 @@ pub fn section_of(
     let mut section = Section {
         packages: packages.map(str::to_owned),
         figures: figures.filter_map(|figure| Some((figure.name.clone(), accepted_figure(figure)?))).collect(),
-        findings: result.findings.iter().filter(|finding| is_accepted(finding)).map(accepted).collect(),
+        findings: one_leak(
+            result.findings.iter().filter(|finding| is_accepted(finding)).map(accepted),
+            before,
+        ),
     };
     if result.growth.as_ref().is_some_and(|growth| growth.outcome == Growth::Undecided) {
         let is_growth = |accepted: &Accepted| leak::figure_of(&accepted.rule).is_some();
@@ -50,6 +55,44 @@ pub fn section_of(
         );
     }
     Ok(section)
+}
+
+/// All findings, those about memory that leaks as one: what is new beside what is accepted was told of apart. It stays the
+/// finding that it was before while it has a part of that, whichever is the largest now.
+fn one_leak(
+    findings: impl Iterator<Item = (Identity, Accepted)>,
+    before: Option<&Section>,
+) -> BTreeMap<Identity, Accepted> {
+    let (leaks, others): (Vec<_>, Vec<_>) =
+        findings.partition(|(_, accepted)| accepted.rule == leak::RULE && !accepted.parts.is_empty());
+    let whole = leaks.into_iter().reduce(|(identity, whole), (_, other)| (identity, together(whole, other)));
+    let whole = whole.map(|(identity, whole)| {
+        let has_part = |known: &Accepted| known.parts.iter().any(|part| has(&whole.parts, part));
+        let mut known = before.into_iter().flat_map(|before| &before.findings);
+        let same = known.find(|(_, known)| known.rule == leak::RULE && has_part(known));
+        (same.map_or(identity, |(known, _)| known.clone()), whole)
+    });
+    others.into_iter().chain(whole).collect()
+}
+
+fn has(parts: &[AcceptedPart], part: &AcceptedPart) -> bool {
+    parts.iter().any(|other| other.kind == part.kind && other.identity == part.identity)
+}
+
+fn together(mut whole: Accepted, other: Accepted) -> Accepted {
+    match (&mut whole.level, other.level) {
+        (Level::Rate(sum), Level::Rate(rate))
+            if sum.unit == rate.unit && sum.iterations == rate.iterations =>
+        {
+            sum.total = sum.total.saturating_add(rate.total);
+        }
+        // What takes no bytes does not change how many the other takes.
+        (level @ Level::Rate(Rate { unit: RateUnit::Entries | RateUnit::Blocks, .. }), rate) => *level = rate,
+        _ => {}
+    }
+    whole.parts.extend(other.parts);
+    whole.parts.sort();
+    whole
 }
 
 /// Whether a baseline takes the finding: not what is allowed elsewhere, and not what a figure of it will say.
@@ -68,13 +111,38 @@ fn accepted_figure(figure: &Figure) -> Option<AcceptedFigure> {
 
 fn accepted(finding: &Finding) -> (Identity, Accepted) {
     let level = Level::of(finding);
-    let place = finding.place.as_ref().map(|place| match place.function.as_str() {
-        // Without the line: it moves, and this is read in a diff.
-        "" => format!(", {}", short(&place.file)),
-        function => format!(", {} in {}", short(&place.file), short(function)),
-    });
+    let place = finding.place.as_ref().map(|place| format!(", {}", without_line(place)));
     let about = format!("{}{}", words::level(level), place.unwrap_or_default());
-    (Identity::of(&finding.fingerprint), Accepted { rule: finding.rule.clone(), level, about })
+    let parts = parts(&finding.parts);
+    (Identity::of(&finding.fingerprint), Accepted { rule: finding.rule.clone(), level, about, parts })
+}
+
+fn parts(parts: &[Part]) -> Vec<AcceptedPart> {
+    let about = |part: &Part| {
+        let place = part.place.as_ref().map(without_line).unwrap_or_default();
+        match part.kind {
+            PartKind::Site => place,
+            PartKind::Container if place.is_empty() => short(&part.type_name),
+            PartKind::Container => format!("{} made in {place}", short(&part.type_name)),
+        }
+    };
+    let accepted = |part: &Part| AcceptedPart {
+        kind: part.kind,
+        identity: part.identity.clone(),
+        rate: part.rate,
+        about: about(part),
+    };
+    let mut parts: Vec<AcceptedPart> = parts.iter().map(accepted).collect();
+    parts.sort();
+    parts
+}
+
+/// Without the line: it moves, and this is read in a diff.
+fn without_line(place: &Place) -> String {
+    match place.function.as_str() {
+        "" => short(&place.file),
+        function => format!("{} in {}", short(&place.file), short(function)),
+    }
 }
 
 /// The end of a long path or name, without what could break a line.
@@ -105,6 +173,26 @@ impl Level {
         };
         if is_lower { now } else { self }
     }
+}
+
+/// Takes what became less of each part, and out what is gone; whether there are others that are not accepted. Where none
+/// are known, those of now are taken: less is accepted then.
+fn lower_parts(accepted: &mut Vec<AcceptedPart>, now: &[AcceptedPart]) -> bool {
+    if accepted.is_empty() || now.is_empty() {
+        *accepted = now.to_vec();
+        return false;
+    }
+    let mut rest = now.to_vec();
+    accepted.retain_mut(|part| {
+        let is_same = |other: &AcceptedPart| other.kind == part.kind && other.identity == part.identity;
+        let Some(at) = rest.iter().position(is_same) else { return false };
+        let other = rest.remove(at);
+        if other.rate.unit == part.rate.unit && per_iteration(other.rate, part.rate) {
+            *part = other;
+        }
+        true
+    });
+    !rest.is_empty()
 }
 
 /// Whether the first rate is below the second.
@@ -141,10 +229,12 @@ pub fn ratcheted(before: &Section, now: &Section) -> Ratcheted {
     for (identity, finding) in &now.findings {
         match section.findings.get_mut(identity) {
             Some(accepted) => {
-                above.extend((!accepts(accepted.level, finding.level)).then(|| finding.rule.clone()));
+                let has_new = lower_parts(&mut accepted.parts, &finding.parts);
+                let is_above = has_new || !accepts(accepted.level, finding.level);
+                above.extend(is_above.then(|| finding.rule.clone()));
                 let level = accepted.level.lower(finding.level);
                 if level != accepted.level {
-                    *accepted = finding.clone();
+                    *accepted = Accepted { parts: std::mem::take(&mut accepted.parts), ..finding.clone() };
                 }
             }
             None => above.push(finding.rule.clone()),

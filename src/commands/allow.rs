@@ -113,6 +113,7 @@ fn entry(args: &Args, found: &Found) -> NewAllowance {
         ("rule", found.rule.clone()),
         ("scenario", found.scenario.clone()),
     ];
+    fields.extend((!found.parts.is_empty()).then(|| ("parts", found.parts.join(" "))));
     fields.extend(args.at_most.as_ref().map(|most| ("at_most", most.typed.clone())));
     fields.push(("reason", args.reason.clone()));
     fields.extend(args.expires.map(|day| ("expires", day.to_string())));

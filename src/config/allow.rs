@@ -31,6 +31,8 @@ pub struct Allowance {
     pub package: Option<Pattern>,
     /// The beginning of the finding's fingerprint, or all of it, in lower case.
     pub fingerprint: Option<String>,
+    /// The identities of the parts of a leak that it is about, where it says; several containers may have the same.
+    pub parts: Vec<String>,
     /// The scenario's name.
     pub scenario: Option<Pattern>,
     /// More than this is not covered.
@@ -60,6 +62,7 @@ fn allowance(problems: &mut Problems<'_>, node: &Node) -> Option<Allowance> {
     let (rule, owner, site) = (pattern("rule"), pattern("owner"), pattern("site"));
     let (package, scenario) = (pattern("package"), pattern("scenario"));
     let fingerprint = fields.get("fingerprint").and_then(|entry| fingerprint(problems, entry));
+    let parts = fields.get("parts").and_then(|entry| parts(problems, entry));
     let at_most = fields.get("at_most").and_then(|entry| ceiling(problems, entry));
     let expires = fields.get("expires").and_then(|entry| expires(problems, entry));
     let reason = reason(problems, node, &fields);
@@ -76,6 +79,7 @@ fn allowance(problems: &mut Problems<'_>, node: &Node) -> Option<Allowance> {
         site,
         package,
         fingerprint,
+        parts: parts.unwrap_or_default(),
         scenario,
         at_most,
         reason: reason?,
@@ -116,6 +120,19 @@ fn fingerprint(problems: &mut Problems<'_>, entry: &Entry) -> Option<String> {
     }
     let message = format!("`fingerprint` is `{}`; expected {expected}", quotable(&text));
     problems.add(&entry.value.span, message);
+    None
+}
+
+fn parts(problems: &mut Problems<'_>, entry: &Entry) -> Option<Vec<String>> {
+    let expected = "the identities of parts, 12 hexadecimal digits each, with spaces between";
+    let text = values::text(problems, "`parts`", &entry.value, expected)?;
+    let parts: Vec<String> = text.split_whitespace().map(str::to_lowercase).collect();
+    let is_identity =
+        |part: &String| part.len() == FINGERPRINT && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if !parts.is_empty() && parts.iter().all(is_identity) {
+        return Some(parts);
+    }
+    problems.add(&entry.value.span, format!("`parts` is `{}`; expected {expected}", quotable(&text)));
     None
 }
 

@@ -639,6 +639,14 @@ pub const KEYS: &[Key] = &[
         "The finding's fingerprint, or its first digits.",
         "7f3a9c01d2e4",
     ),
+    allowance(
+        "parts",
+        Kind::Text,
+        "all of the finding",
+        "Of which parts of a leak the entry is, by their identities, with spaces between: what leaks beside them is a \
+         finding of its own. `leakgate allow` writes it.",
+        "7f3a9c01d2e4 0b1d2e7f3a9c",
+    ),
     allowance("scenario", Kind::Pattern, "any", "The scenario's name.", "api"),
     allowance(
         "at_most",

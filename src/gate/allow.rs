@@ -7,7 +7,9 @@ use std::collections::BTreeSet;
 use crate::config::{Allowance, Ceiling};
 use crate::date::Date;
 use crate::distributions::{Distribution, normal};
-use crate::finding::{Finding, RateUnit, Standing, Unit};
+use crate::finding::{Finding, Part, PartKind, RateUnit, Standing, Unit};
+use crate::gate::leak::RULE;
+use crate::gate::parts::{self, KnownPart};
 use crate::gate::sites;
 use crate::pattern::Pattern;
 use crate::profile::Frame;
@@ -27,7 +29,8 @@ pub struct Allowances<'a> {
 
 /// Sets the standing of the findings that an entry covers, and says of the others why an entry does not. Gives the
 /// indices of all entries that match, whether they cover or not.
-pub fn apply(allowances: &Allowances, findings: &mut [Finding]) -> BTreeSet<usize> {
+pub fn apply(allowances: &Allowances, findings: &mut Vec<Finding>) -> BTreeSet<usize> {
+    allowances.tell_apart(findings);
     let mut matched = BTreeSet::new();
     for finding in findings.iter_mut() {
         let mut refusals = Vec::new();
@@ -60,6 +63,29 @@ fn allowed(entry: &Allowance) -> Standing {
 }
 
 impl Allowances<'_> {
+    /// Tells what leaks beside the parts that an entry is about apart, as a finding of its own.
+    fn tell_apart(&self, findings: &mut Vec<Finding>) {
+        for entry in self.entries.iter().filter(|entry| !entry.parts.is_empty()) {
+            let meant =
+                findings.iter_mut().find(|finding| finding.rule == RULE && self.matches(entry, finding));
+            let Some(finding) = meant else { continue };
+            let kinds = PartKind::ALL.into_iter().flat_map(|kind| {
+                entry.parts.iter().map(move |identity| KnownPart { kind, identity, rate: None })
+            });
+            let kinds: Vec<KnownPart> = kinds.collect();
+            let known = parts::known(&finding.parts, &kinds);
+            let beside = format!("what {}:{} allows ({})", self.file, entry.line, entry.reason);
+            let Some(new) = parts::split(finding, &known, &beside) else { continue };
+            // The new one may have been the larger one.
+            let is_meant = |part: &&Part| {
+                entry.fingerprint.as_ref().is_some_and(|digits| part.identity.starts_with(digits))
+            };
+            let identity = finding.parts.iter().find(is_meant).map(|part| part.identity.clone());
+            finding.fingerprint = identity.unwrap_or(std::mem::take(&mut finding.fingerprint));
+            findings.push(new);
+        }
+    }
+
     /// Whether everything that the entry asks for is so.
     fn matches(&self, entry: &Allowance, finding: &Finding) -> bool {
         let is = |pattern: &Option<Pattern>, text: &str| {
@@ -68,7 +94,7 @@ impl Allowances<'_> {
         entry.owner.as_ref().is_none_or(|owner| is_kept_by(finding, owner))
             && entry.rule.as_ref().is_none_or(|rule| is_named(finding, rule))
             && is(&entry.scenario, &finding.scenario)
-            && entry.fingerprint.as_ref().is_none_or(|digits| finding.fingerprint.starts_with(digits))
+            && entry.fingerprint.as_ref().is_none_or(|digits| is_meant(entry, digits, finding))
             && entry.site.as_ref().is_none_or(|site| sites::came_through(finding, site))
             && entry.package.as_ref().is_none_or(|package| self.is_of(finding, package))
     }
@@ -101,6 +127,14 @@ impl Allowances<'_> {
             )),
         }
     }
+}
+
+/// Whether a fingerprint is the finding's; of an entry that knows its parts also whether it is that of a part, since the
+/// largest one gives the finding its own.
+fn is_meant(entry: &Allowance, digits: &str, finding: &Finding) -> bool {
+    let is_part =
+        |part: &Part| part.kind == PartKind::Site && part.is_certain && part.identity.starts_with(digits);
+    finding.fingerprint.starts_with(digits) || !entry.parts.is_empty() && finding.parts.iter().any(is_part)
 }
 
 /// Whether all who keep what grows are meant: a finding of which only a part is allowed is not.

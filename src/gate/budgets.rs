@@ -324,6 +324,7 @@ pub(super) fn finding(scenario: &ScenarioFacts, rule: String, held: Held) -> Fin
         bill: None,
         help: String::new(),
         containers: Vec::new(),
+        parts: Vec::new(),
         owners: Vec::new(),
         standing: Standing::New,
         accepted: None,

@@ -116,13 +116,52 @@ pub(super) fn held_by(
     moment: Moment,
     (by, stacks): (By, &HashSet<StackId>),
 ) -> Held {
+    largest(scenario, &measurement.profile, &net_of(measurement, moment, stacks), by)
+}
+
+/// What these stacks held at the moment, by site index; nothing of all others.
+fn net_of(measurement: &Measurement, moment: Moment, stacks: &HashSet<StackId>) -> Vec<Net> {
     let mut net = net_by_site(measurement, moment);
     for (site, net) in measurement.profile.sites.iter().zip(&mut net) {
         if !stacks.contains(&site.stack) {
             *net = Net::default();
         }
     }
-    largest(scenario, &measurement.profile, &net, by)
+    net
+}
+
+/// What a line of the user's gained, by one way of getting there.
+pub(super) struct Gained {
+    /// Function names, from the line outwards.
+    pub functions: Vec<String>,
+    /// Bytes; may be negative.
+    pub bytes: i64,
+    /// Blocks; may be negative.
+    pub blocks: i64,
+    /// The stacks below the line.
+    pub stacks: Vec<StackId>,
+    /// What it holds.
+    pub holder: Holder,
+}
+
+/// All that these stacks gained over the judged iterations, the largest first.
+pub(super) fn gained(
+    scenario: &ScenarioFacts,
+    measurement: &Measurement,
+    stacks: &HashSet<StackId>,
+) -> Vec<Gained> {
+    let profile = &measurement.profile;
+    let net = net_of(measurement, Moment::Growth, stacks);
+    let mut groups = grouped_by_line(scenario, profile, &net);
+    groups.sort_by_key(|group| (Reverse(group.net.bytes), Reverse(group.net.blocks), group.root));
+    let gained = |group: &Group| Gained {
+        functions: functions(scenario, profile, group.root),
+        bytes: group.net.bytes,
+        blocks: group.net.blocks,
+        stacks: group.stacks.keys().copied().collect(),
+        holder: holder(scenario, profile, group),
+    };
+    groups.iter().map(gained).collect()
 }
 
 /// Who keeps until the checkpoint `last` what came between the checkpoints `before` and `after`.
@@ -353,7 +392,7 @@ fn domains(group: &Group) -> String {
 }
 
 /// Names for the fingerprint: Python functions; only of a stack that has none, symbols.
-fn functions(scenario: &ScenarioFacts, profile: &Profile, stack: StackId) -> Vec<String> {
+pub(super) fn functions(scenario: &ScenarioFacts, profile: &Profile, stack: StackId) -> Vec<String> {
     let mut python = Vec::new();
     let mut native = Vec::new();
     for frame in nodes(profile, stack).filter_map(|node| frame_at(profile, node)) {

@@ -86,10 +86,10 @@ fn doubt(verdict: &mut Verdict) {
 }
 
 /// A verdict and what it is about.
-struct Told<'a> {
-    scenario: &'a ScenarioFacts<'a>,
-    measurement: &'a Measurement,
-    verdict: &'a Verdict,
+pub(super) struct Told<'a> {
+    pub(super) scenario: &'a ScenarioFacts<'a>,
+    pub(super) measurement: &'a Measurement,
+    pub(super) verdict: &'a Verdict,
     steps: Steps,
 }
 
@@ -156,6 +156,7 @@ impl Told<'_> {
             series: growth.map(|growth| growth.series).unwrap_or_default(),
             help: wording::help(BudgetKey::Growth).to_owned(),
             containers: containers.iter().map(|(container, _)| self.making_of(container)).collect(),
+            parts: self.parts(),
             ..finding(self.scenario, RULE.to_owned(), held)
         }
     }
@@ -187,7 +188,7 @@ impl Told<'_> {
     }
 
     /// Entries that the judged iterations added.
-    fn gained(&self, container: &Container) -> i64 {
+    pub(super) fn gained(&self, container: &Container) -> i64 {
         let start = self.measurement.start.map_or(0, |start| start.checkpoint);
         let last = self.measurement.iterations.last().map_or(usize::MAX, |last| last.checkpoint);
         let at = |checkpoint: usize| {
@@ -210,7 +211,7 @@ impl Told<'_> {
         }
     }
 
-    fn entries(&self, gained: i64) -> Rate {
+    pub(super) fn entries(&self, gained: i64) -> Rate {
         let iterations = self.measurement.iterations.len() as u64;
         Rate { total: gained, iterations, unit: RateUnit::Entries }
     }
@@ -233,7 +234,7 @@ impl Told<'_> {
     }
 
     /// `a list made at app.py:3 in <module>`.
-    fn named(&self, container: &Container) -> String {
+    pub(super) fn named(&self, container: &Container) -> String {
         let article = if container.type_name.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
         match self.made_at(container) {
             Some(place) if place.line > 0 => format!("{article} {} made at {place}", container.type_name),
@@ -241,13 +242,13 @@ impl Told<'_> {
         }
     }
 
-    fn made_at(&self, container: &Container) -> Option<crate::finding::Place> {
+    pub(super) fn made_at(&self, container: &Container) -> Option<crate::finding::Place> {
         let site = self.measurement.profile.sites.get(container.site? as usize)?;
         holders::best_place(self.scenario, &self.measurement.profile, site.stack)
     }
 
     /// The stack that made it, innermost frame first; empty where it is not known.
-    fn making_of(&self, container: &Container) -> Vec<Frame> {
+    pub(super) fn making_of(&self, container: &Container) -> Vec<Frame> {
         let profile = &self.measurement.profile;
         let site = container.site.and_then(|site| profile.sites.get(site as usize));
         let frames = site.map(|site| holders::frames(self.scenario, profile, site.stack));
@@ -425,7 +426,7 @@ pub(super) fn when(rate: Rate) -> String {
 }
 
 /// `8,064 B after every iteration`, `64 B every 10 iterations`.
-fn in_words(rate: Rate) -> String {
+pub(super) fn in_words(rate: Rate) -> String {
     let total = rate.total.unsigned_abs();
     if total.is_multiple_of(rate.iterations) {
         return format!("{} after every iteration", Bytes(total / rate.iterations));

@@ -12,13 +12,13 @@ pub use self::source::{Carried, carried};
 
 use self::document::{
     AcceptedEntry, AmountEntry, BaselineEntry, BillEntry, BillLineEntry, BudgetEntry, Counts, ErrorEntry,
-    FigureEntry, FindingEntry, Fingerprint, GrowthEntry, HolderEntry, OwnerEntry, PartitionEntry, PlaceEntry,
-    RateEntry, Report, Scenario, StandingEntry, StandingWord, StepEntry,
+    FigureEntry, FindingEntry, Fingerprint, GrowthEntry, HolderEntry, OwnerEntry, PartEntry, PartitionEntry,
+    PlaceEntry, RateEntry, Report, Scenario, StandingEntry, StandingWord, StepEntry,
 };
 use self::source::SourceEntry;
 use super::{Options, clean};
 use crate::baseline::Level;
-use crate::finding::{Figure, Finding, Holder, Owner, Place, Rate, Standing};
+use crate::finding::{Figure, Finding, Holder, Owner, Part, Place, Rate, Standing};
 use crate::gate::fingerprint::SCHEME;
 use crate::gate::steps::Step;
 use crate::outcome::{GrowthReport, JudgedBudget, Outcome, Partition, ScenarioResult, Verdict};
@@ -193,8 +193,22 @@ impl FindingEntry {
             series: finding.series.clone(),
             series_again: finding.series_again.clone(),
             bill: finding.bill.as_ref().map(BillEntry::of),
+            parts: finding.parts.iter().map(PartEntry::of).collect(),
             owners: finding.owners.iter().map(OwnerEntry::of).collect(),
             help: clean::line(&finding.help, clean::SENTENCE),
+        }
+    }
+}
+
+impl PartEntry {
+    fn of(part: &Part) -> PartEntry {
+        PartEntry {
+            kind: part.kind.word().to_owned(),
+            identity: clean::line(&part.identity, clean::NAME),
+            rate: RateEntry::of(&part.rate),
+            leaks: part.is_certain,
+            type_name: clean::line(&part.type_name, clean::FRAME),
+            place: part.place.as_ref().map(PlaceEntry::of),
         }
     }
 }

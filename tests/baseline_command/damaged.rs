@@ -91,7 +91,7 @@ fn hand_edits_are_told_each_with_its_line_and_what_is_expected() {
         (
             lock.replacen("growth = 1000 B/iteration", "grwoth = 1000 B/iteration", 1),
             "grwoth",
-            "unknown key `grwoth`; expected one of packages, accepted, peak",
+            "unknown key `grwoth`; expected one of packages, accepted, part, peak",
         ),
         (
             lock.replacen("growth = 1000 B/iteration", "growth = 1 KiB", 1),
@@ -165,7 +165,7 @@ fn a_mark_that_was_left_behind_spoils_its_section() {
 fn an_update_writes_a_damaged_section_anew_and_names_what_is_damaged_still() {
     let (project, lock) = adopted();
     let damaged = lock.replacen("growth = 1000 B/iteration", "grwoth = 1000 B/iteration", 1);
-    let message = "unknown key `grwoth`; expected one of packages, accepted, peak";
+    let message = "unknown key `grwoth`; expected one of packages, accepted, part, peak";
     project.write("leakgate.lock", &damaged);
     for words in [&["second"][..], &["first", "--ratchet"]] {
         let words = [&["baseline", "update", "--from", ".leakgate/result.json"], words].concat();

@@ -129,6 +129,7 @@ pub(crate) fn finding(scenario: &str, rule: &str, title: &str) -> Finding {
         bill: None,
         help: String::new(),
         containers: vec![],
+        parts: vec![],
         owners: vec![],
         standing: Standing::New,
         accepted: None,

@@ -34,6 +34,13 @@ struct Finding {
     rule: String,
     title: String,
     fingerprint: Fingerprint,
+    #[serde(default)]
+    parts: Vec<Part>,
+}
+
+#[derive(Deserialize)]
+struct Part {
+    identity: String,
 }
 
 #[derive(Deserialize)]
@@ -50,6 +57,8 @@ pub(super) struct Found {
     pub(super) rule: String,
     /// The scenario that it is of.
     pub(super) scenario: String,
+    /// The identities of what a leak is made of.
+    pub(super) parts: Vec<String>,
     title: String,
 }
 
@@ -103,6 +112,7 @@ fn findings(result: &Path) -> anyhow::Result<Vec<Found>> {
             fingerprint: finding.fingerprint.value,
             rule: finding.rule,
             scenario: name.clone(),
+            parts: finding.parts.into_iter().map(|part| part.identity).collect(),
             title: finding.title,
         })
     });
@@ -112,6 +122,7 @@ fn findings(result: &Path) -> anyhow::Result<Vec<Found>> {
 /// Whether a text would rule the terminal, or break the line of the entry: leakgate writes no such result.
 fn has_control(found: &Found) -> bool {
     [&found.fingerprint, &found.rule, &found.scenario, &found.title]
-        .iter()
+        .into_iter()
+        .chain(&found.parts)
         .any(|text| text.contains(char::is_control))
 }

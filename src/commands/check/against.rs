@@ -3,11 +3,14 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::baseline::{self, Environment, Identity, Key, Level, Lock, Package, Section, accepts, words};
+use crate::baseline::{
+    self, Accepted, AcceptedPart, Environment, Identity, Key, Level, Lock, Package, Section, accepts, words,
+};
 use crate::commands::lock_file;
 use crate::config::Scenario;
-use crate::finding::{Severity, Standing};
+use crate::finding::{Finding, Place, Severity, Standing};
 use crate::gate::leak::RULE;
+use crate::gate::parts::{self, KnownPart};
 use crate::outcome::{BaselineFile, Compared, ScenarioResult};
 
 /// A baseline, as far as it can be read.
@@ -109,6 +112,7 @@ impl Against {
 
     fn add_standings(&self, result: &mut ScenarioResult, section: &Section) {
         let cause = self.likely_cause(result, section);
+        let leak = self.tell_apart(result, section);
         for finding in &mut result.findings {
             let known = section.findings.get(&Identity::of(&finding.fingerprint));
             if finding.severity != Severity::Error {
@@ -120,10 +124,16 @@ impl Against {
             }
             finding.accepted = known.map(|known| known.level);
             let now = Level::of(finding);
+            let leak =
+                leak.as_ref().filter(|leak| leak.fingerprint == finding.fingerprint && finding.rule == RULE);
             match finding.accepted {
-                Some(accepted) if accepts(accepted, now) => {
+                Some(accepted) if is_accepted(leak, accepted, now) => {
                     finding.standing = Standing::Accepted;
                     continue;
+                }
+                // In all it is no more: only its parts tell.
+                Some(accepted) if leak.is_some() && accepts(accepted, now) => {
+                    finding.evidence.extend(leak.iter().flat_map(|leak| leak.worse.iter().cloned()));
                 }
                 Some(accepted) => finding.evidence.push(format!(
                     "worse than accepted: {} in {}, now {}",
@@ -137,6 +147,41 @@ impl Against {
         }
     }
 
+    /// Tells what leaks beside what is accepted apart, as a finding of its own; `None` where parts of the leak are not
+    /// known, then or now.
+    fn tell_apart(&self, result: &mut ScenarioResult, section: &Section) -> Option<OldLeak> {
+        let is_leak = |accepted: &&Accepted| accepted.rule == RULE && !accepted.parts.is_empty();
+        let known = section.findings.iter().find(|(_, accepted)| is_leak(accepted));
+        let leaks = |finding: &Finding| finding.rule == RULE && finding.severity == Severity::Error;
+        let index = result.findings.iter().position(leaks);
+        let ((identity, accepted), index) = (known?, index?);
+        let finding = &mut result.findings[index];
+        let parts: Vec<KnownPart> = accepted.parts.iter().map(known_part).collect();
+        let known = parts::known(&finding.parts, &parts);
+        if !finding.parts.iter().zip(&known).any(|(part, known)| part.is_certain && known.is_some()) {
+            return None;
+        }
+        // Which of the parts is the largest may have changed.
+        finding.fingerprint.clone_from(&identity.value);
+        let worse = finding.parts.iter().zip(&known).filter_map(|(part, known)| {
+            let accepted = Level::Rate(accepted.parts[(*known)?].rate);
+            let is_worse = part.is_certain && !accepts(accepted, Level::Rate(part.rate));
+            is_worse.then(|| self.worse((accepted, Level::Rate(part.rate)), part.place.as_ref()))
+        });
+        let worse = worse.collect();
+        let beside = format!("what {} accepts: {}", self.path, words::level(accepted.level));
+        let new = parts::split(finding, &known, &beside);
+        let is_part = new.is_some();
+        result.findings.extend(new);
+        Some(OldLeak { fingerprint: identity.value.clone(), worse, is_part })
+    }
+
+    fn worse(&self, (accepted, now): (Level, Level), place: Option<&Place>) -> String {
+        let at = place.map(|place| format!(" at {place}")).unwrap_or_default();
+        let (accepted, now) = (words::level(accepted), words::level(now));
+        format!("worse than accepted{at}: {accepted} in {}, now {now}", self.path)
+    }
+
     /// The packages that are not those of the baseline.
     fn likely_cause(&self, result: &ScenarioResult, section: &Section) -> Option<String> {
         let before = self.lock.as_ref()?.packages.get(section.packages.as_ref()?)?;
@@ -145,4 +190,24 @@ impl Against {
         let said = words::packages(&changes)?;
         Some(format!("a likely cause: packages changed since the baseline: {said}"))
     }
+}
+
+/// A leak of which parts are accepted.
+struct OldLeak {
+    fingerprint: String,
+    /// What became worse of it, in sentences.
+    worse: Vec<String>,
+    /// Whether something was told of apart: what is left is judged by its parts alone.
+    is_part: bool,
+}
+
+fn is_accepted(leak: Option<&OldLeak>, accepted: Level, now: Level) -> bool {
+    match leak {
+        Some(leak) => leak.worse.is_empty() && (leak.is_part || accepts(accepted, now)),
+        None => accepts(accepted, now),
+    }
+}
+
+fn known_part(part: &AcceptedPart) -> KnownPart<'_> {
+    KnownPart { kind: part.kind, identity: &part.identity, rate: Some(part.rate) }
 }

@@ -77,7 +77,7 @@ fn agreed(mut first: ScenarioResult, second: &ScenarioResult, fail_on: FailOn) -
     }
     let mut is_confirmed = false;
     for finding in first.findings.iter_mut().filter(|finding| finding.fails(fail_on)) {
-        let again = second.findings.iter().find(|again| again.rule == finding.rule);
+        let again = same(finding, second);
         match again.filter(|again| again.severity == Severity::Error) {
             Some(again) => {
                 is_confirmed = true;
@@ -91,6 +91,14 @@ fn agreed(mut first: ScenarioResult, second: &ScenarioResult, fail_on: FailOn) -
     }
     first.findings.sort_by_key(Finding::rank);
     first
+}
+
+/// The finding of a second process that is about the same: the one with its fingerprint, else one by its rule, of which
+/// what leaks beside what is accepted is not the same as that.
+pub(super) fn same<'a>(finding: &Finding, second: &'a ScenarioResult) -> Option<&'a Finding> {
+    let mut of_rule = second.findings.iter().filter(|again| again.rule == finding.rule);
+    let is_same = |again: &&Finding| again.fingerprint == finding.fingerprint;
+    of_rule.clone().find(is_same).or_else(|| of_rule.find(|again| again.standing == finding.standing))
 }
 
 fn confirm(finding: &mut Finding, again: &Finding) {

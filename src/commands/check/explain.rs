@@ -4,7 +4,7 @@ use std::path::Path;
 
 use nix::sys::signal::Signal;
 
-use super::{Check, standing};
+use super::{Check, confirm, standing};
 use crate::config::{BudgetKey, Checkpoints};
 use crate::finding::{Finding, Owner, Severity};
 use crate::gate::budgets::{self, CYCLES};
@@ -43,7 +43,7 @@ pub(super) fn ask(plan: &mut Plan, first: &ScenarioResult) {
 /// When a command's processes take snapshots: what leaks is in the second half of the iterations, what is held at the end
 /// is seen there.
 fn moments(first: &ScenarioResult, checkpoints: Option<Checkpoints>) -> Moments {
-    let leaks = first.findings.iter().any(|finding| is_growth(finding));
+    let leaks = first.findings.iter().any(is_growth);
     let is_of_the_end = first.findings.iter().any(|finding| !is_growth(finding));
     let mut iterations = Vec::new();
     if let (true, Some(growth)) = (leaks, &first.growth) {
@@ -257,8 +257,7 @@ pub(super) fn take_over(result: &mut ScenarioResult, second: &ScenarioResult, cw
     // Descriptors and threads come with memory: their finding is the one that says so.
     result.findings.sort_by_key(|finding| finding.rule == leak::RULE);
     for finding in &mut result.findings {
-        let again = second.findings.iter().find(|again| again.rule == finding.rule);
-        let Some(again) = again else { continue };
+        let Some(again) = confirm::same(finding, second) else { continue };
         let mut keepers = again.owners.clone();
         let unknown = again.evidence.iter().filter(|fact| fact.starts_with(UNKNOWN));
         let known = finding.evidence.len();

@@ -89,7 +89,8 @@ impl SiteSeries {
         self.blocks.direction(0) == Direction::Rising || self.bytes.direction(0) == Direction::Rising
     }
 
-    pub(super) fn is_open(&self) -> bool {
+    /// Whether more iterations are needed to tell.
+    pub fn is_open(&self) -> bool {
         self.bytes.direction(0) == Direction::Open || self.blocks.direction(0) == Direction::Open
     }
 }

@@ -244,11 +244,32 @@ pub(super) struct FindingEntry {
     /// What was resident at the moment of the figure, in lines that add up; `null` unless a budget of memory is broken
     /// and it is known.
     pub(super) bill: Option<BillEntry>,
+    /// What a leak of memory is made of; left out where that is not known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) parts: Vec<PartEntry>,
     /// Who keeps what grows, the largest first; empty where that is not known.
     #[serde(default)]
     pub(super) owners: Vec<OwnerEntry>,
     /// How to go on.
     pub(super) help: String,
+}
+
+/// A part of a leak.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct PartEntry {
+    /// `site` or `container`.
+    pub(super) kind: String,
+    /// Its identity: of a site the fingerprint of a finding about it alone.
+    pub(super) identity: String,
+    /// What an iteration adds.
+    pub(super) rate: RateEntry,
+    /// Whether it leaks by itself; others went up, and may stop.
+    pub(super) leaks: bool,
+    /// The type of a container; left out for a site.
+    #[serde(rename = "type", default, skip_serializing_if = "String::is_empty")]
+    pub(super) type_name: String,
+    /// Where a site allocates, or a container was made.
+    pub(super) place: Option<PlaceEntry>,
 }
 
 /// Who keeps what grows.

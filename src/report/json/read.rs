@@ -10,13 +10,13 @@ use thiserror::Error;
 
 use super::document::{
     AcceptedEntry, BaselineEntry, BillEntry, BillLineEntry, BudgetEntry, ErrorEntry, FigureEntry,
-    FindingEntry, Fingerprint, GrowthEntry, HolderEntry, OwnerEntry, PartitionEntry, PlaceEntry, RateEntry,
-    Report, Scenario, StandingEntry, StandingWord, StepEntry,
+    FindingEntry, Fingerprint, GrowthEntry, HolderEntry, OwnerEntry, PartEntry, PartitionEntry, PlaceEntry,
+    RateEntry, Report, Scenario, StandingEntry, StandingWord, StepEntry,
 };
 use super::{DETAIL, DETAILS, SCHEME, VERSION, sentences};
 use crate::baseline::{AcceptedFigure, Environment, Level, Package};
 use crate::config::is_scenario_name;
-use crate::finding::{Figure, Finding, Holder, Owner, Place, Rate, Standing};
+use crate::finding::{Figure, Finding, Holder, Owner, Part, PartKind, Place, Rate, Standing};
 use crate::gate::steps::{Step, Steps};
 use crate::outcome::{
     BaselineFile, GrowthReport, JudgedBudget, Outcome, Partition, ScenarioError, ScenarioResult,
@@ -249,11 +249,32 @@ fn finding(entry: FindingEntry, scenario: &str) -> Result<Finding, ReadError> {
         bill: entry.bill.as_ref().map(bill),
         help: sentence(&entry.help),
         containers: Vec::new(),
+        parts: entry.parts.iter().map(part).collect::<Result<_, _>>()?,
         owners: entry.owners.iter().map(owner).collect(),
         standing: standing(&entry.standing)?,
         accepted: entry.accepted.as_ref().map(accepted).transpose()?,
         rate: entry.rate.as_ref().map(rate).transpose()?,
         fingerprint: fingerprint(&entry.fingerprint)?,
+    })
+}
+
+fn part(entry: &PartEntry) -> Result<Part, ReadError> {
+    let kind = PartKind::ALL.into_iter().find(|kind| kind.word() == entry.kind);
+    let is_digit = |c: char| matches!(c, '0'..='9' | 'a'..='f');
+    let is_identity = entry.identity.len() == 12 && entry.identity.chars().all(is_digit);
+    let Some(kind) = kind.filter(|_| is_identity) else {
+        return Err(ReadError::Wrong("a part of a finding has no kind or no identity".to_owned()));
+    };
+    Ok(Part {
+        kind,
+        identity: entry.identity.clone(),
+        rate: rate(&entry.rate)?,
+        is_certain: entry.leaks,
+        type_name: clean::line(&entry.type_name, clean::FRAME),
+        what: String::new(),
+        place: entry.place.as_ref().map(place),
+        holder: None,
+        frames: Vec::new(),
     })
 }
 
