@@ -339,7 +339,8 @@ import sqlite3
 KEPT = []
 def work(): KEPT.append(sqlite3.connect('shop.db'))
 ";
-    let config = "scenarios:\n  work: { call: \"app:work\", warmup: 8, iterations: 24, budgets: { fds: 0 } }\n";
+    let config =
+        "scenarios:\n  work: { call: \"app:work\", warmup: 8, iterations: 24, budgets: { fds: 0 } }\n";
     let (code, work) = checked(config, app);
     assert_eq!(code, Some(1), "{work:#}");
     let all = work["findings"].as_array().unwrap();
