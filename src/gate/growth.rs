@@ -1,9 +1,11 @@
 //! Growth: retained bytes added per iteration, once warm; an exact difference, never an estimate.
 
+use std::ops::Range;
+
 use crate::config::Checkpoints;
 use crate::finding::Holder;
 use crate::gate::measurement::{Garbage, Measurement};
-use crate::gate::verdict::{WINDOWS, window};
+use crate::gate::verdict::{Floors, WINDOWS, window};
 use crate::units::{Bytes, grouped};
 
 /// What the judged iterations added.
@@ -60,37 +62,51 @@ fn difference(before: u64, after: u64) -> i64 {
 impl Growth {
     /// Whether the rate is above the limit. Compared without dividing: 1,281 bytes in 20 iterations break 64 bytes.
     pub fn exceeds(&self, limit: u64) -> bool {
-        i128::from(self.total) > i128::from(limit) * i128::from(self.iterations)
+        let (total, iterations) = self.trend();
+        i128::from(total) > i128::from(limit) * i128::from(iterations)
     }
 
     /// Bytes that a number of iterations added, told from what comes and goes: where the series falls at times, the
-    /// lowest point of its last window above that of the first, and the iterations between the two.
+    /// lowest point of its last window above that of the first, and the iterations between the two. What goes up and
+    /// down from window to window as well does not grow; it may shrink.
     pub fn trend(&self) -> (i64, u64) {
         let whole = (self.total, self.iterations);
-        let judged = &self.series[1..];
-        if self.series.is_sorted() || judged.len() < WINDOWS {
+        if self.series.is_sorted() || self.series.len() <= WINDOWS {
             return whole;
         }
-        let of =
-            |wanted: usize| (0..judged.len()).filter(move |index| window(*index, judged.len()) == wanted);
-        let lowest = |wanted: usize| of(wanted).min_by_key(|index| judged[*index]);
-        let (Some(first), Some(last)) = (lowest(0), lowest(WINDOWS - 1)) else { return whole };
-        (difference(judged[first], judged[last]), (last - first) as u64)
+        let judged = &self.series[1..];
+        let at = |of: Range<usize>| {
+            let of = |index: &usize| of.contains(&window(*index, judged.len()));
+            (0..judged.len()).filter(of).min_by_key(|index| judged[*index])
+        };
+        let between = |first: Range<usize>, last: Range<usize>| {
+            let (first, last) = (at(first)?, at(last)?);
+            Some((difference(judged[first], judged[last]), (last - first) as u64))
+        };
+        let signed: Vec<i64> = judged.iter().map(|live| difference(0, *live)).collect();
+        if Floors::of(&signed).is_some_and(|floors| floors.fluctuate()) {
+            // One turn of it may take longer than a window.
+            let (total, iterations) = between(0..WINDOWS / 2, WINDOWS / 2..WINDOWS).unwrap_or(whole);
+            return (total.min(0), iterations);
+        }
+        between(0..1, WINDOWS - 1..WINDOWS).unwrap_or(whole)
     }
 
     /// Bytes per iteration, rounded up, so that what breaks a limit also reads as more than it.
     pub fn rate(&self) -> i64 {
-        let (total, iterations) = (i128::from(self.total), i128::from(self.iterations));
+        let (total, iterations) = self.trend();
+        let (total, iterations) = (i128::from(total), i128::from(iterations));
         let up = i128::from(total > 0 && total % iterations != 0);
         (total / iterations + up) as i64
     }
 
     /// Bytes per iteration for people: `7.9 KiB`, and below 1 KiB with the hundredths that it has: `64.05 B`.
     pub fn rate_in_words(&self) -> String {
-        if self.total.unsigned_abs() / self.iterations >= 1024 {
-            return Bytes(self.total.unsigned_abs() / self.iterations).to_string();
+        let (total, iterations) = self.trend();
+        if total.unsigned_abs() / iterations >= 1024 {
+            return Bytes(total.unsigned_abs() / iterations).to_string();
         }
-        let hundredths = u128::from(self.total.unsigned_abs()) * 100 / u128::from(self.iterations);
+        let hundredths = u128::from(total.unsigned_abs()) * 100 / u128::from(iterations);
         match (hundredths / 100, hundredths % 100) {
             (0, 0) => "less than 0.01 B".to_owned(),
             (whole, 0) => format!("{whole} B"),
@@ -119,6 +135,14 @@ impl Growth {
     /// What the growth comes to, in sentences: total, projection, and what one iteration leaves behind.
     pub fn evidence(&self, largest: Option<&Holder>) -> Vec<String> {
         let mut sentences = vec![format!("{}, {}", self.in_words(), self.sureness)];
+        if !self.series.is_sorted() && self.series.len() > WINDOWS {
+            let (total, iterations) = self.trend();
+            sentences.push(format!(
+                "it comes and goes: its lowest points went up by {} B in {} iterations",
+                grouped(total.max(0).unsigned_abs()),
+                grouped(iterations)
+            ));
+        }
         match self.lone_step() {
             Some(iteration) if iteration == self.last() => sentences.push(format!(
                 "all of it came in the last iteration, {iteration}: only more iterations can tell whether it goes on"
@@ -156,8 +180,9 @@ impl Growth {
     }
 
     fn projection(&self) -> String {
+        let (total, iterations) = self.trend();
         let after = |count: u128| {
-            let bytes = u128::from(self.total.unsigned_abs()) * count / u128::from(self.iterations);
+            let bytes = u128::from(total.unsigned_abs()) * count / u128::from(iterations);
             Bytes(u64::try_from(bytes).unwrap_or(u64::MAX))
         };
         format!("at this rate {} after 1,000 iterations, {} after 100,000", after(1_000), after(100_000))
@@ -309,6 +334,27 @@ mod tests {
         assert_eq!(growth.trend(), (70, 35));
         assert_eq!(of(0, &[8, 16, 24, 32, 40, 48, 56, 64]).trend(), (64, 8));
         assert_eq!(of(9, &[1, 2, 1]).trend(), (-8, 3));
+    }
+
+    #[test]
+    fn a_sawtooth_grows_by_its_floor() {
+        // 37 entries of 56 B each, then none.
+        let series: Vec<u64> = (40..120).map(|index| 5_000 + 56 * (index % 37)).collect();
+        let growth = of(5_000 + 56 * (39 % 37), &series);
+        assert!(growth.total > 0 && !growth.exceeds(0));
+        assert_eq!(
+            (growth.trend().0, growth.rate(), growth.rate_in_words().as_str()),
+            (0, 0, "less than 0.01 B")
+        );
+        let shrinking: Vec<u64> = (0..80).map(|index| 100_000 - 100 * index).collect();
+        assert_eq!(of(100_100, &shrinking).rate(), -100);
+    }
+
+    #[test]
+    fn a_dip_does_not_change_an_exact_rate() {
+        let mut series: Vec<u64> = (1..=80).map(|index| 1_000 * index).collect();
+        series[43] -= 5_000;
+        assert_eq!(of(0, &series).rate(), 1_000);
     }
 
     #[test]

@@ -65,7 +65,7 @@ pub(super) fn judge(scenario: &ScenarioFacts, measurement: &Measurement) -> Grow
             outcome: verdict.outcome,
             warmup: u64::from(start.iteration),
             iterations: measurement.iterations.len() as u64,
-            floors: verdict.series.bytes.0.iter().map(|floor| floor.max(&0).unsigned_abs()).collect(),
+            floors: verdict.series.bytes.lowest.iter().map(|floor| floor.max(&0).unsigned_abs()).collect(),
             steps: told.steps.clone(),
         }),
         findings: match verdict.outcome {
@@ -120,18 +120,6 @@ impl Told<'_> {
         };
         let mut evidence: Vec<String> =
             growth.iter().flat_map(|growth| growth.evidence(held.holders.first())).collect();
-        if let Some((total, iterations)) =
-            growth.as_ref().filter(|growth| !growth.series.is_sorted()).map(Growth::trend)
-        {
-            evidence.insert(
-                1,
-                format!(
-                    "it comes and goes: its lowest points went up by {} B in {} iterations",
-                    grouped(total.max(0).unsigned_abs()),
-                    grouped(iterations)
-                ),
-            );
-        }
         if !self.verdict.leaks.contains(&Leak::Bytes) {
             // What bytes do is not what leaks: a table grows in steps, an entry may take none.
             evidence.truncate(1);
@@ -257,12 +245,21 @@ impl Told<'_> {
 
     fn add_reasons(&self, evidence: &mut Vec<String>, containers: &[(&Container, i64)]) {
         let series = &self.verdict.series;
-        let every = |floors: &Floors| floors.0.windows(2).all(|pair| pair[1] > pair[0]);
+        let every = |floors: &Floors| floors.lowest.windows(2).all(|pair| pair[1] > pair[0]);
         let higher = if every(&series.bytes) || containers.is_empty() && every(&series.blocks) {
-            "every window higher than the one before"
+            [
+                "every window higher than the one before",
+                "the lowest point of each higher than of the one before",
+            ]
         } else {
-            "growing from window to window and never back"
+            [
+                "growing from window to window and never back",
+                "their lowest points growing from window to window and never back",
+            ]
         };
+        // What falls within a window is not said to never go back.
+        let falls = self.verdict.leaks.contains(&Leak::Bytes) && !series.bytes.never_falls;
+        let higher = higher[usize::from(falls)];
         evidence.insert(evidence.len().min(1), format!("{WINDOWS} windows, {higher}"));
         for (container, _) in containers.iter().take(NAMED) {
             let first = container.lengths.first().map_or(0, |(_, length)| *length);
@@ -321,6 +318,7 @@ impl Told<'_> {
         let growth = growth(self.measurement);
         let mut evidence: Vec<String> =
             growth.iter().map(|growth| format!("{}, {}", growth.in_words(), growth.sureness)).collect();
+        evidence.extend(self.open_counts());
         let is_seldom = self.measurement.needs.is_some_and(|needs| needs.garbage == Garbage::Seldom);
         evidence.push(if is_seldom { wording::GARBAGE_SELDOM } else { wording::OPEN }.to_owned());
         Finding {
@@ -337,6 +335,20 @@ impl Told<'_> {
         }
     }
 
+    /// What is counted, and why it is undecided: the series is of bytes.
+    fn open_counts(&self) -> Vec<String> {
+        let series = &self.verdict.series;
+        let counts = [("open file descriptors", &series.fds), ("threads", &series.threads)];
+        let is_open = |floors: &&Floors| floors.direction_of_count() == Direction::Open;
+        let open =
+            counts.into_iter().filter_map(|(what, floors)| Some((what, floors.as_ref().filter(is_open)?)));
+        let said = |(what, floors): (&str, &Floors)| {
+            let lowest: Vec<String> = floors.lowest.iter().map(ToString::to_string).collect();
+            format!("{what}, the fewest of each window: {}", lowest.join(", "))
+        };
+        open.map(said).collect()
+    }
+
     /// One-time growth that is no part of the leak: of lines that do not leak.
     fn besides(&self, leaking: &Held) -> Option<String> {
         let leaks = |step: &&Step| leaking.holders.iter().any(|holder| holder.place == step.place);
@@ -348,8 +360,8 @@ impl Told<'_> {
     /// One-time growth of judged iterations, where it is all that grew: it is in the figures.
     fn once(&self) -> Option<String> {
         let warmup = self.measurement.start.map_or(0, |start| start.iteration);
-        let judged = self.steps.once.iter().filter(|step| step.iteration > warmup);
-        let told: Vec<String> = judged.map(ToString::to_string).collect();
+        let lone = self.steps.lone(warmup, self.measurement.iterations.len());
+        let told: Vec<String> = lone.iter().map(ToString::to_string).collect();
         let is_all = self.verdict.outcome == Outcome::NoLeak && !told.is_empty();
         is_all.then(|| format!("one-time growth, which is no leak: {}", told.join("; ")))
     }

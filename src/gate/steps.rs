@@ -6,6 +6,7 @@ use crate::gate::growth;
 use crate::gate::holders;
 use crate::gate::measurement::Measurement;
 use crate::gate::place::ScenarioFacts;
+use crate::gate::verdict::WINDOWS;
 use crate::profile::{Checkpoint, CheckpointKind};
 use crate::units::{Bytes, grouped};
 
@@ -46,6 +47,22 @@ pub struct Steps {
     pub startup: u64,
     /// The largest steps of later ones, in order of their iterations.
     pub once: Vec<Step>,
+}
+
+impl Steps {
+    /// Those of the judged iterations that came once: with no other one near, as what comes and goes has, and not in the
+    /// last window, where nothing tells yet that they stay.
+    pub(super) fn lone(&self, warmup: u32, judged: usize) -> Vec<&Step> {
+        let judged = u32::try_from(judged).unwrap_or(u32::MAX);
+        let near = judged.div_ceil(WINDOWS as u32);
+        let is_alone = |step: &&Step| {
+            let others = self.once.iter().filter(|other| other.iteration != step.iteration);
+            others.map(|other| other.iteration.abs_diff(step.iteration)).all(|distance| distance > near)
+        };
+        let last = warmup.saturating_add(judged);
+        let is_judged = |step: &&Step| (warmup + 1..=last - near).contains(&step.iteration);
+        self.once.iter().filter(is_judged).filter(is_alone).collect()
+    }
 }
 
 /// Looks for the steps of a function that was called again and again.
@@ -134,6 +151,19 @@ mod tests {
         leak_with_a_step[4] += 100_000;
         assert_eq!(largest(&leak_with_a_step), (8_064, vec![4]));
         assert_eq!(largest(&[0, 3_000, 0, 5_000, 0, 4_000, 0, 6_000, 0]), (0, vec![3, 5, 7]));
+    }
+
+    #[test]
+    fn steps_near_each_other_or_at_the_end_are_no_one_time_growth() {
+        let lone = |iterations: &[u32]| {
+            let step = |iteration: &u32| Step { iteration: *iteration, bytes: 1_024, place: None };
+            let steps = Steps { startup: 0, once: iterations.iter().map(step).collect() };
+            steps.lone(800, 800).iter().map(|step| step.iteration).collect::<Vec<_>>()
+        };
+        assert_eq!(lone(&[1_597, 1_598, 1_599]), [] as [u32; 0]);
+        assert_eq!(lone(&[1_000, 1_500, 1_501]), [1_000]);
+        assert_eq!(lone(&[801, 1_000, 1_100]), [801]);
+        assert_eq!(lone(&[700, 900, 1_500]), [900, 1_500]);
     }
 
     #[test]

@@ -24,10 +24,9 @@ def work(count=[0]):
     assert_eq!((code, scenario["verdict"].as_str()), (Some(1), Some("fail")), "{scenario:#}");
     assert_eq!(title(&scenario), "`app.KEPT` (list) keeps 1 more entry every 10 iterations", "{scenario:#}");
     let evidence = scenario["findings"][0]["evidence"].to_string();
-    assert!(
-        evidence.contains("a list made at app.py:1 in <module> keeps 1 more entry every 10 iterations"),
-        "{evidence}"
-    );
+    assert!(evidence.contains("a list made at app.py:1 in <module> went from "), "{evidence}");
+    // The sentence has the rate already.
+    assert!(!evidence.contains("over all judged iterations"), "{evidence}");
     let growth = &scenario["growth"];
     assert_eq!((growth["warmup"].as_u64(), growth["iterations"].as_u64()), (Some(80), Some(80)));
 }
@@ -45,6 +44,51 @@ def work():
     let (code, scenario) = checked(app, "call: \"app:work\", max_iterations: 400");
     assert_eq!((code, scenario["verdict"].as_str()), (Some(0), Some("pass")), "{scenario:#}");
     assert_eq!(scenario["growth"]["verdict"], "no-leak");
+}
+
+#[test]
+fn the_headline_has_the_rate_of_the_judged_iterations() {
+    let app = "\
+KEPT = []
+def work(count=[0]):
+    count[0] += 1
+    if count[0] % 10 == 0: KEPT.append(object())
+";
+    let (code, scenario) = checked(app, "call: \"app:work\", warmup: 200, iterations: 200");
+    assert_eq!(code, Some(1), "{scenario:#}");
+    let rate = &scenario["findings"][0]["rate"];
+    let each = rate["total"].as_f64().unwrap() / rate["iterations"].as_f64().unwrap();
+    let said = format!("`app.KEPT` (list) keeps 1 more entry every 10 iterations, {each} B an iteration");
+    assert_eq!(title(&scenario), said);
+}
+
+#[test]
+fn a_sawtooth_has_the_growth_of_its_floor() {
+    let app = "\
+ROWS = []
+def work():
+    ROWS.append(bytes(1000))
+    if len(ROWS) == 37: ROWS.clear()
+";
+    let budget = "call: \"app:work\", warmup: 40, iterations: 80, budgets: { growth: 0 }";
+    let (code, scenario) = checked(app, budget);
+    assert_eq!((code, scenario["verdict"].as_str()), (Some(0), Some("pass")), "{scenario:#}");
+    let growth = &scenario["budgets"][0];
+    assert_eq!((growth["name"].as_str(), growth["measured"].as_i64()), (Some("growth"), Some(0)), "{growth:#}");
+}
+
+#[test]
+fn random_sizes_in_so_many_slots_are_no_leak() {
+    let app = "\
+import random
+SIZES = random.Random(4)
+SLOTS = [bytes(SIZES.randrange(100, 10_000)) for _ in range(50)]
+def work(): SLOTS[SIZES.randrange(50)] = bytes(SIZES.randrange(100, 10_000))
+";
+    let (code, scenario) = checked(app, "call: \"app:work\", warmup: 40, iterations: 80");
+    assert_eq!(code, Some(0), "{scenario:#}");
+    let series = &scenario["growth"];
+    assert_ne!(series["verdict"], "leak", "{scenario:#}");
 }
 
 #[test]

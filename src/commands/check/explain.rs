@@ -107,7 +107,8 @@ pub(super) fn add_owners(
         }
     };
     let taken = Taken::of(&snapshots, run, profile);
-    let heaps = Heaps { snapshots: taken.around, iterations: taken.iterations };
+    let judged = result.findings.iter().find_map(owners::Judged::of);
+    let heaps = Heaps { snapshots: taken.around, iterations: taken.iterations, judged };
     let found = if taken.iterations > 0 { owners::owners(told, &heaps) } else { Vec::new() };
     for finding in &mut result.findings {
         finding.owners = holding(told, finding, (taken.end, measurement));
@@ -284,7 +285,8 @@ fn take_owners(finding: &mut Finding, owners: &[Owner], (rules, said): (&RuleSet
     if leak::figure_of(&finding.rule).is_some() && !said.contains(&first.sentence) {
         let counted = std::mem::replace(&mut finding.title, first.sentence.clone());
         // What was counted over all judged iterations is worth more than what a few more showed.
-        finding.evidence.push(format!("over all judged iterations: {counted}"));
+        let is_said = counted.split_once(" keeps ").is_some_and(|(_, rate)| first.sentence.contains(rate));
+        finding.evidence.extend((!is_said).then(|| format!("over all judged iterations: {counted}")));
         said.push(first.sentence.clone());
     } else if is_growth(finding) {
         finding.evidence.push(first.sentence.clone());

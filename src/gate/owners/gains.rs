@@ -1,12 +1,30 @@
 //! How much an owner keeps with every iteration, as a sentence goes on.
 
-use crate::finding::{Rate, RateUnit};
+use crate::finding::{Finding, Rate, RateUnit};
 use crate::gate::leak::{bytes_each, more, when};
 
 /// A rate that was seen fewer times is about that.
 const CERTAIN: i64 = 16;
 
+/// What the judged iterations added to the one container that grows: they are many more than those between two snapshots.
+#[derive(Debug, Clone, Copy)]
+pub struct Judged {
+    /// Its entries.
+    pub entries: Rate,
+    /// Bytes of the whole process, where it is these that leak.
+    pub bytes: Option<Rate>,
+}
+
+impl Judged {
+    /// What a finding says of the one container that it is about.
+    pub fn of(finding: &Finding) -> Option<Judged> {
+        let entries = finding.entries.filter(|entries| finding.containers.len() == 1 && entries.total > 0)?;
+        Some(Judged { entries, bytes: finding.rate.filter(|rate| rate.unit == RateUnit::Bytes) })
+    }
+}
+
 /// What some iterations added to an owner.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Gains {
     /// Entries.
     pub entries: u64,
@@ -19,6 +37,27 @@ pub(super) struct Gains {
 }
 
 impl Gains {
+    /// The same, as it was counted over the judged iterations. What every iteration adds is seen well enough in a few,
+    /// and in those without what the table of the container takes.
+    pub(super) fn over(self, judged: Option<Judged>) -> Gains {
+        let Some(Judged { entries, bytes }) = judged else { return self };
+        let (total, seen) = (u128::from(entries.total.unsigned_abs()), u128::from(self.entries));
+        let exact = total * u128::from(self.iterations);
+        let about = seen * u128::from(entries.iterations);
+        // Another container, if it is far from that.
+        let is_it = seen > 0 && exact <= 2 * about && about <= 2 * exact;
+        let Ok(iterations) = u32::try_from(entries.iterations) else { return self };
+        if !is_it || total >= u128::from(entries.iterations) {
+            return self;
+        }
+        let same = bytes.filter(|bytes| bytes.iterations == entries.iterations && bytes.total > 0);
+        let bytes = match same {
+            Some(bytes) => bytes.total.unsigned_abs(),
+            None => u64::try_from(u128::from(self.bytes) * total / seen).unwrap_or(u64::MAX),
+        };
+        Gains { entries: entries.total.unsigned_abs(), bytes, iterations, ..self }
+    }
+
     /// `1 more thread is alive after every iteration`.
     pub(super) fn counted(&self, count: u64, noun: &str) -> String {
         let total = i64::try_from(count).unwrap_or(i64::MAX);
@@ -60,6 +99,22 @@ impl Gains {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_counted_over_the_judged_iterations_is_said_and_not_what_a_few_showed() {
+        let rate = |total, iterations, unit| Rate { total, iterations, unit };
+        let over = |entries, seen: u64, bytes: Option<i64>| {
+            let bytes = bytes.map(|total| rate(total, 200, RateUnit::Bytes));
+            let judged = Judged { entries: rate(entries, 200, RateUnit::Entries), bytes };
+            Gains { entries: seen, objects: seen, bytes: 16 * seen, iterations: 40 }
+                .over(Some(judged))
+                .in_words()
+        };
+        assert_eq!(over(20, 3, Some(480)), "keeps 1 more entry every 10 iterations, 2.4 B an iteration");
+        assert_eq!(over(20, 3, None), "keeps 1 more entry every 10 iterations, 1.6 B an iteration");
+        assert_eq!(over(200, 40, Some(4_800)), "keeps 1 more entry, 16 B, after every iteration");
+        assert_eq!(over(20, 20, Some(480)), "keeps 1 more entry every 2 iterations, 8 B an iteration");
+    }
 
     #[test]
     fn gains_are_said_as_people_count() {

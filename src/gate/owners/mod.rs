@@ -14,6 +14,7 @@ mod native;
 mod open;
 mod running;
 
+pub use gains::Judged;
 pub use garbage::cycles;
 pub use large::largest;
 pub use native::native;
@@ -52,6 +53,8 @@ pub struct Heaps<'a> {
     pub snapshots: &'a [Snapshot],
     /// How many there were.
     pub iterations: u32,
+    /// What the judged iterations before them added to the one container that grows, if there is one.
+    pub judged: Option<Judged>,
 }
 
 /// Whether examples of what a program keeps may be told.
@@ -102,7 +105,14 @@ pub fn owners(told: Told, heaps: &Heaps) -> Vec<Found> {
         return Vec::new();
     };
     let (reach_before, reach_after) = (Reach::of(before), Reach::of(after));
-    let looked = Looked { told, iterations: heaps.iterations, after, reach: &reach_after, changes: &changes };
+    let mut looked = Looked {
+        told,
+        iterations: heaps.iterations,
+        after,
+        reach: &reach_after,
+        changes: &changes,
+        judged: None,
+    };
     let all = heap::owners((before, &reach_before), (after, &reach_after), &changes);
     let mut nodes: BTreeSet<NodeId> = BTreeSet::new();
     let mut candidates: Vec<Candidate> = Vec::new();
@@ -124,6 +134,7 @@ pub fn owners(told: Told, heaps: &Heaps) -> Vec<Found> {
     }
     // What got longer is an owner for certain; an object may be shared with a cache that is nearer.
     candidates.sort_by_key(|candidate| !candidate.is_longer());
+    looked.judged = heaps.judged.filter(|_| candidates.len() == 1);
     looked.named_of(&candidates)
 }
 
@@ -180,6 +191,8 @@ struct Looked<'a> {
     after: &'a Snapshot,
     reach: &'a Reach,
     changes: &'a Changes,
+    /// Of the only owner that there is.
+    judged: Option<Judged>,
 }
 
 impl<'a> Looked<'a> {
@@ -256,7 +269,7 @@ impl<'a> Looked<'a> {
             (Kind::Lost, ..) => gains.counted(gains.objects, &format!("`{type_name}` is kept")),
             (Kind::Cycle, ..) => gains.counted(gains.objects, "object is kept"),
             _ if is_variable(owner) => gains.counted(gains.entries, &format!("`{type_name}` is kept")),
-            _ => gains.in_words(),
+            _ => gains.over(self.judged).in_words(),
         }
     }
 
@@ -332,7 +345,7 @@ impl<'a> Looked<'a> {
                 path: vec![self.with_length(&name, &type_name, longer.length)],
                 held_by: Some(held_by(after, self.reach, longer.node)),
                 types: vec![type_name],
-                gains: gains.in_words(),
+                gains: gains.over(self.judged).in_words(),
                 place: filled,
                 name,
             },

@@ -4,6 +4,9 @@
 pub const WINDOWS: usize = 8;
 /// Steps between windows that must rise in a leak, of the seven that there are.
 const LEAST_RISES: usize = 6;
+/// So many times its own error must the average step between the floors of a series be that falls at times. What takes
+/// random sizes again and again wanders: of such series whose floors happen to rise, one in forty has as even steps.
+const EVENNESS: i128 = 10;
 /// Steps that fall in a series that only fluctuates. Of eight floors in random order, fewer fall once in 160 times.
 const FALLS_OF_NOISE: usize = 2;
 
@@ -20,7 +23,12 @@ pub enum Direction {
 
 /// The lowest value of a series in each window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Floors(pub [i64; WINDOWS]);
+pub struct Floors {
+    /// The floors.
+    pub lowest: [i64; WINDOWS],
+    /// Whether no value of the series, floor or not, is lower than the one before.
+    pub never_falls: bool,
+}
 
 /// Which window the judged iteration `index` of `count` belongs to; `count` is at least [`WINDOWS`].
 pub fn window(index: usize, count: usize) -> usize {
@@ -39,18 +47,37 @@ impl Floors {
             let floor = &mut floors[window(index, series.len())];
             *floor = (*floor).min(*value);
         }
-        Some(Floors(floors))
+        Some(Floors { lowest: floors, never_falls: series.is_sorted() })
     }
 
     /// What the last window has above the first.
     pub fn growth(&self) -> i64 {
-        self.0[WINDOWS - 1].saturating_sub(self.0[0])
+        self.lowest[WINDOWS - 1].saturating_sub(self.lowest[0])
     }
 
-    /// What they say about a series in which growth up to `noise` over all windows is none.
+    /// What they say about memory, of which growth up to `noise` over all windows is none. Where the series falls at
+    /// times its floors must rise evenly, too.
     pub fn direction(&self, noise: i64) -> Direction {
+        match self.direction_of_floors(noise) {
+            Direction::Rising if !self.never_falls && !self.is_even() => Direction::Open,
+            direction => direction,
+        }
+    }
+
+    /// What they say about things that are few, such as descriptors: a step is one or none, and never even. One that was
+    /// met at a moment when it was open is none that stays.
+    pub fn direction_of_count(&self) -> Direction {
+        let later = &self.lowest[WINDOWS / 2..];
+        let has_come_back = later.iter().any(|floor| *floor <= self.lowest[0]);
+        match self.direction_of_floors(0) {
+            Direction::Open if has_come_back || later[WINDOWS / 2 - 1] <= later[0] => Direction::Steady,
+            direction => direction,
+        }
+    }
+
+    fn direction_of_floors(&self, noise: i64) -> Direction {
         let (growth, rises, falls) = (self.growth(), self.rises(), self.falls());
-        let recent = self.0[WINDOWS - 1].saturating_sub(self.0[WINDOWS / 2]);
+        let recent = self.lowest[WINDOWS - 1].saturating_sub(self.lowest[WINDOWS / 2]);
         if growth <= noise {
             return Direction::Steady;
         }
@@ -63,17 +90,40 @@ impl Floors {
         Direction::Open
     }
 
+    /// Whether it goes up and down, and only that.
+    pub fn fluctuate(&self) -> bool {
+        self.falls() >= FALLS_OF_NOISE
+    }
+
     /// Whether it goes down as a leak goes up: what it loses is what another one gains.
     pub fn is_falling(&self) -> bool {
         self.rises() == 0 && self.falls() >= LEAST_RISES
     }
 
+    /// Whether it goes down and never up.
+    pub fn only_falls(&self) -> bool {
+        self.rises() == 0 && self.growth() < 0
+    }
+
+    /// Whether the steps between floors are so even that they are no chance: Student's t of their average.
+    fn is_even(&self) -> bool {
+        let steps = WINDOWS as i128 - 1;
+        let step = |pair: &[i64]| i128::from(pair[1]) - i128::from(pair[0]);
+        let (sum, squares) = self.lowest.windows(2).map(step).fold((0i128, 0i128), |(sum, squares), step| {
+            (sum + step, squares.saturating_add(step.saturating_mul(step)))
+        });
+        let square = sum.saturating_mul(sum);
+        // t² = steps · average² / variance, multiplied by what it is divided by.
+        let variance = squares.saturating_mul(steps).saturating_sub(square);
+        square.saturating_mul(steps - 1) >= variance.saturating_mul(EVENNESS * EVENNESS)
+    }
+
     fn rises(&self) -> usize {
-        self.0.windows(2).filter(|pair| pair[1] > pair[0]).count()
+        self.lowest.windows(2).filter(|pair| pair[1] > pair[0]).count()
     }
 
     fn falls(&self) -> usize {
-        self.0.windows(2).filter(|pair| pair[1] < pair[0]).count()
+        self.lowest.windows(2).filter(|pair| pair[1] < pair[0]).count()
     }
 }
 
@@ -111,6 +161,28 @@ mod tests {
     }
 
     #[test]
+    fn floors_that_rise_by_chance_are_open_and_a_series_that_never_falls_need_not_be_even() {
+        let uneven = [0, 1, 900, 901, 1_000, 2_700, 2_710, 4_000];
+        assert_eq!(direction(uneven), Direction::Rising);
+        let falling_between = uneven.into_iter().flat_map(|floor| [floor + 5_000, floor]);
+        assert_eq!(direction(falling_between.clone()), Direction::Open);
+        let floors = Floors::of(&falling_between.collect::<Vec<_>>()).unwrap();
+        assert_eq!(floors.direction_of_count(), Direction::Rising);
+        assert_eq!(direction((0..16).map(|i| 100 * i + i % 2 * 5_000)), Direction::Rising);
+    }
+
+    #[test]
+    fn a_count_that_was_higher_at_some_moments_is_steady() {
+        let of = |floors: [i64; WINDOWS]| Floors::of(&floors).unwrap();
+        for floors in [[3, 3, 4, 3, 3, 3, 3, 4], [3, 4, 3, 4, 4, 4, 4, 4]] {
+            assert_eq!(of(floors).direction_of_count(), Direction::Steady, "{floors:?}");
+            assert_eq!(of(floors).direction(0), Direction::Open, "{floors:?}");
+        }
+        assert_eq!(of([3, 3, 3, 4, 4, 4, 5, 5]).direction_of_count(), Direction::Open);
+        assert_eq!(of([3, 4, 5, 6, 7, 7, 8, 9]).direction_of_count(), Direction::Rising);
+    }
+
+    #[test]
     fn what_stops_steps_once_or_fluctuates_is_steady() {
         assert_eq!(direction([7; 8]), Direction::Steady);
         assert_eq!(direction((0..80).map(|i| i64::min(i, 30))), Direction::Steady);
@@ -136,6 +208,8 @@ mod tests {
     #[test]
     fn a_series_that_is_too_short_has_no_floors() {
         assert_eq!(Floors::of(&[1; 7]), None);
-        assert!(Floors::of(&[7, 6, 5, 4, 3, 2, 1, 0]).unwrap().is_falling());
+        let falling = Floors::of(&[7, 6, 5, 4, 3, 2, 1, 0]).unwrap();
+        assert!(falling.is_falling() && falling.only_falls());
+        assert!(!Floors::of(&[7, 6, 5, 4, 3, 4, 1, 0]).unwrap().only_falls());
     }
 }

@@ -101,17 +101,19 @@ fn filling(series: &Series, containers: &[Container]) -> Vec<usize> {
 
 fn leaks(series: &Series, filling: &[usize]) -> Vec<Leak> {
     let mut leaks = Vec::new();
-    let rises =
-        |floors: Option<&Floors>| floors.is_some_and(|floors| floors.direction(0) == Direction::Rising);
+    let rises = |floors: &Floors| floors.direction(0) == Direction::Rising;
     let containers = series.containers.iter().enumerate();
-    let growing = containers.filter(|(index, of)| !filling.contains(index) && rises(Some(&of.floors)));
+    let growing = containers.filter(|(index, of)| !filling.contains(index) && rises(&of.floors));
     leaks.extend(growing.map(|(index, _)| Leak::Container(index)));
-    leaks.extend(rises(series.fds.as_ref()).then_some(Leak::Descriptors));
-    leaks.extend(rises(series.threads.as_ref()).then_some(Leak::Threads));
+    let more = |floors: Option<&Floors>| {
+        floors.is_some_and(|floors| floors.direction_of_count() == Direction::Rising)
+    };
+    leaks.extend(more(series.fds.as_ref()).then_some(Leak::Descriptors));
+    leaks.extend(more(series.threads.as_ref()).then_some(Leak::Threads));
     let unexplained = unexplained_sites(series, filling);
     if filling.is_empty() {
         leaks.extend((bytes(series) == Direction::Rising).then_some(Leak::Bytes));
-        leaks.extend(rises(Some(&series.blocks)).then_some(Leak::Blocks));
+        leaks.extend(rises(&series.blocks).then_some(Leak::Blocks));
     }
     leaks.extend(unexplained.into_iter().map(Leak::Site));
     leaks
@@ -129,14 +131,19 @@ fn noise(series: &Series) -> i64 {
 /// Sites that rise, where the process as a whole may: where its figures are flat, what they gain is what others lose.
 fn unexplained_sites(series: &Series, filling: &[usize]) -> Vec<usize> {
     let is_flat = series.bytes.growth() <= noise(series) && series.blocks.growth() <= 0;
-    let is_still = series.bytes.0.is_sorted() && series.blocks.0.is_sorted();
+    let is_still = series.bytes.lowest.is_sorted() && series.blocks.lowest.is_sorted();
     if is_flat && is_still {
         return Vec::new();
     }
-    let rising: Vec<usize> = (0..series.sites.len()).filter(|site| series.sites[*site].is_rising()).collect();
+    let mut rising: Vec<usize> =
+        (0..series.sites.len()).filter(|site| series.sites[*site].is_rising()).collect();
+    let is_exchange = bytes(series) != Direction::Rising && is_exchanged(series, &rising);
+    if is_exchange {
+        rising.retain(|site| series.sites[*site].blocks.growth() <= 0);
+    }
     let gained: i64 = rising.iter().map(|site| series.sites[*site].bytes.growth().max(0)).sum();
-    let lost: i64 =
-        series.sites.iter().filter(|site| site.bytes.is_falling()).map(|site| -site.bytes.growth()).sum();
+    let gives = |site: &&SiteSeries| site.bytes.is_falling() && !(is_exchange && site.blocks.growth() < 0);
+    let lost: i64 = series.sites.iter().filter(gives).map(|site| -site.bytes.growth()).sum();
     if lost >= gained / 4 * 3 && gained > 0 && lost > 0 {
         return Vec::new();
     }
@@ -144,6 +151,15 @@ fn unexplained_sites(series: &Series, filling: &[usize]) -> Vec<usize> {
         filling.iter().any(|index| is_explained(site, series.containers[*index].floors.growth()))
     };
     rising.into_iter().filter(|site| !is_of_cache(&series.sites[*site])).collect()
+}
+
+/// Whether blocks took the place of others, of whatever size: the process has no more of them, and where one site has
+/// more, others have fewer. Of both, what the first or the last window does is in one of the two figures only.
+fn is_exchanged(series: &Series, rising: &[usize]) -> bool {
+    let gained: i64 = rising.iter().map(|site| series.sites[*site].blocks.growth().max(0)).sum();
+    let fewer = series.sites.iter().filter(|site| site.blocks.only_falls());
+    let lost: i64 = fewer.map(|site| -site.blocks.growth()).sum();
+    series.blocks.growth() <= 0 && lost > 0 && 2 * lost >= gained
 }
 
 /// Whether a site grew by whole numbers of blocks for each entry that a filling cache gained.
@@ -165,7 +181,8 @@ fn is_open(series: &Series, filling: &[usize]) -> bool {
         .enumerate()
         .any(|(index, of)| !filling.contains(&index) && open(&of.floors, 0));
     let counts = [series.fds.as_ref(), series.threads.as_ref()];
-    let is_count_open = counts.into_iter().flatten().any(|floors| open(floors, 0));
+    let is_count_open =
+        counts.into_iter().flatten().any(|floors| floors.direction_of_count() == Direction::Open);
     let is_site_open = series.sites.iter().any(|site| site.is_open());
     let is_total_open = bytes(series) != Direction::Steady || series.blocks.direction(0) != Direction::Steady;
     // Totals are sums: where no part of them is open, they only fluctuate.

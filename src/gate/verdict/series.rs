@@ -99,6 +99,9 @@ impl SiteSeries {
 #[derive(Clone)]
 struct Finding {
     now: [i64; 2],
+    /// After the judged iteration before.
+    before: [i64; 2],
+    falls: [bool; 2],
     floors: [[i64; WINDOWS]; 2],
 }
 
@@ -126,6 +129,9 @@ fn sites(evidence: &Evidence, judged: &[usize]) -> Vec<SiteSeries> {
             continue;
         }
         let window = window(place, judged.len());
+        if place == 0 {
+            of_group.values_mut().for_each(|finding| finding.before = finding.now);
+        }
         if place == 0 || window != self::window(place - 1, judged.len()) {
             begin(&mut of_group, window);
         } else {
@@ -140,8 +146,8 @@ fn sites(evidence: &Evidence, judged: &[usize]) -> Vec<SiteSeries> {
             Some(SiteSeries {
                 stack,
                 allocator,
-                bytes: Floors(finding.floors[0]),
-                blocks: Floors(finding.floors[1]),
+                bytes: Floors { lowest: finding.floors[0], never_falls: !finding.falls[0] },
+                blocks: Floors { lowest: finding.floors[1], never_falls: !finding.falls[1] },
             })
         })
         .collect();
@@ -150,12 +156,23 @@ fn sites(evidence: &Evidence, judged: &[usize]) -> Vec<SiteSeries> {
 }
 
 fn nothing() -> Finding {
-    Finding { now: [0; 2], floors: [[0; WINDOWS]; 2] }
+    Finding { now: [0; 2], before: [0; 2], falls: [false; 2], floors: [[0; WINDOWS]; 2] }
+}
+
+impl Finding {
+    /// A judged iteration is over.
+    fn settle(&mut self) {
+        for ((now, before), falls) in self.now.iter().zip(&mut self.before).zip(&mut self.falls) {
+            *falls |= now < before;
+            *before = *now;
+        }
+    }
 }
 
 /// The first iteration of a window: what is live now is the lowest so far.
 fn begin(findings: &mut HashMap<u32, Finding>, window: usize) {
     for finding in findings.values_mut() {
+        finding.settle();
         for (floors, now) in finding.floors.iter_mut().zip(finding.now) {
             floors[window] = now;
         }
@@ -168,6 +185,7 @@ fn lower(findings: &mut HashMap<u32, Finding>, window: usize, checkpoint: &Check
         let Some(finding) = groups.get(*site as usize).and_then(|group| findings.get_mut(group)) else {
             continue;
         };
+        finding.settle();
         for (floors, now) in finding.floors.iter_mut().zip(finding.now) {
             floors[window] = floors[window].min(now);
         }

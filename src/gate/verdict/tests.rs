@@ -151,3 +151,95 @@ fn fewer_iterations_than_windows_are_not_judged() {
         Evidence { checkpoints: &all, sites: &sites, containers: &[], warmup: ITERATIONS as u32 - 7 };
     assert_eq!(judge(&evidence), None);
 }
+
+/// Whole numbers that look random and are the same in every run.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % limit
+    }
+}
+
+const SLOTS: usize = 50;
+const SEEDS: u64 = 200;
+
+/// Live bytes and blocks of two sites, the one that filled all slots before and the one that fills one of them in each
+/// iteration with something of 100 to 9,999 B; after so many iterations of warm-up.
+fn slots(seed: u64, warmup: usize, filled: impl Fn(&mut Random) -> u64) -> [Vec<(u64, u64)>; 2] {
+    let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) + 1);
+    let mut slots: Vec<(usize, u64)> = (0..SLOTS).map(|_| (0, filled(&mut random))).collect();
+    let mut live = [Vec::new(), Vec::new()];
+    for _ in 0..warmup + ITERATIONS as usize {
+        let slot = random.below(SLOTS as u64) as usize;
+        slots[slot] = (1, 100 + random.below(9_900));
+        for (site, live) in live.iter_mut().enumerate() {
+            let of = slots.iter().filter(|(by, _)| *by == site);
+            live.push(of.fold((0, 0), |(bytes, blocks), (_, size)| (bytes + size, blocks + 1)));
+        }
+    }
+    live.map(|live| live[warmup..].to_vec())
+}
+
+/// How many of the seeds are a leak when the first of the judged iterations are so many.
+fn leaks_of_slots(judged: usize, filled: impl Fn(&mut Random) -> u64) -> usize {
+    let is_leak = |seed: &u64| {
+        let [before, since] = slots(*seed, 40, &filled);
+        let of = [&|i: u64| before[i as usize] as (u64, u64), &|i: u64| since[i as usize]] as [Live; 2];
+        let all = checkpoints(&of);
+        judged_from(&all[..judged], 2, &[]).outcome == Outcome::Leak
+    };
+    (0..SEEDS).filter(is_leak).count()
+}
+
+#[test]
+fn random_sizes_with_a_stable_mean_are_no_leak() {
+    for judged in [16, 40, 80] {
+        assert_eq!(leaks_of_slots(judged, |random| 100 + random.below(9_900)), 0, "{judged}");
+    }
+}
+
+#[test]
+fn slots_that_were_filled_with_small_things_are_no_leak_while_larger_ones_take_their_place() {
+    for judged in [16, 40, 80] {
+        // They do grow meanwhile: one in a hundred may look like a leak.
+        let leaks = leaks_of_slots(judged, |_| 100);
+        assert!(leaks <= 2, "{judged}: {leaks}");
+    }
+}
+
+#[test]
+fn whatever_is_kept_regularly_leaks_in_forty_iterations() {
+    for bytes in [8, 9, 16, 64, 1_000, 100_000] {
+        for every in [1, 2, 3, 5] {
+            let all = checkpoints(&[&|i| (5_000 + bytes * (i / every), 3 + i / every)]);
+            assert_eq!(judged_from(&all[..40], 1, &[]).outcome, Outcome::Leak, "{bytes} every {every}");
+            // One block that gets longer.
+            let all = checkpoints(&[&|i| (5_000 + bytes * (i / every), 3)]);
+            assert_eq!(judged_from(&all[..40], 1, &[]).outcome, Outcome::Leak, "{bytes} every {every}");
+        }
+        let longer = judged(&[&|i| (5_000 + bytes * (i / 10), 3)], &[]);
+        assert_eq!((longer.outcome, longer.leaks), (Outcome::Leak, vec![Leak::Bytes, Leak::Site(0)]));
+    }
+}
+
+#[test]
+fn a_regular_leak_beside_random_sizes_is_found_by_its_site() {
+    for seed in 0..SEEDS {
+        let [before, since] = slots(seed, 40, |random| 100 + random.below(9_900));
+        let verdict = judged(&[&|i| before[i as usize], &|i| since[i as usize], &|i| (8 * (i / 10), 1)], &[]);
+        assert_eq!(verdict.outcome, Outcome::Leak, "{seed}");
+        let leaks =
+            |leak: &Leak| matches!(leak, Leak::Site(site) if verdict.series.sites[*site].stack == StackId(3));
+        assert!(verdict.leaks.iter().any(leaks), "{seed}: {:?}", verdict.leaks);
+    }
+}
+
+#[test]
+fn a_leak_below_what_comes_and_goes_at_its_own_line_is_even() {
+    let mut random = Random(7);
+    let noise: Vec<u64> = (0..ITERATIONS).map(|_| random.below(1_000)).collect();
+    let verdict = judged(&[&|i| (400 * i + noise[i as usize], 1)], &[]);
+    assert_eq!(verdict.outcome, Outcome::Leak);
+}
