@@ -125,7 +125,7 @@ fn has_gained(site: &SiteSeries) -> bool {
 
 /// Whether it has more at the end, and never had less on the way.
 fn only_up(floors: &Floors) -> bool {
-    floors.growth() > 0 && floors.0.is_sorted()
+    floors.growth() > 0 && floors.lowest.is_sorted()
 }
 
 /// A part that is known.
