@@ -74,7 +74,11 @@ def work():
     let (code, scenario) = checked(app, budget);
     assert_eq!((code, scenario["verdict"].as_str()), (Some(0), Some("pass")), "{scenario:#}");
     let growth = &scenario["budgets"][0];
-    assert_eq!((growth["name"].as_str(), growth["measured"].as_i64()), (Some("growth"), Some(0)), "{growth:#}");
+    assert_eq!(
+        (growth["name"].as_str(), growth["measured"].as_i64()),
+        (Some("growth"), Some(0)),
+        "{growth:#}"
+    );
 }
 
 #[test]
