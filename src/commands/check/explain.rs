@@ -43,7 +43,7 @@ pub(super) fn ask(plan: &mut Plan, first: &ScenarioResult) {
 /// When a command's processes take snapshots: what leaks is in the second half of the iterations, what is held at the end
 /// is seen there.
 fn moments(first: &ScenarioResult, checkpoints: Option<Checkpoints>) -> Moments {
-    let leaks = first.findings.iter().any(|finding| is_growth(finding));
+    let leaks = first.findings.iter().any(is_growth);
     let is_of_the_end = first.findings.iter().any(|finding| !is_growth(finding));
     let mut iterations = Vec::new();
     if let (true, Some(growth)) = (leaks, &first.growth) {
