@@ -1,5 +1,7 @@
 //! The CPythons that reports about objects are tested with.
 
+#![allow(clippy::print_stderr, reason = "what is skipped is told")]
+
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -16,7 +18,10 @@ pub(crate) fn each_python() -> Vec<String> {
             None => eprintln!("skipped: there is no CPython 3.{minor}"),
         }
     }
-    assert!(!found.is_empty(), "no CPython to test with");
+    if found.is_empty() {
+        // The one that leakgate chooses.
+        found.push(String::new());
+    }
     found
 }
 

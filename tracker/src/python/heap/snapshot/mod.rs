@@ -66,7 +66,7 @@ pub(in crate::python) fn take() -> Option<u32> {
 pub(in crate::python) fn take_forked() -> Option<i64> {
     thread::current()?;
     let taken = if is_known() && !sys::is_restricted() { take_apart() } else { None };
-    if !taken.is_some_and(|number| number > 0) {
+    if taken.is_none_or(|number| number <= 0) {
         note(NOTE_NO_HEAP);
     }
     taken
