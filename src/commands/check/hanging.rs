@@ -10,7 +10,7 @@ use crate::gate::measurement::Measurement;
 use crate::gate::verdict::Outcome;
 use crate::gate::{leak, threads};
 use crate::outcome::{ScenarioError, ScenarioResult};
-use crate::profile::{CheckpointKind, Profile, load};
+use crate::profile::{Capture, CheckpointKind, Profile, load};
 use crate::scenario::plan::Work;
 use crate::scenario::watch::End;
 use crate::scenario::{Plan, ScenarioRun};
@@ -31,7 +31,9 @@ pub(super) fn judged(
         return result;
     }
     let facts = ScenarioFacts { name: &scenario.name, cwd: &plan.cwd, driver: None };
-    let waiting = at_its_end(&facts, run);
+    // Where it cannot be read, `seen` does not see anything either.
+    let capture = load::capture(&run.capture).ok();
+    let waiting = capture.as_ref().and_then(|capture| at_its_end(&facts, capture));
     let seen = seen(&facts, run, plan, &mut result.notes);
     let mut environment = None;
     if let Some((finding, of)) = waiting {
@@ -50,7 +52,7 @@ pub(super) fn judged(
         }
     }
     let Some(environment) = environment else {
-        advice.extend(at_its_highest(run, plan));
+        advice.extend(capture.as_ref().and_then(|capture| at_its_highest(capture, plan)));
         advice.push(until_help(plan));
         result.error = Some(with_advice(error, &advice));
         return result;
@@ -84,8 +86,7 @@ pub(super) fn is_certain(result: &ScenarioResult) -> bool {
 }
 
 /// A program at its end, and what it waits for.
-fn at_its_end(facts: &ScenarioFacts, run: &ScenarioRun) -> Option<(Finding, Environment)> {
-    let capture = load::capture(&run.capture).ok()?;
+fn at_its_end(facts: &ScenarioFacts, capture: &Capture) -> Option<(Finding, Environment)> {
     let found = |profile: &Profile| Some((threads::unstopped(facts, profile)?, environment(profile)));
     capture.processes.iter().find_map(found)
 }
@@ -171,11 +172,10 @@ fn calls_seen(run: &ScenarioRun) -> String {
 }
 
 /// A command without iterations that had as much memory at its end as ever: it may grow without end.
-fn at_its_highest(run: &ScenarioRun, plan: &Plan) -> Option<String> {
+fn at_its_highest(capture: &Capture, plan: &Plan) -> Option<String> {
     if plan.checkpoints().is_some() {
         return None;
     }
-    let capture = load::capture(&run.capture).ok()?;
     let totals = capture.main()?.totals;
     if totals.peak.bytes < LEAST_GROWN {
         return None;
