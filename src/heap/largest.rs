@@ -11,7 +11,7 @@ use std::collections::{BinaryHeap, HashMap};
 
 use super::dominators::Dominators;
 use super::model::{Known, Label, NodeId, NodeKind, RootKind, Snapshot};
-use super::owners::entries_of;
+use super::owners::{entries_of, meant};
 use super::path::{Detail, Path};
 use super::reach::{Hold, Reach};
 
@@ -45,44 +45,45 @@ pub struct Large {
     pub sites: Vec<(usize, u64)>,
 }
 
-/// The variables that hold at least so many bytes each, the largest first; at most so many of them.
-/// `detail`: of the ways to them.
-pub fn largest(
-    (snapshot, reach): (&Snapshot, &Reach),
-    detail: Detail,
-    (least, most): (u64, usize),
-) -> Vec<Large> {
-    let dominators = Dominators::of(snapshot, &reach.roots);
-    let tree = Tree { snapshot, reach, below: dominators.tree(), dominators: &dominators, detail };
-    let mut queue: BinaryHeap<(u64, Reverse<NodeId>)> = BinaryHeap::new();
-    let outermost = snapshot.ids().filter(|node| dominators.dominator(*node).is_none());
-    queue.extend(outermost.map(|node| (dominators.retained(node), Reverse(node))));
-    let mut found = Vec::new();
-    while let Some((bytes, Reverse(node))) = queue.pop() {
-        if bytes < least || found.len() == most {
-            break;
-        }
-        if tree.is_namespace(node) {
-            let below = tree.below(node).iter();
-            queue.extend(below.map(|node| (dominators.retained(*node), Reverse(*node))));
-        } else if tree.is_programs(node) {
-            // What a function returned is one thing to its reader.
-            let is_result = reach.hold(node) == Hold::Own;
-            found.push(tree.large(if is_result { node } else { tree.deepest(node) }));
-        }
-    }
-    found
-}
-
-struct Tree<'a> {
+/// A snapshot with what holds its objects, worked out once for all that is asked of it.
+#[derive(Debug)]
+pub struct Holders<'a> {
     snapshot: &'a Snapshot,
-    reach: &'a Reach,
-    dominators: &'a Dominators,
+    reach: Reach,
+    dominators: Dominators,
     below: (Vec<u32>, Vec<NodeId>),
-    detail: Detail,
 }
 
-impl Tree<'_> {
+impl<'a> Holders<'a> {
+    /// Works them out.
+    pub fn of(snapshot: &'a Snapshot) -> Holders<'a> {
+        let reach = Reach::of(snapshot);
+        let dominators = Dominators::of(snapshot, &reach.roots);
+        Holders { snapshot, reach, below: dominators.tree(), dominators }
+    }
+
+    /// The variables that hold at least so many bytes each, the largest first; at most so many of them. `detail`: of the
+    /// ways to them.
+    pub fn largest(&self, detail: Detail, (least, most): (u64, usize)) -> Vec<Large> {
+        let entry = |node: NodeId| (self.dominators.retained(node), Reverse(node));
+        let outermost = self.snapshot.ids().filter(|node| self.dominators.dominator(*node).is_none());
+        let mut queue: BinaryHeap<(u64, Reverse<NodeId>)> = outermost.map(entry).collect();
+        let mut found = Vec::new();
+        while let Some((bytes, Reverse(node))) = queue.pop() {
+            if bytes < least || found.len() == most {
+                break;
+            }
+            if self.is_namespace(node) {
+                queue.extend(self.below(node).iter().copied().map(entry));
+            } else if self.is_programs(node) {
+                // What a function returned is one thing to its reader.
+                let is_result = self.reach.hold(node) == Hold::Own;
+                found.push(self.large(if is_result { node } else { self.deepest(node) }, detail));
+            }
+        }
+        found
+    }
+
     /// What an object dominates directly.
     fn below(&self, node: NodeId) -> &[NodeId] {
         let (starts, below) = &self.below;
@@ -97,12 +98,10 @@ impl Tree<'_> {
         if self.reach.root(node).is_some_and(|root| root.kind == RootKind::Modules) {
             return true;
         }
-        let is_of_module = |(parent, label)| {
-            self.snapshot.kind(parent) == NodeKind::Module && label == Label::Known(Known::Dictionary)
-        };
-        self.reach
-            .parent(self.snapshot, node)
-            .is_some_and(|(parent, edge)| is_of_module((parent, edge.label)))
+        let parent = self.reach.parent(self.snapshot, node);
+        parent.is_some_and(|(parent, edge)| {
+            self.snapshot.kind(parent) == NodeKind::Module && edge.label == Label::Known(Known::Dictionary)
+        })
     }
 
     /// Not leakgate's own, unless it is what the scenario's function returned.
@@ -135,22 +134,14 @@ impl Tree<'_> {
             }
             at = *next;
         }
-        self.meant(at)
+        meant(self.snapshot, &self.reach, at)
     }
 
     fn holds_nearly(&self, node: NodeId, all: u64) -> bool {
         u128::from(self.dominators.retained(node)) * 10 >= u128::from(all) * u128::from(NEARLY_ALL)
     }
 
-    /// The instance, not the dictionary of its attributes.
-    fn meant(&self, node: NodeId) -> NodeId {
-        match self.reach.parent(self.snapshot, node) {
-            Some((parent, edge)) if edge.label == Label::Known(Known::Dictionary) => parent,
-            _ => node,
-        }
-    }
-
-    fn large(&self, node: NodeId) -> Large {
+    fn large(&self, node: NodeId, detail: Detail) -> Large {
         let (mut types, mut sites) = (HashMap::new(), HashMap::new());
         let mut way = vec![node];
         while let Some(at) = way.pop() {
@@ -171,7 +162,7 @@ impl Tree<'_> {
         Large {
             node,
             hold: self.reach.hold(node),
-            path: Path::to(self.snapshot, self.reach, node).text(self.snapshot, self.detail),
+            path: Path::to(self.snapshot, &self.reach, node).text(self.snapshot, detail),
             type_name: self.snapshot.type_name(node).to_owned(),
             bytes: self.dominators.retained(node),
             objects: self.dominators.objects(node),

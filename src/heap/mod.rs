@@ -22,7 +22,7 @@ pub use compare::Changes;
 pub use cycles::{Cycle, cycles};
 pub use dominators::Dominators;
 pub use holdings::holdings;
-pub use largest::{Large, largest};
+pub use largest::{Holders, Large};
 pub use model::{NodeId, Snapshot};
 pub use owners::{Owner, owners};
 pub use reach::Reach;

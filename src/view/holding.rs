@@ -9,7 +9,7 @@ use super::screen::{Fit, Screen, column};
 use super::snapshot::{SnapshotHead, place, words};
 use super::text::clean;
 use crate::heap::path::Detail;
-use crate::heap::{Large, Reach, Snapshot, largest};
+use crate::heap::{Holders, Large, Snapshot};
 use crate::profile::Profile;
 use crate::units::{Bytes, grouped};
 
@@ -48,7 +48,7 @@ pub struct Row {
 
 /// Takes the view.
 pub fn of(profile: &Profile, snapshot: &Snapshot, limit: Option<usize>) -> Holding {
-    let found = largest((snapshot, &Reach::of(snapshot)), Detail::Exact, (1, limit.unwrap_or(ROWS)));
+    let found = Holders::of(snapshot).largest(Detail::Exact, (1, limit.unwrap_or(ROWS)));
     Holding {
         head: SnapshotHead::of(profile, "owners", &[snapshot]),
         variables: found.into_iter().map(|large| row(profile, large)).collect(),

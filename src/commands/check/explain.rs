@@ -14,7 +14,7 @@ use crate::gate::owners::{self, Found, Heaps, Told, Values};
 use crate::gate::place::ScenarioFacts;
 use crate::gate::processes;
 use crate::heap::load::HeapError;
-use crate::heap::{self, Snapshot};
+use crate::heap::{self, Holders, Snapshot};
 use crate::outcome::{ScenarioResult, Verdict};
 use crate::profile::{CheckpointKind, Profile};
 use crate::rules::{self, Kind, RuleSet};
@@ -110,8 +110,12 @@ pub(super) fn add_owners(
     let judged = result.findings.iter().find_map(owners::Judged::of);
     let heaps = Heaps { snapshots: taken.around, iterations: taken.iterations, judged };
     let found = if taken.iterations > 0 { owners::owners(told, &heaps) } else { Vec::new() };
+    let is_asked = result.findings.iter().any(|finding| is_held(finding, measurement));
+    let holders = taken.end.filter(|_| is_asked).map(Holders::of);
     for finding in &mut result.findings {
-        finding.owners = holding(told, finding, (taken.end, measurement));
+        if let Some(holders) = holders.as_ref().filter(|_| is_held(finding, measurement)) {
+            finding.owners = owners::largest(told, holders, finding);
+        }
         if finding.owners.is_empty() {
             finding.owners = growing(told, finding, (&found, &heaps));
         }
@@ -122,20 +126,14 @@ pub(super) fn add_owners(
     result.findings.extend(taken.garbage.and_then(|garbage| owners::cycles(told, garbage)));
 }
 
-/// Who holds most of what a budget of memory is about. Of several processes, only of the one whose snapshots these are.
-fn holding(
-    told: Told,
-    finding: &Finding,
-    (end, measurement): (Option<&Snapshot>, &Measurement),
-) -> Vec<Owner> {
-    let Some(key) = budgets::key_of(&finding.rule).filter(|_| !is_growth(finding)) else { return Vec::new() };
-    let is_of_it = processes::judged(key, measurement).profile.process.id() == told.profile.process.id()
-        && finding.figure.as_ref().is_some_and(|figure| figure.name == key.name());
+/// Whether a finding is of a budget of memory that is held when the work is done, and of the process that is measured here,
+/// not of another one.
+fn is_held(finding: &Finding, measurement: &Measurement) -> bool {
+    let Some(key) = budgets::key_of(&finding.rule).filter(|_| !is_growth(finding)) else { return false };
     // What is left is above what was there at the start, of which there is no snapshot.
-    match end.filter(|_| is_of_it && key != BudgetKey::Left) {
-        Some(end) => owners::largest(told, end, finding),
-        None => Vec::new(),
-    }
+    key != BudgetKey::Left
+        && processes::judged(key, measurement).profile.process.id() == measurement.profile.process.id()
+        && finding.figure.as_ref().is_some_and(|figure| figure.name == key.name())
 }
 
 /// Who keeps what grows, as far as the finding is about that.

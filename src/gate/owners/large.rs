@@ -5,7 +5,7 @@ use crate::config::BudgetKey;
 use crate::finding::{Finding, Owner};
 use crate::gate::{budgets, holders};
 use crate::heap::reach::Hold;
-use crate::heap::{self, Large, Reach, Snapshot};
+use crate::heap::{Holders, Large};
 use crate::units::{Bytes, grouped};
 
 /// What holds less than this part of a figure is not worth its line.
@@ -14,18 +14,17 @@ const LEAST_PART: u64 = 20;
 const MOST: usize = 4;
 
 /// The variables that hold most of what a budget of memory is about, the largest first.
-pub fn largest(told: Told, snapshot: &Snapshot, finding: &Finding) -> Vec<Owner> {
+pub fn largest(told: Told, holders: &Holders, finding: &Finding) -> Vec<Owner> {
     let key = budgets::key_of(&finding.rule);
     let Some(figure) = finding.figure.as_ref().filter(|_| key.is_some()) else { return Vec::new() };
     let least = u64::try_from(figure.measured).unwrap_or(0) / LEAST_PART;
     if least == 0 {
         return Vec::new();
     }
-    let reach = Reach::of(snapshot);
     // The figure of the end is what is held then; of a peak a part may be gone.
     let is_of_the_end = matches!(key, Some(BudgetKey::Retained | BudgetKey::Left));
     let when = if is_of_the_end { "" } else { " that are still alive after the work" };
-    let all = heap::largest((snapshot, &reach), told.detail(), (least, MOST));
+    let all = holders.largest(told.detail(), (least, MOST));
     all.into_iter().map(|large| owner(told, large, when)).collect()
 }
 
