@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use leakgate::config::{HeapSnapshot, Repeats};
-use leakgate::scenario::driver::{Driver, DriverResult};
+use leakgate::scenario::driver::{Compiled, Driver, DriverResult};
 use leakgate::scenario::plan::{Call, KeepResult};
+use leakgate::scenario::{environment, python};
 use serde_json::{Value, json};
 
 const MINORS: [u32; 6] = [8, 9, 10, 11, 12, 13];
@@ -180,6 +181,7 @@ impl Run {
 fn call(function: &str) -> Call {
     Call {
         python: PathBuf::new(),
+        driver: Compiled::default(),
         target: format!("program:{function}").parse().unwrap(),
         arguments: Value::Null,
         setup: None,
@@ -193,6 +195,16 @@ fn call(function: &str) -> Call {
 }
 
 fn run(python: &Python, call: &Call) -> Run {
+    run_as_it_is(python, &Call { driver: compiled(python), ..call.clone() })
+}
+
+/// The driver as this interpreter compiles it.
+fn compiled(python: &Python) -> Compiled {
+    let variables = environment::inherited(&[]);
+    python::choose(Some(python.path.as_os_str()), Path::new("/"), &variables).unwrap().driver
+}
+
+fn run_as_it_is(python: &Python, call: &Call) -> Run {
     let folder = tempfile::tempdir().unwrap();
     let cwd = folder.path().join("project");
     std::fs::create_dir(&cwd).unwrap();
@@ -225,6 +237,19 @@ fn start(python: &Python, call: &Call, folder: &Path, modules: &Path) -> Run {
         report: driver.read_result().unwrap(),
         calls: calls.into_iter().map(str::to_owned).collect(),
         seen: seen.iter().map(numbers).collect(),
+    }
+}
+
+#[test]
+fn a_driver_that_was_not_compiled_or_for_another_version_is_compiled_where_it_runs() {
+    let all = pythons();
+    let drivers: Vec<Compiled> = all.iter().map(compiled).collect();
+    assert!(drivers.iter().all(|driver| *driver != Compiled::default()), "not compiled");
+    for (index, python) in all.iter().enumerate() {
+        for driver in [&Compiled::default(), &drivers[(index + 1) % drivers.len()]] {
+            let run = run_as_it_is(python, &Call { driver: driver.clone(), ..call("looks_around") });
+            assert_eq!(run.succeeded(&format!("3.{}", python.minor)).iterations, 3);
+        }
     }
 }
 

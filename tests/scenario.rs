@@ -100,6 +100,7 @@ fn call(place: &Place, source: &str, function: &str) -> (Plan, Call) {
     let python = leakgate::scenario::python::choose(None, &place.cwd(), &variables).unwrap();
     let call = Call {
         python: python.path,
+        driver: python.driver,
         target: format!("shop:{function}").parse().unwrap(),
         arguments: serde_json::Value::Null,
         setup: None,

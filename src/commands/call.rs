@@ -19,9 +19,10 @@ use crate::scenario::drive::{Failure, ScenarioRun};
 use crate::scenario::guard::Guard;
 use crate::scenario::memory_limit::MemoryLimit;
 use crate::scenario::plan::{Call, KeepResult, Plan, Work};
+use crate::scenario::python::{self, Python};
 use crate::scenario::signals::{ENDING, Interruption};
 use crate::scenario::tracker::Follow;
-use crate::scenario::{environment, measure, python, run_scenario};
+use crate::scenario::{environment, measure, run_scenario};
 use crate::units::{Bytes, grouped};
 
 /// Record a Python function, without any configuration
@@ -50,7 +51,7 @@ pub fn run(args: &Args, out: &mut dyn Write, messages: &mut dyn Write) -> anyhow
     let variables = environment::inherited(&[]);
     let python = python::choose(args.python.as_deref().map(OsStr::new), &cwd, &variables)?;
     writeln!(out, "call {} with {}", args.target, python.describe())?;
-    let plan = plan_of(args, python.path, &cwd);
+    let plan = plan_of(args, python, &cwd);
     let (folder, shown) = default_place(&cwd, &args.target.folder_name())?;
     let interruption = Interruption::listen(&ENDING).context("failed to listen to signals")?;
     let run = match run_scenario(&plan, &folder, &interruption, Guard::start().ok().as_ref()) {
@@ -82,10 +83,11 @@ fn arguments(text: &str) -> Result<serde_json::Value, String> {
     Err("expected a JSON object (keywords) or array (positions)".to_owned())
 }
 
-fn plan_of(args: &Args, python: std::path::PathBuf, cwd: &Path) -> Plan {
+fn plan_of(args: &Args, python: Python, cwd: &Path) -> Plan {
     Plan {
         work: Work::Call(Call {
-            python,
+            python: python.path,
+            driver: python.driver,
             target: args.target.clone(),
             arguments: args.with.clone().unwrap_or_default(),
             setup: None,

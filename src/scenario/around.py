@@ -101,7 +101,7 @@ def children():
 
 
 def child_entry(pid):
-    """Its state and its command's name, of `PID (NAME) STATE …`."""
+    """Its state and its command's name, of `PID (NAME) STATE ...`."""
     before, _, after = read_text("/proc/%s/stat" % pid).rpartition(")")
     return [int(pid), after.strip()[:1], before.partition("(")[2]]
 

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +15,9 @@ use crate::config::{CallTarget, HeapSnapshot, Repeats};
 use crate::gate::verdict;
 use crate::units::grouped;
 
-const SOURCE: &str = concat!(include_str!("around.py"), "\n", include_str!("driver.py"));
+pub(super) const SOURCE: &str = concat!(include_str!("around.py"), "\n", include_str!("driver.py"));
+/// What it is called in tracebacks.
+pub(super) const FILE: &str = "<leakgate driver>";
 /// Starts the driver without being it: as `-c`, `__main__` has no file that a spawned worker would run again, and
 /// the driver's own names stay out of it.
 const BOOTSTRAP: &str = "\
@@ -24,16 +27,36 @@ try:
     _leakgate.suppress()
 except ImportError:
     _leakgate = None
+import _frozen_importlib_external as _importing, marshal
 with open(sys.argv[1], 'rb') as _file:
-    _driver = compile(_file.read(), '<leakgate driver>', 'exec')
-_names = {'__name__': 'leakgate_driver', '__file__': '<leakgate driver>', 'SPEC': sys.argv[2], 'TRACKER': _leakgate}
-del _file, _leakgate
+    _driver = _file.read()
+if _driver.startswith(_importing.MAGIC_NUMBER):
+    _driver = marshal.loads(_driver[len(_importing.MAGIC_NUMBER):])
+else:
+    with open(sys.argv[2], 'rb') as _file:
+        _driver = compile(_file.read(), '<leakgate driver>', 'exec')
+_names = {'__name__': 'leakgate_driver', '__file__': '<leakgate driver>', 'SPEC': sys.argv[3], 'TRACKER': _leakgate}
+del _file, _importing, _leakgate, marshal
 exec(_driver, _names)
 ";
+
+/// The driver as an interpreter compiled it, which takes longer than to run it; empty where it could not.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Compiled(Arc<[u8]>);
+
+impl Compiled {
+    /// Of hexadecimal digits: the interpreter's magic number, then the marshalled code.
+    pub(super) fn of_hex(digits: &str) -> Compiled {
+        let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+        let bytes: Option<Vec<u8>> = digits.as_bytes().chunks(2).map(byte).collect();
+        Compiled(bytes.unwrap_or_default().into())
+    }
+}
 
 /// The driver's files of one scenario.
 #[derive(Debug)]
 pub struct Driver {
+    compiled: PathBuf,
     script: PathBuf,
     spec: PathBuf,
     /// Where the result appears, at once and whole, when the work is done.
@@ -122,6 +145,7 @@ impl Driver {
     /// Writes the driver and what it is to do for `call` into the private `folder`.
     pub fn write(call: &Call, folder: &Path) -> io::Result<Driver> {
         let driver = Driver {
+            compiled: folder.join("leakgate_driver.bin"),
             script: folder.join("leakgate_driver.py"),
             spec: folder.join("spec.json"),
             result: folder.join("result.json"),
@@ -141,6 +165,7 @@ impl Driver {
             forked: u8::from(call.snapshot == HeapSnapshot::Forked),
             folder: folder.to_string_lossy().into_owned(),
         };
+        fs::write(&driver.compiled, &call.driver.0)?;
         fs::write(&driver.script, SOURCE)?;
         fs::write(&driver.spec, serde_json::to_vec(&spec)?)?;
         Ok(driver)
@@ -152,6 +177,7 @@ impl Driver {
             python.into(),
             "-c".into(),
             BOOTSTRAP.into(),
+            self.compiled.clone().into(),
             self.script.clone().into(),
             self.spec.clone().into(),
         ]

@@ -17,7 +17,7 @@ use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
-use super::processes::running_with;
+use super::processes::{running_with, started_at};
 use super::tracker::Unpacked;
 
 /// The hidden command that is the guard.
@@ -147,7 +147,7 @@ pub fn run(input: impl BufRead) {
                 scenarios.insert(id, Scenario { folders, library: path(library), group: None });
             }
             Ok(Message::Group { id, pid }) => {
-                let group = started_at(pid).map(|started| Leader { pid, started });
+                let group = started_at(pid.cast_unsigned()).map(|started| Leader { pid, started });
                 scenarios.entry(id).or_default().group = group;
             }
             Ok(Message::Done { id }) => {
@@ -162,7 +162,7 @@ pub fn run(input: impl BufRead) {
 impl Scenario {
     fn clean_up(self) {
         if let Some(leader) = &self.group
-            && started_at(leader.pid) == Some(leader.started)
+            && started_at(leader.pid.cast_unsigned()) == Some(leader.started)
         {
             let _ = killpg(Pid::from_raw(leader.pid), Signal::SIGKILL);
         }
@@ -177,7 +177,7 @@ impl Scenario {
     fn end_recorded(&self) {
         let began = Instant::now();
         while began.elapsed() < PATIENCE {
-            let alive = running_with(&self.library).unwrap_or_default();
+            let alive = running_with(&self.library, None).unwrap_or_default();
             if alive.is_empty() || self.library.as_os_str().is_empty() {
                 return;
             }
@@ -187,13 +187,4 @@ impl Scenario {
             std::thread::sleep(PAUSE);
         }
     }
-}
-
-/// When a process was started, in the kernel's own count; `None`: there is none of that number.
-fn started_at(pid: i32) -> Option<u64> {
-    let text = fs::read(format!("/proc/{pid}/stat")).ok()?;
-    // The program's name, in parentheses, may contain anything.
-    let after = text.iter().rposition(|byte| *byte == b')')? + 1;
-    let text = std::str::from_utf8(text.get(after..)?).ok()?;
-    text.split_ascii_whitespace().nth(19)?.parse().ok()
 }

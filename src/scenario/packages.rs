@@ -51,6 +51,7 @@ pub(super) fn search_path(answer: &str) -> Vec<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scenario::driver::Compiled;
 
     #[test]
     fn names_and_versions_are_those_of_the_folders() {
@@ -79,6 +80,7 @@ mod tests {
             chosen: String::new(),
             version: "CPython 3.11.7".to_owned(),
             search: [&folders[..], &[base.path().join("missing")]].concat(),
+            driver: Compiled::default(),
         };
         let said: Vec<String> = installed(&python)
             .iter()

@@ -5,7 +5,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::driver::Compiled;
 use super::memory_limit::MemoryLimit;
+use super::python::Python;
 use super::tracker::{Follow, Moments};
 use crate::config::{self, CallTarget, Checkpoints, HeapSnapshot, Repeats, Scenario};
 
@@ -56,6 +58,8 @@ pub struct Command {
 pub struct Call {
     /// The interpreter.
     pub python: PathBuf,
+    /// The driver, compiled by it.
+    pub driver: Compiled,
     /// The function.
     pub target: CallTarget,
     /// Arguments: an object gives keywords, an array positions, null none.
@@ -91,7 +95,7 @@ impl Plan {
     ///
     /// # Errors
     /// When the working directory is relative and the program's own is gone.
-    pub fn of(scenario: &Scenario, python: &Path) -> io::Result<Plan> {
+    pub fn of(scenario: &Scenario, python: Option<&Python>) -> io::Result<Plan> {
         Ok(Plan {
             work: Work::of(scenario, python),
             cwd: std::path::absolute(&scenario.cwd)?,
@@ -131,7 +135,11 @@ impl Plan {
 }
 
 impl Work {
-    fn of(scenario: &Scenario, python: &Path) -> Work {
+    fn of(scenario: &Scenario, python: Option<&Python>) -> Work {
+        let (python, driver) = match python {
+            Some(python) => (python.path.as_path(), python.driver.clone()),
+            None => (Path::new("python"), Compiled::default()),
+        };
         match &scenario.work {
             config::Work::Run { argv, until, exit_codes, checkpoints } => Work::Run(Command {
                 argv: with_chosen_python(argv, python),
@@ -143,6 +151,7 @@ impl Work {
             config::Work::Call { target, arguments, setup, teardown, between, keep_result, repeats } => {
                 Work::Call(Call {
                     python: python.to_path_buf(),
+                    driver,
                     target: target.clone(),
                     arguments: serde_json::Value::Object(arguments.clone()),
                     setup: setup.clone(),
@@ -198,7 +207,7 @@ mod tests {
     #[test]
     fn a_declared_call_is_planned_as_declared() {
         let scenario = Scenario::for_call("shop.quotes:quote").unwrap();
-        let plan = Plan::of(&scenario, Path::new("/venv/bin/python")).unwrap();
+        let plan = Plan::of(&scenario, None).unwrap();
         assert_eq!(plan.title().as_deref(), Some("call shop.quotes:quote"));
         assert!(plan.cwd.is_absolute());
         let Work::Call(call) = plan.work else { panic!("not a call") };

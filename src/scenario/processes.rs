@@ -89,14 +89,26 @@ pub fn still_recorded(folder: &Path) -> io::Result<Vec<u32>> {
     Ok(pids)
 }
 
-/// The processes of the machine that run with `library` in them, as far as they can be seen. A process that was just
-/// forked is found so, which has no file yet.
-pub fn running_with(library: &Path) -> io::Result<Vec<u32>> {
+/// The processes of the machine that run with `library` in them, as far as they can be seen; those that were started
+/// before `since`, in the kernel's own count, are not looked at. A process that was just forked is found so, which has no
+/// file yet.
+pub fn running_with(library: &Path, since: Option<u64>) -> io::Result<Vec<u32>> {
     let library = library.as_os_str().as_bytes();
     let pids = fs::read_dir("/proc")?.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    let mut pids: Vec<u32> = pids.filter(|pid| maps(*pid, library)).collect();
+    // To see when a process was started takes a tenth of the time that its memory maps take.
+    let may_be = |pid: &u32| since.is_none_or(|since| started_at(*pid).is_some_and(|at| at >= since));
+    let mut pids: Vec<u32> = pids.filter(|pid| may_be(pid) && maps(*pid, library)).collect();
     pids.sort_unstable();
     Ok(pids)
+}
+
+/// When a process was started, in the kernel's own count; `None`: there is none of that number.
+pub(super) fn started_at(pid: u32) -> Option<u64> {
+    let text = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    // The program's name, in parentheses, may contain anything.
+    let after = text.iter().rposition(|byte| *byte == b')')? + 1;
+    let text = std::str::from_utf8(text.get(after..)?).ok()?;
+    text.split_ascii_whitespace().nth(19)?.parse().ok()
 }
 
 /// Whether the tracker's library is in the memory of process `pid`.

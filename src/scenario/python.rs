@@ -11,17 +11,30 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use super::driver::{self, Compiled};
 use super::environment::Variables;
 use super::executable::{self, ExecutableError};
 use super::packages::search_path;
 
 /// How long an interpreter may take to say what it is.
 const ANSWER_TIME: Duration = Duration::from_secs(30);
-/// Prints where packages are, the implementation, its version and the interpreter's own path, which sees through version
-/// switchers.
-const QUESTION: &str = "import os, sys; v = sys.implementation.version; sys.stdout.flush(); \
-    sys.stdout.buffer.write(os.fsencode('%s\\n%s\\n%d.%d.%d\\n%s\\n' % \
-    (':'.join(sys.path), sys.implementation.name, v[0], v[1], v[2], sys.executable)))";
+/// More than any answer has.
+const LONGEST_ANSWER: u64 = 1024 * 1024;
+/// Prints where packages are, the implementation, its version, the interpreter's own path, which sees through version
+/// switchers, and the program that it is given, compiled: empty where that cannot be done.
+const QUESTION: &str = "\
+import os, sys
+try:
+    import _frozen_importlib_external as importing, marshal
+    code = compile(os.fsencode(sys.argv[1]), sys.argv[2], 'exec')
+    code = (importing.MAGIC_NUMBER + marshal.dumps(code)).hex()
+except Exception:
+    code = ''
+v = sys.implementation.version
+answer = (':'.join(sys.path), sys.implementation.name, '%d.%d.%d' % (v[0], v[1], v[2]), sys.executable, code)
+sys.stdout.flush()
+sys.stdout.buffer.write(os.fsencode('\\n'.join(answer) + '\\n'))
+";
 
 /// An interpreter.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +47,8 @@ pub struct Python {
     pub version: String,
     /// Where it looks for packages.
     pub search: Vec<PathBuf>,
+    /// The driver, compiled by it.
+    pub driver: Compiled,
 }
 
 impl Python {
@@ -110,17 +125,18 @@ fn poetry_python(cwd: &Path, variables: &Variables) -> Option<OsString> {
 fn ask(path: &Path, cwd: &Path, variables: &Variables, chosen: String) -> Result<Python, PythonError> {
     let broken = |reason: String| PythonError::Broken { path: path.display().to_string(), reason };
     let mut command = Command::new(path);
-    command.args(["-c", QUESTION]).current_dir(cwd).env_clear().envs(variables);
+    command.args(["-c", QUESTION, driver::SOURCE, driver::FILE]).current_dir(cwd).env_clear().envs(variables);
     let answer = answer_of(&mut command).map_err(broken)?;
     // A site customisation may print before: the answer is the end.
     let lines: Vec<&str> = answer.lines().collect();
-    let [.., search, name, version, executable] = lines.as_slice() else {
+    let [.., search, name, version, executable, code] = lines.as_slice() else {
         return Err(broken(format!("it answered {answer:?} when asked for its version")));
     };
     let name = if *name == "cpython" { "CPython" } else { name };
     let own_path = PathBuf::from(executable);
     let path = if own_path.is_absolute() && own_path.exists() { own_path } else { path.to_path_buf() };
-    Ok(Python { path, chosen, version: format!("{name} {version}"), search: search_path(search) })
+    let (version, search) = (format!("{name} {version}"), search_path(search));
+    Ok(Python { path, chosen, version, search, driver: Compiled::of_hex(code) })
 }
 
 /// The output of a short command; an error when it fails or takes too long.
@@ -153,13 +169,12 @@ fn end(child: &mut Child) {
 }
 
 fn reader(stream: Option<impl Read + Send + 'static>) -> mpsc::Receiver<String> {
-    const ENOUGH: u64 = 64 * 1024;
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
         let mut bytes = Vec::new();
         if let Some(stream) = stream {
             // What was read before an error is the answer.
-            let _ = stream.take(ENOUGH).read_to_end(&mut bytes);
+            let _ = stream.take(LONGEST_ANSWER).read_to_end(&mut bytes);
         }
         // Nobody listens any more after a time-out.
         let _ = sender.send(String::from_utf8_lossy(&bytes).into_owned());
@@ -180,7 +195,10 @@ mod tests {
         let python = bin.join("python");
         fs::write(
             &python,
-            format!("#!/bin/sh\necho noise\necho cpython\necho 3.{minor}.0\necho {}\n", python.display()),
+            format!(
+                "#!/bin/sh\necho noise\necho cpython\necho 3.{minor}.0\necho {}\necho\n",
+                python.display()
+            ),
         )
         .unwrap();
         fs::set_permissions(&python, fs::Permissions::from_mode(0o755)).unwrap();

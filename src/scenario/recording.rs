@@ -18,6 +18,8 @@ use crate::profile::seal;
 pub struct Recording {
     folder: PathBuf,
     run: RunFile,
+    /// When the command was started, in the kernel's own count.
+    started: Option<u64>,
 }
 
 impl Recording {
@@ -36,12 +38,13 @@ impl Recording {
         run.write(folder)?;
         // Processes write into it only where it is there.
         std::fs::write(folder.join(leakgate_capture::JOURNAL), "")?;
-        Ok(Recording { folder: folder.to_path_buf(), run })
+        Ok(Recording { folder: folder.to_path_buf(), run, started: None })
     }
 
     /// Notes which process it is. What is not written now is written at the end: the process must be watched in any case.
     pub fn started(&mut self, running: &Running) {
         self.run.root_pid = running.child.id();
+        self.started = processes::started_at(running.child.id());
         let _ = self.run.write(&self.folder);
     }
 
@@ -54,7 +57,7 @@ impl Recording {
         self.run.sampled_peak = Some(watched.sampled.live);
         self.run.untracked = watched.untracked.iter().filter_map(UntrackedProgram::of).collect();
         let described = self.run.write(&self.folder);
-        let alive = processes::running_with(&unpacked.mapped_as()).unwrap_or_default();
+        let alive = processes::running_with(&unpacked.mapped_as(), self.started).unwrap_or_default();
         let mut notes = Vec::new();
         if alive.is_empty() {
             // The disk may have been full before the seal cut the files to what is used of them.

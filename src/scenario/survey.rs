@@ -16,8 +16,11 @@ use crate::profile::resident::{Kept, KeptFor, ResidentFile};
 
 /// Part of the time that surveys may take: the kernel keeps a process from changing its mappings meanwhile.
 const SHARE: u32 = 50;
-/// What may be spent before that part has come together, so that short programs have a bill.
-const CREDIT: Duration = Duration::from_millis(4);
+/// What may be spent before that part has come together, so that short programs have a bill; it is not all spent on
+/// their start.
+const CREDIT: Duration = Duration::from_millis(3);
+/// Until then it is this part of the time.
+const FIRST_SHARE: u32 = 16;
 /// A figure has risen noticeably when it rose by this part of itself.
 const RISE: u64 = 50;
 /// Or by as many bytes as this: small programs are looked at too.
@@ -76,7 +79,7 @@ impl Surveyor {
             let process = &mut self.processes[index];
             process.see(reading, now);
             let Some(due) = process.due(reading) else { continue };
-            let allowance = CREDIT + elapsed / SHARE;
+            let allowance = CREDIT.min(elapsed / FIRST_SHARE) + elapsed / SHARE;
             // Half of the time is kept for figures that rise.
             let allowance = if due == Due::Rose { allowance } else { allowance / 2 };
             if self.spent + self.longest / 2 <= allowance {

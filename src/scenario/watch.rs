@@ -22,11 +22,11 @@ use super::tracker::Follow;
 use super::untracked::{self, Descendants};
 use crate::profile::{Obstacle, Untracked};
 
-/// Time between two samples.
-const INTERVAL: Duration = Duration::from_millis(10);
-/// Time between two samples in the beginning, so that short programs are seen too.
+/// Time between two samples: short in the beginning, so that short programs are seen too.
 const FIRST_INTERVAL: Duration = Duration::from_millis(1);
-const BEGINNING: Duration = Duration::from_millis(50);
+const INTERVAL: Duration = Duration::from_millis(10);
+/// It is this part of the time until then.
+const PART: u32 = 10;
 /// A tracker that has not begun by then is not there.
 const SILENCE: Duration = Duration::from_secs(2);
 /// From asking a program to end until it is ended.
@@ -199,7 +199,7 @@ impl<'a> Watcher<'a> {
     pub fn watch(mut self, on_tick: &mut dyn FnMut(&Tick)) -> io::Result<(Watched, Running)> {
         let mut next = self.running.started;
         loop {
-            let interval = if self.running.started.elapsed() < BEGINNING { FIRST_INTERVAL } else { INTERVAL };
+            let interval = (self.running.started.elapsed() / PART).clamp(FIRST_INTERVAL, INTERVAL);
             next = (next + interval).max(Instant::now());
             match self.running.ended.recv_timeout(next.saturating_duration_since(Instant::now())) {
                 Err(RecvTimeoutError::Timeout) => {}

@@ -133,8 +133,8 @@ fn without_details(title: String) -> ScenarioError {
 
 fn prepare(scenario: &Scenario, capture: &str, check: &Check) -> Result<(Plan, PathBuf), ScenarioError> {
     // What does not need Python is planned without it.
-    let python = check.python.as_ref().map_or(Path::new("python"), |python| &python.path);
-    let mut plan = Plan::of(scenario, python).map_err(|error| without_details(error.to_string()))?;
+    let mut plan =
+        Plan::of(scenario, check.python.as_ref()).map_err(|error| without_details(error.to_string()))?;
     if let (MemoryLimit::Auto, 2.., false) = (plan.memory_limit, check.jobs, scenario.exclusive) {
         plan.memory_limit = MemoryLimit::Part(check.jobs as u64);
     }
