@@ -2,18 +2,18 @@
 
 use std::io::{self, Write};
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use clap::{CommandFactory, Parser, Subcommand};
-use signal_hook::consts::SIGXFSZ;
 
-use crate::commands::{
-    allow, baseline, call, check, comment, completions, diff, doctor, merge, rules, run, view,
-};
+#[cfg(not(target_os = "linux"))]
+use crate::commands::elsewhere::{call, check, doctor, run};
+use crate::commands::{allow, baseline, comment, completions, diff, merge, rules, view};
+#[cfg(target_os = "linux")]
+use crate::commands::{call, check, doctor, run};
 use crate::exit::Exit;
-use crate::scenario::executable::ExecutableError;
+#[cfg(target_os = "linux")]
 use crate::scenario::guard;
-use crate::scenario::signals;
+use crate::system;
 
 /// A shell's exit code of a program whose reader went away (SIGPIPE): no pass, and nothing to tell anybody.
 const BROKEN_PIPE: Exit = Exit::Command(141);
@@ -39,6 +39,7 @@ enum Command {
     Allow(allow::Args),
     Rules(rules::Args),
     /// What cleans up when the program is killed
+    #[cfg(target_os = "linux")]
     #[command(name = guard::COMMAND, hide = true)]
     Guard,
     Doctor(doctor::Args),
@@ -53,16 +54,14 @@ pub fn main() -> ExitCode {
         Err(error) => return usage(&error),
     };
     let (mut out, mut messages) = (io::stdout(), io::stderr());
-    // A file size limit is then an error that can be told, and not the end of this program. Programs that it starts
-    // have the signal as it was.
-    let _ = signal_hook::flag::register(SIGXFSZ, Arc::default());
+    system::begin();
     let result = cli.command.run(&mut out, &mut messages).and_then(|exit| {
         out.flush()?;
         Ok(exit)
     });
     let exit = result.unwrap_or_else(|error| cli.command.fail(&error, &mut messages));
     if let Exit::Signal(number) = exit {
-        signals::raise(number);
+        system::end_by(number);
     }
     exit.into()
 }
@@ -80,6 +79,7 @@ impl Command {
             Command::Diff(args) => diff::run(args, out),
             Command::Allow(args) => allow::run(args, out),
             Command::Rules(args) => rules::run(args, out),
+            #[cfg(target_os = "linux")]
             Command::Guard => {
                 guard::run(io::stdin().lock());
                 Ok(Exit::Passed)
@@ -98,24 +98,8 @@ impl Command {
         // There is nowhere left to tell it if this fails.
         let _ = writeln!(messages, "leakgate: error: {error:#}");
         match self {
-            Command::Run(_) => match error.downcast_ref::<ExecutableError>() {
-                Some(ExecutableError::NotFound(..)) => Exit::NotFound,
-                Some(_) => Exit::NotExecutable,
-                None => Exit::RunFailed,
-            },
-            Command::Check(_)
-            | Command::Merge(_)
-            | Command::Comment(_)
-            | Command::Call(_)
-            | Command::View(_)
-            | Command::Baseline(_)
-            | Command::Diff(_)
-            | Command::Allow(_)
-            | Command::Rules(_)
-            | Command::Guard
-            | Command::Doctor(_)
-            | Command::Completions(_)
-            | Command::Man(_) => Exit::BadInput,
+            Command::Run(_) => system::not_run(error),
+            _ => Exit::BadInput,
         }
     }
 }

@@ -6,6 +6,10 @@
 //! requests) while `view` answers a person's questions about one profile. `commands` ties these to the terminal.
 
 #![forbid(unsafe_code)]
+#![cfg_attr(
+    not(target_os = "linux"),
+    allow(dead_code, reason = "what runs scenarios, and uses all, is not there")
+)]
 
 pub mod baseline;
 pub mod ci;
@@ -27,5 +31,6 @@ pub mod report;
 pub mod rules;
 pub mod scenario;
 pub mod stable_hash;
+mod system;
 pub mod units;
 pub mod view;

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -51,13 +50,23 @@ pub(super) fn write(path: &Path, text: &str) -> anyhow::Result<()> {
     // A link stays a link: what it points to is replaced.
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // As any new file: less what the user's mask takes away.
-    let new = fs::Permissions::from_mode(0o666);
-    let mut file = tempfile::Builder::new().permissions(new).tempfile_in(folder).with_context(failed)?;
+    let mut file = as_any_new_file(&mut tempfile::Builder::new()).tempfile_in(folder).with_context(failed)?;
     file.write_all(text.as_bytes()).with_context(failed)?;
     if let Ok(metadata) = fs::metadata(&path) {
         fs::set_permissions(file.path(), metadata.permissions()).with_context(failed)?;
     }
     file.persist(&path).with_context(failed)?;
     Ok(())
+}
+
+/// With the permissions of any new file: less what the user's mask takes away.
+#[cfg(unix)]
+fn as_any_new_file<'a, 'b, 'c>(builder: &'a mut tempfile::Builder<'b, 'c>) -> &'a tempfile::Builder<'b, 'c> {
+    use std::os::unix::fs::PermissionsExt;
+    builder.permissions(fs::Permissions::from_mode(0o666))
+}
+
+#[cfg(not(unix))]
+fn as_any_new_file<'a, 'b, 'c>(builder: &'a mut tempfile::Builder<'b, 'c>) -> &'a tempfile::Builder<'b, 'c> {
+    builder
 }

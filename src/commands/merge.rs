@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 
-use super::check::NO_PYTHON;
+use super::check_args::NO_PYTHON;
 use super::deliver::{self, Delivery};
 use super::results;
 use super::surroundings::{self, CiArgs};

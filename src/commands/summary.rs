@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 
 use crate::profile::{Capture, Frame, Profile};
-use crate::scenario::output::plain;
+use crate::scenario::plain::plain;
 use crate::units::{Bytes, grouped};
 
 /// Longest name of a place.

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::exit::Exit;
 use crate::profile::{Capture, Profile, load};
-use crate::scenario::untracked;
+use crate::scenario::unrecorded;
 use crate::view::flamegraph::{self, Drawn};
 use crate::view::moment::{At, Options, Threads};
 use crate::view::processes::Processes;
@@ -255,7 +255,7 @@ impl Printed<'_> {
 
     /// What the capture says beside the profile.
     fn notes(&self) -> Vec<String> {
-        let untracked = untracked::note(&self.capture.untracked);
+        let untracked = unrecorded::note(&self.capture.untracked);
         self.capture.notes.iter().chain(&untracked).map(|note| clean(note).into_owned()).collect()
     }
 }

@@ -1,6 +1,5 @@
 //! The paths that a configuration names: the folder to run in, and Python. They are looked at when the file is loaded.
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::model::PythonChoice;
@@ -62,7 +61,14 @@ fn in_path(name: &str) -> Option<PathBuf> {
     paths.into_iter().find(|path| !name.is_empty() && is_executable(path))
 }
 
+#[cfg(not(unix))]
 fn is_executable(path: &Path) -> bool {
+    path.is_file() || path.with_extension(std::env::consts::EXE_EXTENSION).is_file()
+}
+
+#[cfg(unix)]
+fn is_executable(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
     path.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
 }
 

@@ -4,6 +4,7 @@
 
 mod bill;
 mod decode;
+#[cfg(target_os = "linux")]
 pub mod follow;
 pub mod load;
 pub mod model;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+#[cfg(target_os = "linux")]
 use rustix::fs::FallocateFlags;
 use serde::{Deserialize, Serialize};
 
@@ -59,7 +60,11 @@ fn trimmed(path: &Path) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+#[cfg(not(target_os = "linux"))]
+fn give_back_zeros(_: &fs::File, _: &[u8]) {}
+
 /// Makes holes of the pages that are all zeros. A file system that cannot keeps them, and nothing else changes.
+#[cfg(target_os = "linux")]
 fn give_back_zeros(file: &fs::File, bytes: &[u8]) {
     const PAGE: usize = 4096;
     let mut pages =

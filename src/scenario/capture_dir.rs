@@ -6,14 +6,16 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use super::processes;
+#[cfg(target_os = "linux")]
+use super::processes::still_recorded;
 use super::run_file::{RUN_FILE, RunFile};
-use super::timeline::TIMELINE_FILE;
 use crate::heap;
 use crate::profile::{resident, seal};
 
 /// Names of the captured output of a scenario.
 pub const OUTPUT_FILES: [&str; 2] = ["stdout.txt", "stderr.txt"];
+/// Name of the time line in a capture.
+pub const TIMELINE_FILE: &str = "timeline.csv";
 /// The folder for results, in the project.
 pub const RESULTS_FOLDER: &str = ".leakgate";
 
@@ -55,6 +57,18 @@ pub enum CaptureDirError {
         /// Why not.
         error: io::Error,
     },
+}
+
+/// Process id and sequence number of a process file's name: `process-<pid>-<n>.lgp`.
+pub fn parse_name(name: &str) -> Option<(u32, u32)> {
+    let (pid, sequence) = name.strip_prefix("process-")?.strip_suffix(".lgp")?.split_once('-')?;
+    Some((pid.parse().ok()?, sequence.parse().ok()?))
+}
+
+/// Nothing records here.
+#[cfg(not(target_os = "linux"))]
+fn still_recorded(_: &Path) -> io::Result<Vec<u32>> {
+    Ok(Vec::new())
 }
 
 /// Makes `folder` an empty folder for a capture and returns its absolute path.
@@ -185,7 +199,7 @@ fn clear(folder: &Path, existing: Existing) -> Result<(), CaptureDirError> {
     if existing == Existing::Refuse {
         return Err(CaptureDirError::Taken(folder.to_path_buf()));
     }
-    if let Some(pid) = processes::still_recorded(folder).map_err(failed("read"))?.first() {
+    if let Some(pid) = still_recorded(folder).map_err(failed("read"))?.first() {
         return Err(CaptureDirError::Busy { folder: folder.to_path_buf(), pid: *pid });
     }
     // The description goes last: what is left after an interruption is still recognised as ours.
@@ -196,7 +210,7 @@ fn clear(folder: &Path, existing: Existing) -> Result<(), CaptureDirError> {
 fn is_our_name(name: &str) -> bool {
     [RUN_FILE, seal::NAME, TIMELINE_FILE, resident::NAME, leakgate_capture::JOURNAL].contains(&name)
         || OUTPUT_FILES.contains(&name)
-        || processes::parse_name(name).is_some()
+        || parse_name(name).is_some()
         || heap::load::parse_name(name).is_some()
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::around::Around;
-use super::output::plain;
+use super::plain::plain;
 use super::plan::{Call, KeepResult};
 use crate::config::{CallTarget, HeapSnapshot, Repeats};
 use crate::gate::verdict;

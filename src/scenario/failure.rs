@@ -5,7 +5,7 @@ use std::process::ExitStatus;
 
 use super::drive::ScenarioRun;
 use super::driver::DriverError;
-use super::output::plain;
+use super::plain::plain;
 use super::plan::{Plan, Work};
 use super::signals;
 use super::untracked;

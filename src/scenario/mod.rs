@@ -6,36 +6,71 @@
 
 pub mod around;
 pub mod capture_dir;
-mod descriptors;
-pub mod drive;
-pub mod driver;
-pub mod elf;
-pub mod environment;
-pub mod executable;
-mod failure;
-pub mod guard;
-pub mod intervals;
-pub mod launch;
-pub mod measure;
-pub mod memory_limit;
-pub mod output;
-pub mod packages;
-pub mod plan;
-pub mod processes;
-pub mod python;
-mod questions;
-pub mod recording;
+pub mod plain;
 pub mod run_file;
+pub mod unrecorded;
+
+// To run programs takes Linux; to read what was recorded of them does not.
+#[cfg(target_os = "linux")]
+mod descriptors;
+#[cfg(target_os = "linux")]
+pub mod drive;
+#[cfg(target_os = "linux")]
+pub mod driver;
+#[cfg(target_os = "linux")]
+pub mod elf;
+#[cfg(target_os = "linux")]
+pub mod environment;
+#[cfg(target_os = "linux")]
+pub mod executable;
+#[cfg(target_os = "linux")]
+mod failure;
+#[cfg(target_os = "linux")]
+pub mod guard;
+#[cfg(target_os = "linux")]
+pub mod intervals;
+#[cfg(target_os = "linux")]
+pub mod launch;
+#[cfg(target_os = "linux")]
+pub mod measure;
+#[cfg(target_os = "linux")]
+pub mod memory_limit;
+#[cfg(target_os = "linux")]
+pub mod output;
+#[cfg(target_os = "linux")]
+pub mod packages;
+#[cfg(target_os = "linux")]
+pub mod plan;
+#[cfg(target_os = "linux")]
+pub mod processes;
+#[cfg(target_os = "linux")]
+pub mod python;
+#[cfg(target_os = "linux")]
+mod questions;
+#[cfg(target_os = "linux")]
+pub mod recording;
+#[cfg(target_os = "linux")]
 pub mod script;
+#[cfg(target_os = "linux")]
 pub mod series;
+#[cfg(target_os = "linux")]
 pub mod signals;
+#[cfg(target_os = "linux")]
 mod survey;
+#[cfg(target_os = "linux")]
 pub mod timeline;
+#[cfg(target_os = "linux")]
 pub mod together;
+#[cfg(target_os = "linux")]
 pub mod tracker;
+#[cfg(target_os = "linux")]
 pub mod untracked;
+#[cfg(target_os = "linux")]
 pub mod watch;
 
+#[cfg(target_os = "linux")]
 pub use drive::{Failure, ScenarioRun, run_scenario};
+#[cfg(target_os = "linux")]
 pub use measure::{measure, measure_all};
+#[cfg(target_os = "linux")]
 pub use plan::Plan;

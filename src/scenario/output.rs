@@ -5,11 +5,10 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use regex::Regex;
-
+use super::plain::plain;
 use super::signals;
 
 /// Bytes kept of the beginning, and again of the end.
@@ -125,18 +124,6 @@ pub fn plain_end(output: &[u8], lines: usize) -> String {
     let shown = all[all.len().saturating_sub(lines)..].iter();
     let shown: Vec<String> = shown.map(|line| line.chars().take(LONGEST_LINE).collect()).collect();
     shown.join("\n")
-}
-
-/// Terminal sequences: CSI (colours, cursor), OSC and its like up to their end, and two-character escapes.
-static SEQUENCES: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
-        .expect("a valid expression")
-});
-
-/// Text without terminal sequences and control characters but line feeds and tabs.
-pub fn plain(text: &str) -> String {
-    let text = SEQUENCES.replace_all(text, "");
-    text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect()
 }
 
 /// How long `finish` may wait for a stream after its program ended.

@@ -12,6 +12,7 @@ use leakgate_capture::Live;
 use nix::errno::Errno;
 use nix::unistd::{SysconfVar, sysconf};
 
+pub use super::capture_dir::parse_name;
 use super::tracker::LIBRARY_NAME;
 use crate::profile::ProgramId;
 
@@ -68,12 +69,6 @@ enum State {
         statm: File,
     },
     Ended,
-}
-
-/// Process id and sequence number of a process file's name: `process-<pid>-<n>.lgp`.
-pub fn parse_name(name: &str) -> Option<(u32, u32)> {
-    let (pid, sequence) = name.strip_prefix("process-")?.strip_suffix(".lgp")?.split_once('-')?;
-    Some((pid.parse().ok()?, sequence.parse().ok()?))
 }
 
 /// Name of a process's file in the capture.

@@ -7,10 +7,9 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
+use super::capture_dir::TIMELINE_FILE;
 use super::processes::Reading;
 
-/// Its name in a capture.
-pub const TIMELINE_FILE: &str = "timeline.csv";
 /// A process that does not change has a row at least this often.
 const LONGEST_GAP_MS: u64 = 1000;
 

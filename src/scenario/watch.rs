@@ -19,6 +19,7 @@ use super::survey::Surveyor;
 use super::timeline::Timeline;
 use super::together::Sampled;
 use super::tracker::Follow;
+use super::unrecorded;
 use super::untracked::{self, Descendants};
 use crate::profile::{Obstacle, Untracked};
 
@@ -153,7 +154,7 @@ impl Watched {
                 self.unseen
             )
         });
-        untracked::note(&self.untracked).into_iter().chain(unseen).collect()
+        unrecorded::note(&self.untracked).into_iter().chain(unseen).collect()
     }
 }
 

@@ -147,7 +147,7 @@ fn a_limit_of_file_sizes_that_leaves_no_room_for_a_capture_is_named() {
         let [untracked] = &capture.untracked[..] else { panic!("{last}: {:?}", capture.untracked) };
         assert_eq!(untracked.obstacle, Obstacle::FileSize, "{last}");
         assert!(untracked.program.ends_with(python.file_name().unwrap().to_str().unwrap()), "{untracked:?}");
-        let note = leakgate::scenario::untracked::note(&capture.untracked).unwrap();
+        let note = leakgate::scenario::unrecorded::note(&capture.untracked).unwrap();
         assert!(note.starts_with(&format!("ran without the tracker ({REASON}), in no figure: ")), "{note}");
     }
     // The command itself: the library has room, a capture has not.

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{anyhow, bail};
 
-use super::{check, lock_file};
+use super::{check_args, lock_file};
 use crate::baseline::{self, Key, Lock, Mend, Problem, Section, digest};
 use crate::config::{self, Paint};
 use crate::exit::Exit;
@@ -31,7 +31,7 @@ struct Wanted {
     #[arg(value_name = "NAME")]
     names: Vec<String>,
     /// The configuration, whose baseline is beside it
-    #[arg(short, long, value_name = "FILE", default_value = check::CONFIG)]
+    #[arg(short, long, value_name = "FILE", default_value = check_args::CONFIG)]
     config: PathBuf,
 }
 

@@ -6,14 +6,14 @@ use std::path::PathBuf;
 
 use super::{declared, mendable_lock, read_lock, tell_problems};
 use crate::baseline::{Key, prune};
-use crate::commands::{check, lock_file};
+use crate::commands::{check_args, lock_file};
 use crate::exit::Exit;
 
 /// Remove what is accepted of scenarios that the configuration does not declare any more
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The configuration, whose baseline is beside it
-    #[arg(short, long, value_name = "FILE", default_value = check::CONFIG)]
+    #[arg(short, long, value_name = "FILE", default_value = check_args::CONFIG)]
     config: PathBuf,
 }
 

@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 use super::prune::as_it_was;
 use super::{Read, chosen, declared, mendable_lock, read_lock, section, tell_problems, undeclared};
 use crate::baseline::{Change, Lock, Section, Update, changes, digest, ratcheted, steadied, update, words};
+#[cfg(target_os = "linux")]
 use crate::commands::check;
+#[cfg(not(target_os = "linux"))]
+use crate::commands::elsewhere::check;
 use crate::commands::{lock_file, results};
 use crate::exit::Exit;
 use crate::outcome::Outcome;

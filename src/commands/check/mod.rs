@@ -7,7 +7,6 @@ mod hanging;
 mod jobs;
 mod live;
 mod one;
-mod partition;
 mod runs;
 mod standing;
 
@@ -15,16 +14,17 @@ use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, anyhow, ensure};
+use anyhow::Context;
 
 use self::against::Against;
 use self::live::{Display, Screen};
-use self::partition::Part;
 use self::standing::Register;
+pub use super::check_args::Args;
+use super::check_args::{NO_PYTHON, choose, refuse};
 use super::deliver::{self, Delivery};
-use super::surroundings::{CiArgs, Surroundings, workspace};
-use super::{lock_file, rule_set};
-use crate::config::{self, Config, ConfigErrors, FailOn, Paint, PythonChoice, Scenario};
+use super::rule_set;
+use super::surroundings::{Surroundings, workspace};
+use crate::config::{self, Config, FailOn, PythonChoice, Scenario};
 use crate::exit::Exit;
 use crate::outcome::{Outcome, ScenarioResult};
 use crate::report::Format;
@@ -37,96 +37,6 @@ use crate::scenario::packages;
 use crate::scenario::plan;
 use crate::scenario::python::{self, Python};
 use crate::scenario::signals::{ENDING, Interruption};
-
-/// Name of the configuration where none is given.
-pub(super) const CONFIG: &str = "leakgate.yaml";
-/// What the report says where no Python was found and no scenario needs one.
-pub(super) const NO_PYTHON: &str = "not found and not needed";
-/// What `--baseline` is where nobody names a file: the lock beside the configuration.
-const AUTO: &str = "auto";
-/// The `--baseline` that is none.
-const NONE: &str = "none";
-/// Folder of results beside the configuration.
-const RESULTS: &str = ".leakgate";
-
-/// Run the declared scenarios and judge them by their budgets
-#[derive(Debug, clap::Args)]
-pub struct Args {
-    /// Scenarios to run [default: all]
-    #[arg(value_name = "NAME")]
-    names: Vec<String>,
-    /// The configuration
-    #[arg(short, long, value_name = "FILE", default_value = CONFIG)]
-    config: PathBuf,
-    /// List the scenarios and run nothing
-    #[arg(long)]
-    list: bool,
-    /// How many scenarios run at the same time [default: `jobs` of the configuration, else half the cores]
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    jobs: Option<u32>,
-    /// Run a part of the scenarios, hash:2/4 for the second of four; `leakgate merge` joins their results
-    #[arg(long, value_name = "PART")]
-    partition: Option<Part>,
-    /// Where captures and reports go [default: .leakgate beside the configuration]
-    #[arg(long, value_name = "DIR")]
-    output_dir: Option<PathBuf>,
-    /// What to print; all reports are written to the output folder in any case
-    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = deliver::format)]
-    format: Format,
-    /// Which findings fail the check: new, any or never [default: `fail_on` of the configuration]
-    #[arg(long, value_name = "WHICH", value_parser = fail_on)]
-    fail_on: Option<FailOn>,
-    /// What results are compared with: auto, a file, or none [default: the lock beside the configuration]
-    #[arg(long, value_name = "FILE", default_value = AUTO)]
-    baseline: PathBuf,
-    /// The Python that scenarios use [default: `python` of the configuration]
-    #[arg(long, value_name = "PATH")]
-    python: Option<PathBuf>,
-    /// Show no examples of what is kept, such as keys of a cache [default: `values` of the configuration]
-    #[arg(long)]
-    no_values: bool,
-    #[command(flatten)]
-    ci: CiArgs,
-}
-
-impl Args {
-    /// The scenarios that were asked for.
-    pub(super) fn names(&self) -> &[String] {
-        &self.names
-    }
-
-    /// The configuration.
-    pub(super) fn config(&self) -> &Path {
-        &self.config
-    }
-
-    /// The file that results are compared with; `None` where there is to be none. One that is named has to be there: else
-    /// nothing would be compared, and nobody would know.
-    fn lock(&self, config: &Config) -> anyhow::Result<Option<PathBuf>> {
-        match self.baseline.to_str() {
-            Some(NONE) => Ok(None),
-            Some(AUTO) => Ok(Some(lock_file::beside(&config.path))),
-            _ => {
-                let name = self.baseline.display();
-                ensure!(
-                    self.baseline.is_file(),
-                    "there is no baseline `{name}`; expected a file, auto, or none"
-                );
-                Ok(Some(self.baseline.clone()))
-            }
-        }
-    }
-
-    /// Where results go, as the user would type it.
-    pub(super) fn results(&self) -> PathBuf {
-        let beside = || match self.config.parent() {
-            None => PathBuf::from(RESULTS),
-            Some(here) if here == Path::new(".") => PathBuf::from(RESULTS),
-            Some(folder) => folder.join(RESULTS),
-        };
-        self.output_dir.clone().unwrap_or_else(beside)
-    }
-}
 
 /// Runs it. The report goes to `out`, problems of the configuration and the progress to `messages`.
 ///
@@ -214,12 +124,6 @@ fn watched(
     let results = jobs::run(chosen, check, check.jobs, &mut Display::new(out, Screen::Lines, chosen.len()));
     surroundings.end(out)?;
     results
-}
-
-/// The value of `--fail-on`.
-fn fail_on(word: &str) -> Result<FailOn, String> {
-    let known = FailOn::ALL.into_iter().find(|fail_on| fail_on.name() == word);
-    known.ok_or_else(|| "expected one of new, any, never".to_owned())
 }
 
 /// A signal ended it; any other error is one.
@@ -318,26 +222,6 @@ fn python_of(
             found => Ok(Some(found?)),
         },
     }
-}
-
-fn refuse(errors: &ConfigErrors, messages: &mut dyn Write) -> anyhow::Result<Exit> {
-    let coloured = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let paint = if coloured { Paint::Coloured } else { Paint::Plain };
-    write!(messages, "{}", errors.render(paint))?;
-    Ok(Exit::BadInput)
-}
-
-fn choose<'a>(config: &'a Config, names: &[String]) -> anyhow::Result<Vec<&'a Scenario>> {
-    let known =
-        || config.scenarios.iter().map(|scenario| scenario.name.as_str()).collect::<Vec<_>>().join(", ");
-    for name in names {
-        if !config.scenarios.iter().any(|scenario| scenario.name == *name) {
-            let file = config.path.display();
-            return Err(anyhow!("{file} declares no scenario `{name}`; expected one of {}", known()));
-        }
-    }
-    let is_chosen = |scenario: &&Scenario| names.is_empty() || names.contains(&scenario.name);
-    Ok(config.scenarios.iter().filter(is_chosen).collect())
 }
 
 fn list(scenarios: &[&Scenario], out: &mut dyn Write) -> anyhow::Result<Exit> {

@@ -19,7 +19,7 @@ use crate::scenario::capture_dir::{self, Existing};
 use crate::scenario::memory_limit::MemoryLimit;
 use crate::scenario::plan::Work as PlannedWork;
 use crate::scenario::watch::End;
-use crate::scenario::{Failure, Plan, ScenarioRun, measure_all, run_scenario, script, untracked};
+use crate::scenario::{Failure, Plan, ScenarioRun, measure_all, run_scenario, script, unrecorded};
 
 /// Runs and judges a scenario, recorded into the capture of that name.
 ///
@@ -207,7 +207,7 @@ fn of_each(scenario: &Scenario) -> impl Iterator<Item = BudgetKey> {
 
 /// A process without the tracker is an error where the scenario is strict.
 fn untracked(scenario: &Scenario, run: &ScenarioRun) -> Option<ScenarioError> {
-    let details = untracked::lines(&run.untracked).filter(|_| scenario.strict)?;
+    let details = unrecorded::lines(&run.untracked).filter(|_| scenario.strict)?;
     Some(ScenarioError {
         title: "programs ran without the tracker, which `strict` does not allow: the figures are not whole"
             .to_owned(),

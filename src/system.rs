@@ -1,0 +1,60 @@
+//! What the program does otherwise where the system is not Linux.
+
+use crate::exit::Exit;
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use std::sync::Arc;
+
+    use signal_hook::consts::SIGXFSZ;
+
+    use crate::exit::Exit;
+    use crate::scenario::executable::ExecutableError;
+    use crate::scenario::signals;
+
+    pub(super) fn begin() {
+        // A file size limit is then an error that can be told, and not the end of this program. Programs that it starts
+        // have the signal as it was.
+        let _ = signal_hook::flag::register(SIGXFSZ, Arc::default());
+    }
+
+    pub(super) fn end_by(number: i32) {
+        signals::raise(number);
+    }
+
+    pub(super) fn not_run(error: &anyhow::Error) -> Exit {
+        match error.downcast_ref::<ExecutableError>() {
+            Some(ExecutableError::NotFound(..)) => Exit::NotFound,
+            Some(_) => Exit::NotExecutable,
+            None => Exit::RunFailed,
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod linux {
+    use crate::exit::Exit;
+
+    pub(super) fn begin() {}
+
+    pub(super) fn end_by(_: i32) {}
+
+    pub(super) fn not_run(_: &anyhow::Error) -> Exit {
+        Exit::BadInput
+    }
+}
+
+/// Readies the process, before anything else.
+pub(crate) fn begin() {
+    linux::begin();
+}
+
+/// Ends the process by signal `number`, where there are signals.
+pub(crate) fn end_by(number: i32) {
+    linux::end_by(number);
+}
+
+/// What `leakgate run` ends with where it could not run the command.
+pub(crate) fn not_run(error: &anyhow::Error) -> Exit {
+    linux::not_run(error)
+}
