@@ -13,6 +13,7 @@ use crate::commands::{
 use crate::exit::Exit;
 use crate::scenario::executable::ExecutableError;
 use crate::scenario::guard;
+use crate::scenario::limits;
 use crate::scenario::signals;
 
 /// A shell's exit code of a program whose reader went away (SIGPIPE): no pass, and nothing to tell anybody.
@@ -56,6 +57,7 @@ pub fn main() -> ExitCode {
     // A file size limit is then an error that can be told, and not the end of this program. Programs that it starts
     // have the signal as it was.
     let _ = signal_hook::flag::register(SIGXFSZ, Arc::default());
+    limits::raise();
     let result = cli.command.run(&mut out, &mut messages).and_then(|exit| {
         out.flush()?;
         Ok(exit)

@@ -98,6 +98,8 @@ pub const VERSION: u32 = 1;
 pub const CHUNK: usize = 65536;
 /// Bytes of the header before the command line.
 pub const HEADER_LEN: usize = 4096;
+/// The length that a file begins with. A process that cannot have so much is not recorded.
+pub const FIRST_LENGTH: usize = 16 * CHUNK;
 /// Most chunks of a file: what the directory can list.
 pub const MAX_CHUNKS: usize = CHUNK / 4;
 /// Sites that a slot of the shadow table can name; the last id stands for all sites beyond.

@@ -4,6 +4,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{FallocateFlags, fallocate};
+use rustix::io::Errno;
 use thiserror::Error;
 
 use super::processes;
@@ -55,6 +57,41 @@ pub enum CaptureDirError {
         /// Why not.
         error: io::Error,
     },
+}
+
+impl CaptureDirError {
+    /// Whether nothing is wrong with the folder but that nothing can be written there.
+    pub fn is_unwritable(&self) -> bool {
+        use io::ErrorKind::{FileTooLarge, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+        let kinds = [FileTooLarge, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull];
+        self.system().is_some_and(|error| kinds.contains(&error.kind()))
+    }
+
+    /// What the system said.
+    pub fn system(&self) -> Option<&io::Error> {
+        if let CaptureDirError::Io { error, .. } = self { Some(error) } else { None }
+    }
+}
+
+/// Whether the file of a process can be made in `folder`: no longer one is tried than each begins with.
+///
+/// # Errors
+/// Why it cannot be.
+pub fn try_room(folder: &Path) -> Result<(), CaptureDirError> {
+    let failed = |error| CaptureDirError::Io { action: "write to", path: folder.to_path_buf(), error };
+    let file = tempfile::NamedTempFile::new_in(folder).map_err(|error| failed(bare(error)))?;
+    match fallocate(file.as_file(), FallocateFlags::empty(), 0, leakgate_capture::FIRST_LENGTH as u64) {
+        // What such a file system has room for shows only when it is written.
+        Ok(()) | Err(Errno::OPNOTSUPP) => Ok(()),
+        Err(error) => Err(failed(error.into())),
+    }
+}
+
+/// The system's own error, without the path of a temporary file.
+fn bare(error: io::Error) -> io::Error {
+    let within = error.get_ref().and_then(|inner| inner.source()).and_then(|source| source.downcast_ref());
+    let code = error.raw_os_error().or_else(|| within.and_then(io::Error::raw_os_error));
+    code.map_or(error, io::Error::from_raw_os_error)
 }
 
 /// Makes `folder` an empty folder for a capture and returns its absolute path.

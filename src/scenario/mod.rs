@@ -6,7 +6,6 @@
 
 pub mod around;
 pub mod capture_dir;
-mod descriptors;
 pub mod drive;
 pub mod driver;
 pub mod elf;
@@ -16,6 +15,7 @@ mod failure;
 pub mod guard;
 pub mod intervals;
 pub mod launch;
+pub mod limits;
 pub mod measure;
 pub mod memory_limit;
 pub mod output;

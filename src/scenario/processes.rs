@@ -141,6 +141,13 @@ impl Processes {
         self.known.contains_key(&pid)
     }
 
+    /// Whether process `pid` left a file, also where no descriptor was left to watch it.
+    pub fn has_file(&mut self, pid: u32) -> bool {
+        let is_unseen = !self.has(pid) && self.folder.join(name(pid, 0)).exists();
+        self.unseen += usize::from(is_unseen);
+        is_unseen || self.has(pid)
+    }
+
     /// How many processes had a file.
     pub fn count(&self) -> usize {
         self.known.len()

@@ -219,6 +219,7 @@ impl<'a> Watcher<'a> {
             let _ = killpg(self.running.pid(), Signal::SIGKILL);
         }
         let status = self.running.child.wait()?;
+        let recorded = self.processes.has_file(self.running.child.id());
         self.running.notes.extend(self.timeline.finish());
         self.running.notes.extend(self.surveyor.finish(&self.folder));
         let watched = Watched {
@@ -228,7 +229,7 @@ impl<'a> Watcher<'a> {
             sampled: self.sampled,
             unseen: self.processes.unseen(),
             processes: self.processes.count(),
-            recorded: self.processes.has(self.running.child.id()),
+            recorded,
             obstacle: untracked::obstacle(&self.folder, self.running.child.id()),
             untracked: untracked::all(self.descendants, &self.folder),
             series: self.intervals.map(Intervals::finish).unwrap_or_default(),
@@ -256,13 +257,7 @@ impl<'a> Watcher<'a> {
 
     fn pass_signals(&mut self) {
         match &mut self.owner {
-            Owner::User(signals) => {
-                for Received { number, origin } in signals.poll() {
-                    if origin == Origin::Process {
-                        send(self.running.pid(), number);
-                    }
-                }
-            }
+            Owner::User(signals) => pass_on(signals, self.running.pid()),
             Owner::Scenario(interruption) => {
                 if let Some(number) = interruption.signal() {
                     self.kill(End::Interrupted(number));
@@ -329,6 +324,26 @@ impl<'a> Watcher<'a> {
         let why = self.ending.map_or(why, |ending| ending.why);
         let _ = killpg(self.running.pid(), Signal::SIGKILL);
         self.ending = Some(Ending { why, kill_at: None });
+    }
+}
+
+/// Waits for a command that nothing is recorded of, and passes signals on.
+///
+/// # Errors
+/// When its end cannot be had.
+pub fn wait(mut running: Running, signals: &mut Signals) -> io::Result<ExitStatus> {
+    while running.ended.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
+        pass_on(signals, running.pid());
+    }
+    running.child.wait()
+}
+
+/// Sends the command what this program was sent; the terminal sends its signals to both.
+fn pass_on(signals: &mut Signals, pid: Pid) {
+    for Received { number, origin } in signals.poll() {
+        if origin == Origin::Process {
+            send(pid, number);
+        }
     }
 }
 

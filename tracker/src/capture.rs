@@ -6,7 +6,7 @@ use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 
 use leakgate_capture::{
-    CHUNK, HEADER_LEN, Header, MAGIC, MAX_CHUNKS, NOTE_FULL, NOTE_NOT_RESERVED, STATE_STARTING, Section,
+    CHUNK, FIRST_LENGTH, HEADER_LEN, Header, MAGIC, MAX_CHUNKS, NOTE_FULL, NOTE_NOT_RESERVED, STATE_STARTING, Section,
     UNABLE_FILE, UNABLE_FILE_SIZE, VERSION,
 };
 
@@ -14,7 +14,7 @@ use crate::lock::Lock;
 use crate::sys;
 
 /// Chunks of a new file, and of each step by which it grows.
-const FIRST: usize = 16;
+const FIRST: usize = FIRST_LENGTH / CHUNK;
 const STEP: usize = 64;
 const MAX_SEGMENTS: usize = MAX_CHUNKS / STEP + 2;
 const MAX_PATH: usize = 1024;
@@ -75,8 +75,8 @@ pub(crate) fn create(path: &[u8]) -> Option<()> {
     file.path.get_mut(..path.len())?.copy_from_slice(path);
     file.restricted = sys::is_restricted();
     let fd = sys::open(path, libc::O_RDWR | libc::O_CREAT | libc::O_EXCL)?;
-    let grown = sys::grow(&fd, FIRST * CHUNK);
-    let mapped = if grown == sys::Grown::Failed { None } else { sys::map_file(&fd, 0, FIRST * CHUNK, 0) };
+    let grown = sys::grow(&fd, FIRST_LENGTH);
+    let mapped = if grown == sys::Grown::Failed { None } else { sys::map_file(&fd, 0, FIRST_LENGTH, 0) };
     let Some(at) = mapped else {
         // Nobody could tell it from a damaged one.
         sys::remove(path);
@@ -84,7 +84,7 @@ pub(crate) fn create(path: &[u8]) -> Option<()> {
     };
     file.segments[0] = Segment { at: at as usize, chunks: FIRST };
     file.count = 1;
-    MAPPED.store(FIRST * CHUNK, Ordering::Relaxed);
+    MAPPED.store(FIRST_LENGTH, Ordering::Relaxed);
     HEADER.store(at.cast(), Ordering::Release);
     let header = header();
     // SAFETY: the file is new, zeroed, ours alone, and longer than the header.
@@ -101,7 +101,7 @@ pub(crate) fn create(path: &[u8]) -> Option<()> {
 
 /// Why `create` failed, as the journal tells it.
 pub(crate) fn why_not() -> u32 {
-    if sys::file_size_limit() < (FIRST * CHUNK) as u64 { UNABLE_FILE_SIZE } else { UNABLE_FILE }
+    if sys::file_size_limit() < (FIRST_LENGTH) as u64 { UNABLE_FILE_SIZE } else { UNABLE_FILE }
 }
 
 /// Where the command line goes: the bytes of chunk 0 behind the header.

@@ -38,9 +38,17 @@ impl Drop for Fd {
     }
 }
 
-/// Opens a path that ends in a 0 byte.
+/// Opens a path that ends in a 0 byte. Never as descriptor 0, 1 or 2: where the program closed one of them, what another of
+/// its threads writes there must not go into a file of ours.
 pub(crate) fn open(path: &[u8], flags: i32) -> Option<Fd> {
     debug_assert!(path.last() == Some(&0));
+    let is_closed = |fd: usize| raw(libc::SYS_fcntl, [fd, libc::F_GETFD as usize, 0, 0, 0, 0]) < 0;
+    // What holds their places meanwhile can be neither read nor written, as if they were closed.
+    let _places = [0, 1, 2].map(|fd| if is_closed(fd) { open_at(b"/\0", libc::O_PATH) } else { None });
+    open_at(path, flags)
+}
+
+fn open_at(path: &[u8], flags: i32) -> Option<Fd> {
     let at = libc::AT_FDCWD as usize;
     let flags = (flags | libc::O_CLOEXEC) as usize;
     checked(raw(libc::SYS_openat, [at, path.as_ptr() as usize, flags, 0o600, 0, 0])).map(|fd| Fd(fd as i32))
