@@ -209,6 +209,18 @@ pub fn live(header: &[u8]) -> Option<Live> {
     })
 }
 
+/// The processes that wrote themselves down as not recorded, in the first 4,096 bytes of a file: each with the name of the
+/// program that it executed, if it did.
+pub fn unrecorded(header: &[u8]) -> impl Iterator<Item = (u32, &[u8])> {
+    let from = core::mem::offset_of!(Header, unrecorded);
+    let entries = header.get(from..size_of::<Header>()).filter(|_| header.starts_with(&MAGIC));
+    entries.unwrap_or_default().chunks_exact(size_of::<Unrecorded>()).filter_map(|entry| {
+        let (pid, name) = entry.split_first_chunk()?;
+        let end = name.iter().position(|byte| *byte == 0).unwrap_or(name.len());
+        Some((u32::from_le_bytes(*pid), &name[..end])).filter(|(pid, _)| *pid != 0)
+    })
+}
+
 /// Where a survey from outside finds what the tracker keeps in the process's memory, from the same bytes.
 pub fn places(header: &[u8]) -> Option<survey::Places> {
     let word = |offset: usize| -> Option<u64> {

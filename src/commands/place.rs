@@ -40,8 +40,7 @@ pub(super) enum Found {
 /// # Errors
 /// Where the wish is wrong: something else is there.
 pub(super) fn find(wish: &Wish<'_>, argv: &[OsString], cwd: &Path) -> anyhow::Result<Found> {
-    let shortest = leakgate_capture::FIRST_LENGTH as u64;
-    if limits::longest_file() < shortest {
+    if limits::longest_file_of_commands() < leakgate_capture::FIRST_LENGTH as u64 {
         let reason = "the limit of file sizes (RLIMIT_FSIZE) is below 1 MiB";
         return Ok(Found::Nowhere(reason.to_owned()));
     }
@@ -66,20 +65,18 @@ fn wished(wish: &Wish<'_>, argv: &[OsString], cwd: &Path) -> anyhow::Result<(Pat
 
 /// A new folder among temporary files.
 fn elsewhere(why: &str) -> Found {
-    let mut tried = vec![why.to_owned()];
+    let mut tried = Vec::new();
     for folder in tracker::candidates() {
         let made = tempfile::Builder::new().prefix("leakgate-capture-").tempdir_in(&folder);
-        let Ok(made) = made else { continue };
-        match capture_dir::try_room(made.path()) {
-            Ok(()) => {
-                let folder = made.keep();
-                let shown = folder.display().to_string();
-                return Found::Place(Place { folder, shown, instead: Some(why.to_owned()) });
-            }
-            Err(error) => tried.push(error.to_string()),
+        let with_room = made.ok().filter(|made| capture_dir::try_room(made.path()).is_ok());
+        if let Some(made) = with_room {
+            let folder = made.keep();
+            let shown = folder.display().to_string();
+            return Found::Place(Place { folder, shown, instead: Some(why.to_owned()) });
         }
+        tried.push(format!("`{}`", folder.display()));
     }
-    Found::Nowhere(tried.join(", "))
+    Found::Nowhere(format!("{why}, and there is no room among temporary files either ({})", tried.join(", ")))
 }
 
 /// The default place of a capture called `name`; another one beside it while that is still being written.

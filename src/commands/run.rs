@@ -17,6 +17,7 @@ use crate::scenario::capture_dir::Existing;
 use crate::scenario::environment;
 use crate::scenario::executable;
 use crate::scenario::launch::{Launch, Running};
+use crate::scenario::limits;
 use crate::scenario::python;
 use crate::scenario::recording::Recording;
 use crate::scenario::signals::{PASSED_ON, Signals};
@@ -99,6 +100,7 @@ fn begin(args: &Args, plain: &Launch, place: Place, messages: &mut dyn Write) ->
     environment::admit_sanitizer(&mut launch.variables, &launch.program);
     let failed = || format!("failed to record into `{}`", folder.display());
     let mut signals = Signals::listen(&PASSED_ON).context("failed to listen to signals")?;
+    limits::try_file().with_context(failed)?;
     let mut recording = Recording::begin(&launch, None, follow, folder).with_context(failed)?;
     if let Some(why) = &place.instead {
         // What cannot be told is no reason not to record.
@@ -145,6 +147,8 @@ fn watch(
     let failed = || format!("failed to record into `{}`", folder.display());
     let (mut watched, running) = watcher.watch(&mut |tick| progress.show(tick)).with_context(failed)?;
     watched.keep_to(follow, running.child.id());
+    // Where descriptors are few, those of the signals are needed for the seal.
+    drop(signals);
     let mut notes = running.notes;
     notes.extend(recording.finish(&watched, unpacked));
     Ok((watched, notes))

@@ -79,19 +79,13 @@ impl CaptureDirError {
 /// Why it cannot be.
 pub fn try_room(folder: &Path) -> Result<(), CaptureDirError> {
     let failed = |error| CaptureDirError::Io { action: "write to", path: folder.to_path_buf(), error };
-    let file = tempfile::NamedTempFile::new_in(folder).map_err(|error| failed(bare(error)))?;
+    // With the system's own error, which says nothing of the temporary name.
+    let file = tempfile::Builder::new().make_in(folder, |path| fs::File::create_new(path)).map_err(failed)?;
     match fallocate(file.as_file(), FallocateFlags::empty(), 0, leakgate_capture::FIRST_LENGTH as u64) {
         // What such a file system has room for shows only when it is written.
         Ok(()) | Err(Errno::OPNOTSUPP) => Ok(()),
         Err(error) => Err(failed(error.into())),
     }
-}
-
-/// The system's own error, without the path of a temporary file.
-fn bare(error: io::Error) -> io::Error {
-    let within = error.get_ref().and_then(|inner| inner.source()).and_then(|source| source.downcast_ref());
-    let code = error.raw_os_error().or_else(|| within.and_then(io::Error::raw_os_error));
-    code.map_or(error, io::Error::from_raw_os_error)
 }
 
 /// Makes `folder` an empty folder for a capture and returns its absolute path.

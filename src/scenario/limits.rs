@@ -1,6 +1,8 @@
 //! Limits of the program's own. Watching takes two open files for each process of the command, and a capture may be longer
 //! than the files that the user allows: the program raises its own limits, and the command gets those that the user has.
 
+use std::fs::File;
+use std::io;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, rlim_t, setrlimit};
@@ -47,9 +49,17 @@ pub(super) fn with_users<T>(spawn: impl FnOnce() -> T) -> T {
     result
 }
 
-/// The longest file that may be written, now that the limit was raised.
-pub fn longest_file() -> u64 {
-    getrlimit(Resource::RLIMIT_FSIZE).map_or(u64::MAX, |(soft, _)| soft)
+/// The longest file that a command may write.
+pub fn longest_file_of_commands() -> u64 {
+    users()[1].map_or(u64::MAX, |(soft, _)| soft)
+}
+
+/// Whether one more file can be opened.
+///
+/// # Errors
+/// Why not.
+pub fn try_file() -> io::Result<()> {
+    File::open("/").map(drop)
 }
 
 /// How many files may be open at once, now that the limit was raised.

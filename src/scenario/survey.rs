@@ -16,8 +16,10 @@ use crate::profile::resident::{Kept, KeptFor, ResidentFile};
 
 /// Part of the time that surveys may take: the kernel keeps a process from changing its mappings meanwhile.
 const SHARE: u32 = 50;
-/// What may be spent before that part has come together, so that short programs have a bill.
+/// What may be spent before that part has come together, for each process: so that short programs and workers have a bill.
 const CREDIT: Duration = Duration::from_millis(4);
+/// Processes for which it may be.
+const CREDITED: usize = 32;
 /// A figure has risen noticeably when it rose by this part of itself.
 const RISE: u64 = 50;
 /// Or by as many bytes as this: small programs are looked at too.
@@ -76,7 +78,7 @@ impl Surveyor {
             let process = &mut self.processes[index];
             process.see(reading, now);
             let Some(due) = process.due(reading) else { continue };
-            let allowance = CREDIT + elapsed / SHARE;
+            let allowance = CREDIT * self.processes.len().min(CREDITED) as u32 + elapsed / SHARE;
             // Half of the time is kept for figures that rise.
             let allowance = if due == Due::Rose { allowance } else { allowance / 2 };
             if self.spent + self.longest / 2 <= allowance {

@@ -212,10 +212,14 @@ fn settings(capture: &Path, folder: &Path, told: &Settings) -> Vec<u8> {
 }
 
 fn fill(folder: &Path, settings: &[u8]) -> io::Result<()> {
-    let library = folder.join(LIBRARY_NAME);
+    let (library, beside) = (folder.join(LIBRARY_NAME), folder.join("settings"));
     fs::write(&library, LIBRARY)?;
-    fs::set_permissions(&library, fs::Permissions::from_mode(0o755))?;
-    fs::write(folder.join("settings"), settings)
+    fs::write(&beside, settings)?;
+    // A process that gave its privileges away loads it too: where it cannot, the loader says so on its standard error.
+    for (path, mode) in [(folder, 0o711), (&library, 0o755), (&beside, 0o644)] {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
+    }
+    Ok(())
 }
 
 /// Folders for temporary files to try, in order.

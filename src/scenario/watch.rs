@@ -11,7 +11,8 @@ use nix::unistd::Pid;
 
 use super::intervals::Intervals;
 use super::launch::Running;
-use super::processes::{Processes, Reading, has_tracker};
+use super::limits;
+use super::processes::{self, Processes, Reading, has_tracker};
 use super::questions::Questions;
 use super::series::Series;
 use super::signals::{Interruption, Origin, Received, Signals};
@@ -29,6 +30,8 @@ const FIRST_INTERVAL: Duration = Duration::from_millis(1);
 const BEGINNING: Duration = Duration::from_millis(50);
 /// A tracker that has not begun by then is not there.
 const SILENCE: Duration = Duration::from_secs(2);
+/// What a command leaves behind has this time to end by itself.
+const SETTLING: Duration = Duration::from_millis(500);
 /// From asking a program to end until it is ended.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -148,9 +151,10 @@ impl Watched {
     pub fn notes(&self) -> Vec<String> {
         let unseen = (self.unseen > 0).then(|| {
             format!(
-                "{} processes were not watched while they ran, because too many files were open: sampled figures are \
-                 without them",
-                self.unseen
+                "{} not watched while running, because too many files were open (RLIMIT_NOFILE is {}): sampled \
+                 figures are without what was not seen",
+                if self.unseen == 1 { "1 process was".to_owned() } else { format!("{} processes were", self.unseen) },
+                limits::most_files()
             )
         });
         untracked::note(&self.untracked).into_iter().chain(unseen).collect()
@@ -215,8 +219,7 @@ impl<'a> Watcher<'a> {
         let elapsed = self.running.started.elapsed();
         self.sample(on_tick);
         if matches!(self.owner, Owner::Scenario(_)) {
-            // What it started and left behind; the group is still its own, for it has not been reaped.
-            let _ = killpg(self.running.pid(), Signal::SIGKILL);
+            self.end_what_is_left();
         }
         let status = self.running.child.wait()?;
         let recorded = self.processes.has_file(self.running.child.id());
@@ -235,6 +238,20 @@ impl<'a> Watcher<'a> {
             series: self.intervals.map(Intervals::finish).unwrap_or_default(),
         };
         Ok((watched, self.running))
+    }
+
+    /// Ends what the command started and left behind, and says so where nothing else ended it. The process group is still
+    /// its own, for it has not been reaped.
+    fn end_what_is_left(&mut self) {
+        let group = self.running.child.id();
+        if self.ending.is_none() {
+            let left = processes::others_of_group(group);
+            let left = processes::that_stay(left, SETTLING, |pid| processes::is_of_group(pid, group));
+            let what = if left.len() == 1 { "1 process".to_owned() } else { format!("{} processes", left.len()) };
+            let told = || format!("{what} that the command left behind: ended: {}", processes::described(&left));
+            self.running.notes.extend((!left.is_empty()).then(told));
+        }
+        let _ = killpg(self.running.pid(), Signal::SIGKILL);
     }
 
     fn sample(&mut self, on_tick: &mut dyn FnMut(&Tick)) -> Vec<Reading> {
