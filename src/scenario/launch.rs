@@ -14,8 +14,8 @@ use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
 
 use super::capture_dir::OUTPUT_FILES;
-use super::limits;
 use super::environment::Variables;
+use super::limits;
 use super::output::Drained;
 use super::signals;
 

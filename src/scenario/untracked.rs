@@ -91,7 +91,8 @@ fn written_down(folder: &Path) -> Vec<Untracked> {
         let header = first_bytes(&folder.join(processes::name(owner, sequence))).unwrap_or_default();
         for (pid, name) in leakgate_capture::unrecorded(&header) {
             // What it executed could be recorded after all.
-            let is_recorded = files.iter().any(|(of, later)| *of == pid && (pid != owner || *later > sequence));
+            let is_recorded =
+                files.iter().any(|(of, later)| *of == pid && (pid != owner || *later > sequence));
             let name = String::from_utf8_lossy(name);
             let program = if name.is_empty() { "a forked child".to_owned() } else { name.into_owned() };
             let owner = ProgramId { pid: owner, sequence };

@@ -247,8 +247,10 @@ impl<'a> Watcher<'a> {
         if self.ending.is_none() {
             let left = processes::others_of_group(group);
             let left = processes::that_stay(left, SETTLING, |pid| processes::is_of_group(pid, group));
-            let what = if left.len() == 1 { "1 process".to_owned() } else { format!("{} processes", left.len()) };
-            let told = || format!("{what} that the command left behind: ended: {}", processes::described(&left));
+            let what =
+                if left.len() == 1 { "1 process".to_owned() } else { format!("{} processes", left.len()) };
+            let told =
+                || format!("{what} that the command left behind: ended: {}", processes::described(&left));
             self.running.notes.extend((!left.is_empty()).then(told));
         }
         let _ = killpg(self.running.pid(), Signal::SIGKILL);

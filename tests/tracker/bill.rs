@@ -201,8 +201,9 @@ fn a_process_that_is_killed_has_the_last_sample() {
 /// Four workers that live 0.3 s, and end by `_exit`, by it from a signal handler, by exiting, and by a signal.
 const WORKERS: &str = r#"
 import os, signal, sys, time
+kept = []
 def work(number):
-    kept = [bytes(1000) for _ in range(2000)]
+    kept.extend(bytes(1000) for _ in range(2000))
     time.sleep(0.3)
     if number == 1: signal.signal(signal.SIGTERM, lambda *_: os._exit(1))
     if number == 2: sys.exit(2)
@@ -222,7 +223,8 @@ fn a_worker_that_lives_a_moment_has_its_bill_however_it_ends() {
         assert_eq!(recording.stdout(), "[0, 256, 512, 15]\n", "{python}");
         let workers = &recording.capture.processes[1..];
         assert_eq!(workers.len(), 4, "{python}");
-        let has = |moment| workers.iter().filter(|worker| worker.bill(&[moment]).is_some()).collect::<Vec<_>>();
+        let has =
+            |moment| workers.iter().filter(|worker| worker.bill(&[moment]).is_some()).collect::<Vec<_>>();
         // One that a signal ends cannot look at itself: it has what was seen of it from outside.
         let (at_end, killed) = (has(BillMoment::End), has(BillMoment::Last));
         assert_eq!((at_end.len(), killed.len()), (3, 1), "{python}");

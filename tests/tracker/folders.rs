@@ -74,7 +74,10 @@ fn a_disk_too_small_for_the_stacks_costs_stacks_and_nothing_else() {
 fn a_disk_too_small_for_any_record_leaves_the_program_alone_and_it_is_said() {
     let Some(disk) = Mounted::tmpfs("size=128k") else { return };
     let place = disk.path().join("capture");
-    is_recorded_elsewhere(&place, &format!("failed to write to `{}`: No space left on device", place.display()));
+    is_recorded_elsewhere(
+        &place,
+        &format!("failed to write to `{}`: No space left on device", place.display()),
+    );
 }
 
 #[test]
@@ -91,7 +94,8 @@ fn is_recorded_elsewhere(wished: &Path, why: &str) {
     let (plain, tracked) = (run.plain(), run.tracked_into(wished));
     assert_eq!((tracked.status, &tracked.stdout), (plain.status, &plain.stdout));
     let stderr = String::from_utf8_lossy(&tracked.stderr).into_owned();
-    let entries: Vec<_> = fs::read_dir(temporary.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let entries: Vec<_> =
+        fs::read_dir(temporary.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
     let [capture] = &entries[..] else { panic!("{entries:?}: {stderr}") };
     let lines: Vec<&str> = stderr.lines().collect();
     let [start, end] = lines[..] else { panic!("{stderr}") };
@@ -152,9 +156,11 @@ fn where_nothing_can_be_written_anywhere_the_command_runs_and_it_is_said_twice_t
         return;
     }
     let place = disk.path().join("capture");
-    let recorder = ["unshare", "-m", "sh", "-c", READ_ONLY, "sh", env!("CARGO_BIN_EXE_leakgate"), "run", "-q", "-o"];
+    let recorder =
+        ["unshare", "-m", "sh", "-c", READ_ONLY, "sh", env!("CARGO_BIN_EXE_leakgate"), "run", "-q", "-o"];
     let command = ["--", "sh", "-c", "echo out; kill -TERM $$"];
-    let words = recorder.iter().chain([&place.to_str().unwrap()]).chain(&command);
+    let place = [place.to_str().unwrap()];
+    let words = recorder.iter().chain(&place).chain(&command);
     let run = ["TMPDIR", "HOME", "XDG_RUNTIME_DIR"];
     let output = run.iter().fold(Run::of(words), |run, name| run.env(name, disk.path())).plain();
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -162,7 +168,10 @@ fn where_nothing_can_be_written_anywhere_the_command_runs_and_it_is_said_twice_t
     assert_eq!(output.status.signal(), Some(15), "{stderr}");
     let lines: Vec<&str> = stderr.lines().collect();
     let [start, end] = lines[..] else { panic!("{stderr}") };
-    assert!(start.starts_with("leakgate: warning: the command is not recorded: failed to create "), "{stderr}");
+    assert!(
+        start.starts_with("leakgate: warning: the command is not recorded: failed to create "),
+        "{stderr}"
+    );
     assert!(end.starts_with("leakgate: warning: nothing was recorded: failed to create "), "{stderr}");
 }
 

@@ -55,7 +55,12 @@ int main(void) { known_leak(); return 0; }
     assert_eq!(run.record_with_losses().output.status.code(), Some(1), "it leaks");
     let run = run.env("LSAN_OPTIONS", format!("suppressions={}", suppressions.display()));
     let recording = run.record_with_losses();
-    assert_eq!(recording.output.status.code(), Some(0), "{}", String::from_utf8_lossy(&recording.output.stderr));
+    assert_eq!(
+        recording.output.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&recording.output.stderr)
+    );
 }
 
 /// The compiler's libasan.

@@ -6,8 +6,8 @@ use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 
 use leakgate_capture::{
-    CHUNK, FIRST_LENGTH, HEADER_LEN, Header, MAGIC, MAX_CHUNKS, NOTE_FULL, NOTE_NOT_RESERVED, STATE_STARTING, Section,
-    UNABLE_FILE, UNABLE_FILE_SIZE, VERSION,
+    CHUNK, FIRST_LENGTH, HEADER_LEN, Header, MAGIC, MAX_CHUNKS, NOTE_FULL, NOTE_NOT_RESERVED, STATE_STARTING,
+    Section, UNABLE_FILE, UNABLE_FILE_SIZE, VERSION,
 };
 
 use crate::lock::Lock;
@@ -120,7 +120,8 @@ pub(crate) fn unrecorded(pid: u32, name: &[u8]) {
 /// The entry of process `pid`, a free one where it has none.
 fn claim_unrecorded(pid: u32) -> Option<usize> {
     // SAFETY: the header is mapped for the process's life; these are aligned words, reached as atomics only.
-    let words = |index: usize| unsafe { &*(&raw const (*header()).unrecorded[index].pid).cast::<AtomicU32>() };
+    let words =
+        |index: usize| unsafe { &*(&raw const (*header()).unrecorded[index].pid).cast::<AtomicU32>() };
     let claims = |index: &usize| {
         let claimed = words(*index).compare_exchange(0, pid, Ordering::AcqRel, Ordering::Acquire);
         claimed.is_ok() || claimed == Err(pid)

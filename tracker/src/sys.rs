@@ -221,7 +221,8 @@ pub(crate) fn leaves_room(length: usize) -> bool {
     let mut text = [0; 128];
     let length_of = open(b"/proc/self/statm\0", libc::O_RDONLY).map_or(0, |statm| read(&statm, &mut text));
     let digits = text[..length_of].iter().take_while(|byte| byte.is_ascii_digit());
-    let pages = digits.fold(0u64, |pages, digit| pages.saturating_mul(10).saturating_add(u64::from(digit - b'0')));
+    let pages =
+        digits.fold(0u64, |pages, digit| pages.saturating_mul(10).saturating_add(u64::from(digit - b'0')));
     pages.saturating_mul(4096).saturating_add(length as u64) <= limit - limit / 4
 }
 
