@@ -39,6 +39,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     for name in NOT_FOR_THE_TRACKER {
         cargo.env_remove(name);
     }
+    // Profilers and leak sanitizers walk through its functions by their frame pointers.
+    cargo.env("RUSTFLAGS", "-C force-frame-pointers=yes");
     if let Some(linker) = env::var_os(LINKER) {
         let target = target.to_uppercase().replace('-', "_");
         cargo.env(format!("CARGO_TARGET_{target}_LINKER"), linker);

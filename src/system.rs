@@ -10,12 +10,13 @@ mod linux {
 
     use crate::exit::Exit;
     use crate::scenario::executable::ExecutableError;
-    use crate::scenario::signals;
+    use crate::scenario::{limits, signals};
 
     pub(super) fn begin() {
         // A file size limit is then an error that can be told, and not the end of this program. Programs that it starts
         // have the signal as it was.
         let _ = signal_hook::flag::register(SIGXFSZ, Arc::default());
+        limits::raise();
     }
 
     pub(super) fn end_by(number: i32) {

@@ -98,6 +98,8 @@ pub const VERSION: u32 = 1;
 pub const CHUNK: usize = 65536;
 /// Bytes of the header before the command line.
 pub const HEADER_LEN: usize = 4096;
+/// The length that a file begins with. A process that cannot have so much is not recorded.
+pub const FIRST_LENGTH: usize = 16 * CHUNK;
 /// Most chunks of a file: what the directory can list.
 pub const MAX_CHUNKS: usize = CHUNK / 4;
 /// Sites that a slot of the shadow table can name; the last id stands for all sites beyond.
@@ -204,6 +206,18 @@ pub fn live(header: &[u8]) -> Option<Live> {
         tracker_bytes: word(record::OFFSET_TRACKER)?,
         inherited_bytes: (word(record::OFFSET_INHERITED)? as i64).max(0) as u64,
         origin: (word(record::OFFSET_ORIGIN)? as u32, (word(record::OFFSET_ORIGIN)? >> 32) as u32),
+    })
+}
+
+/// The processes that wrote themselves down as not recorded, in the first 4,096 bytes of a file: each with the name of the
+/// program that it executed, if it did.
+pub fn unrecorded(header: &[u8]) -> impl Iterator<Item = (u32, &[u8])> {
+    let from = core::mem::offset_of!(Header, unrecorded);
+    let entries = header.get(from..size_of::<Header>()).filter(|_| header.starts_with(&MAGIC));
+    entries.unwrap_or_default().chunks_exact(size_of::<Unrecorded>()).filter_map(|entry| {
+        let (pid, name) = entry.split_first_chunk()?;
+        let end = name.iter().position(|byte| *byte == 0).unwrap_or(name.len());
+        Some((u32::from_le_bytes(*pid), &name[..end])).filter(|(pid, _)| *pid != 0)
     })
 }
 

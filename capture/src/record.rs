@@ -76,6 +76,19 @@ pub struct Header {
     pub containers: u32,
     /// 204: odd, written from outside: the process is asked to collect its garbage. It adds 1 when it has.
     pub asked: u32,
+    /// 208: processes that are not recorded and could not say so in the journal; those that share this header's memory,
+    /// which forked children and `vfork` children do, write themselves down here.
+    pub unrecorded: [Unrecorded; 16],
+}
+
+/// A process that is not recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[repr(C)]
+pub struct Unrecorded {
+    /// Its process id; 0: not in use.
+    pub pid: u32,
+    /// The end of the name of the program that it executed, filled with 0 bytes; empty where it goes on as a forked child.
+    pub name: [u8; 28],
 }
 
 /// In [`Header::asked`]: the process is to take a snapshot of its heap, too.
@@ -331,7 +344,7 @@ pub struct ModuleRecord {
     pub unused: u32,
 }
 
-const _: () = assert!(size_of::<Header>() == 208);
+const _: () = assert!(size_of::<Header>() == 208 + 16 * 32);
 const _: () = assert!(size_of::<SiteRecord>() == 64);
 const _: () = assert!(size_of::<ForeignRecord>() == 64);
 const _: () = assert!(size_of::<TemporaryRecord>() == 16);

@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use anyhow::{Context, anyhow};
 
-use super::run::default_place;
+use super::place::default_place;
 use super::summary;
 use crate::config::{CallTarget, HeapSnapshot, Repeats};
 use crate::exit::Exit;

@@ -19,6 +19,8 @@ mod lock_file;
 pub mod merge;
 mod partition;
 #[cfg(target_os = "linux")]
+mod place;
+#[cfg(target_os = "linux")]
 mod progress;
 mod results;
 mod rule_set;
@@ -27,4 +29,5 @@ pub mod rules;
 pub mod run;
 mod summary;
 mod surroundings;
+mod unrecorded;
 pub mod view;

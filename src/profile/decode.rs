@@ -348,7 +348,7 @@ pub(super) fn checkpoint(moment: &Moment) -> Option<Checkpoint> {
 const NOTES: &[(u32, &str)] = &[
     (
         NOTE_FULL,
-        "the capture could not grow (disk full, or a limit of file size or address space): later stacks are not told apart",
+        "the capture could not grow (disk full, no permission any more, or a limit of file size or address space): later stacks are not told apart",
     ),
     (
         NOTE_UNKNOWN_PYTHON,
@@ -372,10 +372,16 @@ const NOTES: &[(u32, &str)] = &[
         "a trial of reading Python's stacks went wrong on this build of CPython: its objects have no stacks",
     ),
     (NOTE_STACKS, "some stacks could not be stored, for want of space or memory: see `stack not recorded`"),
-    (NOTE_THREADS, "more than 4,095 threads at once: the others' allocations have no stack"),
+    (
+        NOTE_THREADS,
+        "more than 4,095 threads at once (255 where address space is limited): the others' allocations have no stack",
+    ),
     (NOTE_STUCK, "a thread did not leave the tracker: the peak's composition may miss its last event"),
     (NOTE_NOT_RESERVED, "the file system cannot reserve space for the capture"),
-    (NOTE_DEEP, "some stacks are deeper than 65,536 frames: their outermost frames are missing"),
+    (
+        NOTE_DEEP,
+        "some stacks are deeper than 65,536 frames (4,096 where address space is limited): their outermost frames are missing",
+    ),
     (
         NOTE_NO_BILL,
         "what was resident at the end is not known: `/proc` could not be read, or the capture not grow",

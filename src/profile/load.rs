@@ -191,9 +191,9 @@ fn add_seen(untracked: &mut Vec<Untracked>, run: &serde_json::Map<String, serde_
         let name = program.get("program").and_then(|name| name.as_str());
         let (Some(pid), Some(name)) = (pid, name) else { continue };
         if !untracked.iter().any(|known| known.pid == Some(pid)) {
-            let owner = ProgramId::default();
-            let program = name.to_owned();
-            untracked.push(Untracked { pid: Some(pid), owner, program, obstacle: Obstacle::NotLoaded });
+            let why = program.get("unable").and_then(|why| u32::try_from(why.as_u64()?).ok());
+            let (owner, obstacle) = (ProgramId::default(), why.map_or(Obstacle::NotLoaded, Obstacle::of));
+            untracked.push(Untracked { pid: Some(pid), owner, program: name.to_owned(), obstacle });
         }
     }
 }

@@ -72,6 +72,15 @@ fn announced(pid: u32, owner: FileName, program: String) -> Untracked {
 }
 
 impl Obstacle {
+    /// Its number; `None` where the process loaded no tracker that could give one.
+    pub fn number(self) -> Option<u32> {
+        match self {
+            Obstacle::NotLoaded => None,
+            Obstacle::FileSize => Some(leakgate_capture::UNABLE_FILE_SIZE),
+            Obstacle::NoFile => Some(leakgate_capture::UNABLE_FILE),
+        }
+    }
+
     /// The reason that a process gave by its number.
     pub fn of(why: u32) -> Obstacle {
         if why == leakgate_capture::UNABLE_FILE_SIZE { Obstacle::FileSize } else { Obstacle::NoFile }

@@ -4,6 +4,10 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+#[cfg(target_os = "linux")]
+use rustix::fs::{FallocateFlags, fallocate};
+#[cfg(target_os = "linux")]
+use rustix::io::Errno;
 use thiserror::Error;
 
 #[cfg(target_os = "linux")]
@@ -69,6 +73,36 @@ pub fn parse_name(name: &str) -> Option<(u32, u32)> {
 #[cfg(not(target_os = "linux"))]
 fn still_recorded(_: &Path) -> io::Result<Vec<u32>> {
     Ok(Vec::new())
+}
+
+impl CaptureDirError {
+    /// Whether nothing is wrong with the folder but that nothing can be written there.
+    pub fn is_unwritable(&self) -> bool {
+        use io::ErrorKind::{FileTooLarge, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+        let kinds = [FileTooLarge, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull];
+        self.system().is_some_and(|error| kinds.contains(&error.kind()))
+    }
+
+    /// What the system said.
+    pub fn system(&self) -> Option<&io::Error> {
+        if let CaptureDirError::Io { error, .. } = self { Some(error) } else { None }
+    }
+}
+
+#[cfg(target_os = "linux")]
+/// Whether the file of a process can be made in `folder`: no longer one is tried than each begins with.
+///
+/// # Errors
+/// Why it cannot be.
+pub fn try_room(folder: &Path) -> Result<(), CaptureDirError> {
+    let failed = |error| CaptureDirError::Io { action: "write to", path: folder.to_path_buf(), error };
+    // With the system's own error, which says nothing of the temporary name.
+    let file = tempfile::Builder::new().make_in(folder, |path| fs::File::create_new(path)).map_err(failed)?;
+    match fallocate(file.as_file(), FallocateFlags::empty(), 0, leakgate_capture::FIRST_LENGTH as u64) {
+        // What such a file system has room for shows only when it is written.
+        Ok(()) | Err(Errno::OPNOTSUPP) => Ok(()),
+        Err(error) => Err(failed(error.into())),
+    }
 }
 
 /// Makes `folder` an empty folder for a capture and returns its absolute path.

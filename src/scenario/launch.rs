@@ -14,13 +14,13 @@ use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
 
 use super::capture_dir::OUTPUT_FILES;
-use super::descriptors;
 use super::environment::Variables;
+use super::limits;
 use super::output::Drained;
 use super::signals;
 
 /// A command, ready to start: its program is resolved and its environment complete.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Launch {
     /// The file to execute.
     pub program: PathBuf,
@@ -50,7 +50,12 @@ pub struct Running {
 impl Launch {
     /// Starts it as a part of the program's own process group, with the program's own input and output.
     pub fn transparent(&self) -> io::Result<Running> {
-        descriptors::with_users_limit(|| self.command().spawn()).map(Running::new)
+        limits::with_users(|| self.command().spawn()).map(Running::new)
+    }
+
+    /// Executes it in the place of this program. Returns only the reason why it cannot be.
+    pub fn in_place(&self) -> io::Error {
+        limits::with_users(|| self.command().exec())
     }
 
     /// Starts it in a process group of its own, without input, its output drained into `folder`, its addresses and
@@ -58,7 +63,7 @@ impl Launch {
     pub fn isolated(&self, folder: &Path) -> io::Result<Running> {
         let mut command = self.command();
         command.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let (child, note) = with_fixed_addresses(|| descriptors::with_users_limit(|| command.spawn()));
+        let (child, note) = with_fixed_addresses(|| limits::with_users(|| command.spawn()));
         let mut running = Running::new(child?);
         running.notes.extend(note);
         let [stdout, stderr] = OUTPUT_FILES.map(|name| folder.join(name));

@@ -12,8 +12,6 @@ pub mod unrecorded;
 
 // To run programs takes Linux; to read what was recorded of them does not.
 #[cfg(target_os = "linux")]
-mod descriptors;
-#[cfg(target_os = "linux")]
 pub mod drive;
 #[cfg(target_os = "linux")]
 pub mod driver;
@@ -31,6 +29,8 @@ pub mod guard;
 pub mod intervals;
 #[cfg(target_os = "linux")]
 pub mod launch;
+#[cfg(target_os = "linux")]
+pub mod limits;
 #[cfg(target_os = "linux")]
 pub mod measure;
 #[cfg(target_os = "linux")]

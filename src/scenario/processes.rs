@@ -13,6 +13,7 @@ use nix::errno::Errno;
 use nix::unistd::{SysconfVar, sysconf};
 
 pub use super::capture_dir::parse_name;
+use super::plain::plain;
 use super::tracker::LIBRARY_NAME;
 use crate::profile::ProgramId;
 
@@ -106,9 +107,66 @@ pub(super) fn started_at(pid: u32) -> Option<u64> {
     text.split_ascii_whitespace().nth(19)?.parse().ok()
 }
 
+/// Of `pids`, those that do not end by themselves within `patience`: what multiprocessing starts for itself ends a moment
+/// after the program that it is for.
+pub(super) fn that_stay(mut pids: Vec<u32>, patience: Duration, runs: impl Fn(u32) -> bool) -> Vec<u32> {
+    const STEP: Duration = Duration::from_millis(5);
+    let started = Instant::now();
+    loop {
+        pids.retain(|pid| runs(*pid));
+        if pids.is_empty() || started.elapsed() >= patience {
+            return pids;
+        }
+        std::thread::sleep(STEP);
+    }
+}
+
+/// The processes of process group `group` that run, without the process that the group is called by.
+pub(super) fn others_of_group(group: u32) -> Vec<u32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let mut others: Vec<u32> = pids.filter(|pid| *pid != group && is_of_group(*pid, group)).collect();
+    others.sort_unstable();
+    others
+}
+
+/// Whether process `pid` runs and is of the process group `group`.
+pub(super) fn is_of_group(pid: u32, group: u32) -> bool {
+    let stat = fs::read(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let stat = String::from_utf8_lossy(&stat);
+    // The name stands in brackets, and may itself hold anything.
+    let mut fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
+    let (state, of) = (fields.next(), fields.nth(1));
+    !matches!(state, None | Some("Z" | "X")) && of.and_then(|of| of.parse().ok()) == Some(group)
+}
+
+/// Process ids with command lines, for a sentence: `sleep 60` (pid 12).
+pub(super) fn described(pids: &[u32]) -> String {
+    const SHOWN: usize = 5;
+    const LONGEST: usize = 100;
+    let one = |pid: &u32| {
+        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let words = String::from_utf8_lossy(&line).trim_end_matches('\0').replace('\0', " ");
+        let words = plain(&words).replace(['\n', '\t'], " ");
+        match words.char_indices().nth(LONGEST) {
+            _ if words.is_empty() => format!("pid {pid}"),
+            Some((end, _)) => format!("`{}…` (pid {pid})", &words[..end]),
+            None => format!("`{words}` (pid {pid})"),
+        }
+    };
+    let mut shown: Vec<String> = pids.iter().take(SHOWN).map(one).collect();
+    shown.extend((pids.len() > SHOWN).then(|| format!("+{} more", pids.len() - SHOWN)));
+    shown.join(", ")
+}
+
 /// Whether the tracker's library is in the memory of process `pid`.
 pub fn has_tracker(pid: u32) -> bool {
     maps(pid, LIBRARY_NAME.as_bytes())
+}
+
+/// Whether process `pid` runs with `library` in it, as far as it can be seen.
+pub fn runs_with(pid: u32, library: &Path) -> bool {
+    maps(pid, library.as_os_str().as_bytes())
 }
 
 /// Whether process `pid` has a mapping of a file whose path contains `name`; not for a process that cannot be seen.
@@ -118,7 +176,8 @@ fn maps(pid: u32, name: &[u8]) -> bool {
     maps.windows(name.len()).any(|window| window == name)
 }
 
-fn list(folder: &Path) -> io::Result<Vec<(u32, u32)>> {
+/// The recorded processes of `folder`, by the names of their files.
+pub(super) fn list(folder: &Path) -> io::Result<Vec<(u32, u32)>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder)? {
         found.extend(parse_name(&entry?.file_name().to_string_lossy()));
@@ -146,6 +205,13 @@ impl Processes {
     /// Whether process `pid` has ever had a file.
     pub fn has(&self, pid: u32) -> bool {
         self.known.contains_key(&pid)
+    }
+
+    /// Whether process `pid` left a file, also where no descriptor was left to watch it.
+    pub fn has_file(&mut self, pid: u32) -> bool {
+        let is_unseen = !self.has(pid) && self.folder.join(name(pid, 0)).exists();
+        self.unseen += usize::from(is_unseen);
+        is_unseen || self.has(pid)
     }
 
     /// How many processes had a file.

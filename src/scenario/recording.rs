@@ -3,7 +3,7 @@
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::launch::{Launch, Running};
 use super::processes;
@@ -12,6 +12,9 @@ use super::tracker::Follow;
 use super::tracker::Unpacked;
 use super::watch::Watched;
 use crate::profile::seal;
+
+/// How long a recorded process may go on by itself before it is said that it still runs.
+const PATIENCE: Duration = Duration::from_millis(300);
 
 /// A capture that is being written.
 #[derive(Debug)]
@@ -57,7 +60,9 @@ impl Recording {
         self.run.sampled_peak = Some(watched.sampled.live);
         self.run.untracked = watched.untracked.iter().filter_map(UntrackedProgram::of).collect();
         let described = self.run.write(&self.folder);
-        let alive = processes::running_with(&unpacked.mapped_as(), self.started).unwrap_or_default();
+        let library = unpacked.mapped_as();
+        let alive = processes::running_with(&library, self.started).unwrap_or_default();
+        let alive = processes::that_stay(alive, PATIENCE, |pid| processes::runs_with(pid, &library));
         let mut notes = Vec::new();
         if alive.is_empty() {
             // The disk may have been full before the seal cut the files to what is used of them.
@@ -69,10 +74,9 @@ impl Recording {
             notes.extend(completed.err().map(|error| format!("the capture could not be completed: {error}")));
             return notes;
         }
-        let shown: Vec<String> = alive.iter().take(5).map(u32::to_string).collect();
         let what =
             if alive.len() == 1 { "a recorded process still runs" } else { "recorded processes still run" };
-        notes.push(format!("{what} (pid {}): figures may change after this", shown.join(", ")));
+        notes.push(format!("{what}: figures may change after this: {}", processes::described(&alive)));
         notes.extend(unpacked.leave().map(str::to_owned));
         notes
     }

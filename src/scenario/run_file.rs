@@ -56,12 +56,16 @@ pub struct UntrackedProgram {
     pub pid: u32,
     /// Its path.
     pub program: String,
+    /// The number of the reason why it could not record, where it loaded the tracker.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unable: Option<u32>,
 }
 
 impl UntrackedProgram {
     /// The program, where its process is known.
     pub fn of(untracked: &Untracked) -> Option<UntrackedProgram> {
-        Some(UntrackedProgram { pid: untracked.pid?, program: untracked.program.clone() })
+        let (program, unable) = (untracked.program.clone(), untracked.obstacle.number());
+        Some(UntrackedProgram { pid: untracked.pid?, program, unable })
     }
 }
 

@@ -16,11 +16,13 @@ use crate::profile::resident::{Kept, KeptFor, ResidentFile};
 
 /// Part of the time that surveys may take: the kernel keeps a process from changing its mappings meanwhile.
 const SHARE: u32 = 50;
-/// What may be spent before that part has come together, so that short programs have a bill; it is not all spent on
-/// their start.
+/// What may be spent before that part has come together, for each process, so that short programs and workers have a bill;
+/// it is not all spent on their start.
 const CREDIT: Duration = Duration::from_millis(3);
 /// Until then it is this part of the time.
 const FIRST_SHARE: u32 = 16;
+/// Processes for which it may be.
+const CREDITED: usize = 32;
 /// A figure has risen noticeably when it rose by this part of itself.
 const RISE: u64 = 50;
 /// Or by as many bytes as this: small programs are looked at too.
@@ -79,7 +81,8 @@ impl Surveyor {
             let process = &mut self.processes[index];
             process.see(reading, now);
             let Some(due) = process.due(reading) else { continue };
-            let allowance = CREDIT.min(elapsed / FIRST_SHARE) + elapsed / SHARE;
+            let credit = CREDIT.min(elapsed / FIRST_SHARE) * self.processes.len().min(CREDITED) as u32;
+            let allowance = credit + elapsed / SHARE;
             // Half of the time is kept for figures that rise.
             let allowance = if due == Due::Rose { allowance } else { allowance / 2 };
             if self.spent + self.longest / 2 <= allowance {

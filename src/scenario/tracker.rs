@@ -39,14 +39,6 @@ pub enum TrackerError {
         /// Each folder with what is wrong about it.
         tried: String,
     },
-    /// Writing failed.
-    #[error("failed to write the tracker's library to `{folder}`: {error}")]
-    Write {
-        /// Where.
-        folder: PathBuf,
-        /// Why.
-        error: io::Error,
-    },
 }
 
 /// What the recorded processes are told.
@@ -116,19 +108,17 @@ struct InMemory {
 impl Unpacked {
     /// Unpacks the library so that recorded processes write into `capture`, which must be absolute.
     pub fn new(capture: &Path, told: Settings) -> Result<Unpacked, TrackerError> {
-        let folder = match private_folder(&candidates(), usable) {
-            Ok(folder) => folder,
-            Err(unusable) => return Unpacked::in_memory(capture, &told).ok_or(unusable),
-        };
-        let failed = |error| TrackerError::Write { folder: folder.path().to_path_buf(), error };
-        fill(folder.path(), &settings(capture, folder.path(), &told)).map_err(failed)?;
-        Ok(Unpacked { folder, memory: None, temporary: None })
+        let filled = |folder: &Path| fill(folder, &settings(capture, folder, &told));
+        match private_folder(&candidates(), usable, filled) {
+            Ok(folder) => Ok(Unpacked { folder, memory: None, temporary: None }),
+            Err(unusable) => Unpacked::in_memory(capture, &told).ok_or(unusable),
+        }
     }
 
     fn in_memory(capture: &Path, told: &Settings) -> Option<Unpacked> {
         let mut folders = candidates();
         folders.extend(capture.parent().map(Path::to_path_buf));
-        let folder = private_folder(&folders, absolute).ok()?;
+        let folder = private_folder(&folders, absolute, |_| Ok(())).ok()?;
         let memory = InMemory::new(&settings(capture, folder.path(), told)).ok()?;
         let unpacked = Unpacked { folder, memory: Some(memory), temporary: None };
         // Without /proc the loader does not find it either.
@@ -222,14 +212,18 @@ fn settings(capture: &Path, folder: &Path, told: &Settings) -> Vec<u8> {
 }
 
 fn fill(folder: &Path, settings: &[u8]) -> io::Result<()> {
-    let library = folder.join(LIBRARY_NAME);
+    let (library, beside) = (folder.join(LIBRARY_NAME), folder.join("settings"));
     fs::write(&library, LIBRARY)?;
-    fs::set_permissions(&library, fs::Permissions::from_mode(0o755))?;
-    fs::write(folder.join("settings"), settings)
+    fs::write(&beside, settings)?;
+    // A process that gave its privileges away loads it too: where it cannot, the loader says so on its standard error.
+    for (path, mode) in [(folder, 0o711), (&library, 0o755), (&beside, 0o644)] {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
+    }
+    Ok(())
 }
 
-/// Folders to try, in order.
-fn candidates() -> Vec<PathBuf> {
+/// Folders for temporary files to try, in order.
+pub fn candidates() -> Vec<PathBuf> {
     let mut folders = vec![env::temp_dir()];
     folders.extend(env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from));
     folders.push(PathBuf::from("/dev/shm"));
@@ -240,6 +234,7 @@ fn candidates() -> Vec<PathBuf> {
 fn private_folder(
     candidates: &[PathBuf],
     is_usable: impl Fn(&Path) -> Result<(), String>,
+    fill: impl Fn(&Path) -> io::Result<()>,
 ) -> Result<TempDir, TrackerError> {
     let mut tried = Vec::new();
     for folder in candidates {
@@ -247,6 +242,7 @@ fn private_folder(
             tempfile::Builder::new()
                 .prefix(FOLDER_PREFIX)
                 .tempdir_in(folder)
+                .and_then(|made| fill(made.path()).map(|()| made))
                 .map_err(|error| error.to_string())
         });
         match made {
@@ -289,14 +285,15 @@ mod tests {
         let base = tempfile::tempdir().unwrap();
         let names = ["with space", "with:colon", "plain"].map(|name| base.path().join(name));
         names.iter().for_each(|name| fs::create_dir(name).unwrap());
-        let chosen = private_folder(&names, usable).unwrap();
+        let chosen = private_folder(&names, usable, |_| Ok(())).unwrap();
         assert_eq!(chosen.path().parent(), Some(names[2].as_path()));
     }
 
     #[test]
     fn when_no_folder_is_usable_the_reason_names_each() {
         let error =
-            private_folder(&[PathBuf::from("relative"), PathBuf::from("/not/there")], usable).unwrap_err();
+            private_folder(&[PathBuf::from("relative"), PathBuf::from("/not/there")], usable, |_| Ok(()))
+                .unwrap_err();
         let message = error.to_string();
         assert!(message.contains("`relative`: is not absolute"), "{message}");
         assert!(message.contains("`/not/there`: No such file or directory"), "{message}");

@@ -3,10 +3,12 @@
 //! short it lived; what an untracked one executed in turn is seen from outside, unless it comes and goes between two samples.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::elf;
+use super::processes;
 use crate::profile::tree::Journal;
 use crate::profile::{Obstacle, ProgramId, Untracked};
 
@@ -77,6 +79,37 @@ fn marked(folder: &Path) -> Vec<(u32, Obstacle)> {
     marked
 }
 
+/// Processes that wrote themselves down in the file of one that shares its memory with them, as they may not write anywhere
+/// else: a child that gave its privileges away.
+fn written_down(folder: &Path) -> Vec<Untracked> {
+    let files = processes::list(folder).unwrap_or_default();
+    let mut found = Vec::new();
+    for (owner, sequence) in files.iter().copied() {
+        let header = first_bytes(&folder.join(processes::name(owner, sequence))).unwrap_or_default();
+        for (pid, name) in leakgate_capture::unrecorded(&header) {
+            // What it executed could be recorded after all.
+            let is_recorded =
+                files.iter().any(|(of, later)| *of == pid && (pid != owner || *later > sequence));
+            let name = String::from_utf8_lossy(name);
+            let program = if name.is_empty() { "a forked child".to_owned() } else { name.into_owned() };
+            let owner = ProgramId { pid: owner, sequence };
+            found.extend((!is_recorded).then_some(Untracked {
+                pid: Some(pid),
+                owner,
+                program,
+                obstacle: Obstacle::NoFile,
+            }));
+        }
+    }
+    found
+}
+
+fn first_bytes(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut header = Vec::new();
+    File::open(path)?.take(leakgate_capture::HEADER_LEN as u64).read_to_end(&mut header)?;
+    Ok(header)
+}
+
 /// Why process `pid`, which loaded the tracker, could not record into `folder`; `None` where it did not say.
 pub fn obstacle(folder: &Path, pid: u32) -> Option<Obstacle> {
     journal(folder).unable.get(&pid).copied()
@@ -95,6 +128,11 @@ pub(super) fn all(seen: Descendants, folder: &Path) -> Vec<Untracked> {
         }
     }
     untracked.retain(|program| !program.pid.is_some_and(is_loading));
+    for program in written_down(folder) {
+        if !untracked.iter().any(|known| known.pid == program.pid) {
+            untracked.push(program);
+        }
+    }
     for (pid, program) in seen.untracked {
         if !untracked.iter().any(|known| known.pid == Some(pid)) {
             let owner = ProgramId::default();

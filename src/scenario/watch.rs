@@ -11,7 +11,8 @@ use nix::unistd::Pid;
 
 use super::intervals::Intervals;
 use super::launch::Running;
-use super::processes::{Processes, Reading, has_tracker};
+use super::limits;
+use super::processes::{self, Processes, Reading, has_tracker};
 use super::questions::Questions;
 use super::series::Series;
 use super::signals::{Interruption, Origin, Received, Signals};
@@ -30,6 +31,8 @@ const INTERVAL: Duration = Duration::from_millis(10);
 const PART: u32 = 10;
 /// A tracker that has not begun by then is not there.
 const SILENCE: Duration = Duration::from_secs(2);
+/// What a command leaves behind has this time to end by itself.
+const SETTLING: Duration = Duration::from_millis(500);
 /// From asking a program to end until it is ended.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -149,9 +152,10 @@ impl Watched {
     pub fn notes(&self) -> Vec<String> {
         let unseen = (self.unseen > 0).then(|| {
             format!(
-                "{} processes were not watched while they ran, because too many files were open: sampled figures are \
-                 without them",
-                self.unseen
+                "{} not watched while running, because too many files were open (RLIMIT_NOFILE is {}): sampled \
+                 figures are without what was not seen",
+                if self.unseen == 1 { "1 process was".to_owned() } else { format!("{} processes were", self.unseen) },
+                limits::most_files()
             )
         });
         unrecorded::note(&self.untracked).into_iter().chain(unseen).collect()
@@ -216,10 +220,10 @@ impl<'a> Watcher<'a> {
         let elapsed = self.running.started.elapsed();
         self.sample(on_tick);
         if matches!(self.owner, Owner::Scenario(_)) {
-            // What it started and left behind; the group is still its own, for it has not been reaped.
-            let _ = killpg(self.running.pid(), Signal::SIGKILL);
+            self.end_what_is_left();
         }
         let status = self.running.child.wait()?;
+        let recorded = self.processes.has_file(self.running.child.id());
         self.running.notes.extend(self.timeline.finish());
         self.running.notes.extend(self.surveyor.finish(&self.folder));
         let watched = Watched {
@@ -229,12 +233,28 @@ impl<'a> Watcher<'a> {
             sampled: self.sampled,
             unseen: self.processes.unseen(),
             processes: self.processes.count(),
-            recorded: self.processes.has(self.running.child.id()),
+            recorded,
             obstacle: untracked::obstacle(&self.folder, self.running.child.id()),
             untracked: untracked::all(self.descendants, &self.folder),
             series: self.intervals.map(Intervals::finish).unwrap_or_default(),
         };
         Ok((watched, self.running))
+    }
+
+    /// Ends what the command started and left behind, and says so where nothing else ended it. The process group is still
+    /// its own, for it has not been reaped.
+    fn end_what_is_left(&mut self) {
+        let group = self.running.child.id();
+        if self.ending.is_none() {
+            let left = processes::others_of_group(group);
+            let left = processes::that_stay(left, SETTLING, |pid| processes::is_of_group(pid, group));
+            let what =
+                if left.len() == 1 { "1 process".to_owned() } else { format!("{} processes", left.len()) };
+            let told =
+                || format!("{what} that the command left behind: ended: {}", processes::described(&left));
+            self.running.notes.extend((!left.is_empty()).then(told));
+        }
+        let _ = killpg(self.running.pid(), Signal::SIGKILL);
     }
 
     fn sample(&mut self, on_tick: &mut dyn FnMut(&Tick)) -> Vec<Reading> {
@@ -257,13 +277,7 @@ impl<'a> Watcher<'a> {
 
     fn pass_signals(&mut self) {
         match &mut self.owner {
-            Owner::User(signals) => {
-                for Received { number, origin } in signals.poll() {
-                    if origin == Origin::Process {
-                        send(self.running.pid(), number);
-                    }
-                }
-            }
+            Owner::User(signals) => pass_on(signals, self.running.pid()),
             Owner::Scenario(interruption) => {
                 if let Some(number) = interruption.signal() {
                     self.kill(End::Interrupted(number));
@@ -330,6 +344,26 @@ impl<'a> Watcher<'a> {
         let why = self.ending.map_or(why, |ending| ending.why);
         let _ = killpg(self.running.pid(), Signal::SIGKILL);
         self.ending = Some(Ending { why, kill_at: None });
+    }
+}
+
+/// Waits for a command that nothing is recorded of, and passes signals on.
+///
+/// # Errors
+/// When its end cannot be had.
+pub fn wait(mut running: Running, signals: &mut Signals) -> io::Result<ExitStatus> {
+    while running.ended.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
+        pass_on(signals, running.pid());
+    }
+    running.child.wait()
+}
+
+/// Sends the command what this program was sent; the terminal sends its signals to both.
+fn pass_on(signals: &mut Signals, pid: Pid) {
+    for Received { number, origin } in signals.poll() {
+        if origin == Origin::Process {
+            send(pid, number);
+        }
     }
 }
 

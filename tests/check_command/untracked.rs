@@ -79,3 +79,26 @@ fn the_automatic_memory_limit_leaves_untouched_memory_alone() {
     let checked = project.check();
     assert_eq!(checked.code, Some(0), "{}", checked.whole());
 }
+
+#[test]
+fn what_a_scenario_leaves_behind_is_ended_and_named() {
+    let command = "sleep 61 & sleep 62 & exit 0";
+    let project = Project::new(
+        &format!(
+            "scenarios:\n  leaves: {{ run: [sh, -c, '{command}'] }}\n  none: {{ run: [sh, -c, 'true & exit 0'] }}\n"
+        ),
+        "",
+    );
+    let checked = project.check();
+    assert_eq!(checked.code, Some(0), "{}", checked.whole());
+    let notes = |name: &str| {
+        let scenario = project.scenario(name);
+        let notes =
+            scenario["notes"].as_array().unwrap().iter().map(|note| note.as_str().unwrap().to_owned());
+        notes.filter(|note| note.contains("left behind")).collect::<Vec<_>>()
+    };
+    let [note] = &notes("leaves")[..] else { panic!("{}", checked.whole()) };
+    assert!(note.starts_with("2 processes that the command left behind: ended: `sleep 6"), "{note}");
+    assert!(note.contains("`sleep 61` (pid ") && note.contains("`sleep 62` (pid "), "{note}");
+    assert_eq!(notes("none"), Vec::<String>::new());
+}

@@ -198,6 +198,43 @@ fn a_process_that_is_killed_has_the_last_sample() {
     assert!(profile.bill(&[BillMoment::End]).is_none());
 }
 
+/// Four workers that live 0.3 s, and end by `_exit`, by it from a signal handler, by exiting, and by a signal.
+const WORKERS: &str = r#"
+import os, signal, sys, time
+kept = []
+def work(number):
+    kept.extend(bytes(1000) for _ in range(2000))
+    time.sleep(0.3)
+    if number == 1: signal.signal(signal.SIGTERM, lambda *_: os._exit(1))
+    if number == 2: sys.exit(2)
+    if number % 2: os.kill(os.getpid(), signal.SIGTERM)
+    os._exit(0)
+children = []
+for number in range(4):
+    children.append(os.fork())
+    if children[-1] == 0: work(number)
+print([os.waitpid(child, 0)[1] for child in children])
+"#;
+
+#[test]
+fn a_worker_that_lives_a_moment_has_its_bill_however_it_ends() {
+    for python in python::all() {
+        let recording = python.run(&["-S", "-c", WORKERS]).record().ended_well();
+        assert_eq!(recording.stdout(), "[0, 256, 512, 15]\n", "{python}");
+        let workers = &recording.capture.processes[1..];
+        assert_eq!(workers.len(), 4, "{python}");
+        let has =
+            |moment| workers.iter().filter(|worker| worker.bill(&[moment]).is_some()).collect::<Vec<_>>();
+        // One that a signal ends cannot look at itself: it has what was seen of it from outside.
+        let (at_end, killed) = (has(BillMoment::End), has(BillMoment::Last));
+        assert_eq!((at_end.len(), killed.len()), (3, 1), "{python}");
+        bill(killed[0], BillMoment::Last);
+        for worker in at_end {
+            assert!(line(bill(worker, BillMoment::End), LineKind::Objects) >= 2_000_000, "{python}");
+        }
+    }
+}
+
 #[test]
 fn where_the_process_may_not_look_at_itself_the_capture_says_so() {
     // A process that may not be dumped may not open its own files in /proc, unless it is the superuser's.

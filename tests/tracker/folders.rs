@@ -1,6 +1,7 @@
 //! Folders: full, read-only, without execution, with a space in their path. The program goes on as it would alone.
 
 use std::fs;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -72,12 +73,37 @@ fn a_disk_too_small_for_the_stacks_costs_stacks_and_nothing_else() {
 #[test]
 fn a_disk_too_small_for_any_record_leaves_the_program_alone_and_it_is_said() {
     let Some(disk) = Mounted::tmpfs("size=128k") else { return };
-    let run = python::newest().run(&["-c", MANY]);
-    let (plain, tracked) = (run.plain(), run.tracked_into(&disk.path().join("capture")));
+    let place = disk.path().join("capture");
+    is_recorded_elsewhere(
+        &place,
+        &format!("failed to write to `{}`: No space left on device", place.display()),
+    );
+}
+
+#[test]
+fn where_a_folder_may_not_be_written_the_capture_is_among_temporary_files() {
+    let Some(disk) = Mounted::tmpfs("ro") else { return };
+    let place = disk.path().join("capture");
+    is_recorded_elsewhere(&place, &format!("failed to create `{}`: Read-only file system", place.display()));
+}
+
+/// The command is recorded among temporary files, and it is said at the start and in the last line why and where.
+fn is_recorded_elsewhere(wished: &Path, why: &str) {
+    let temporary = folder();
+    let run = python::newest().run(&["-c", MANY]).env("TMPDIR", temporary.path());
+    let (plain, tracked) = (run.plain(), run.tracked_into(wished));
     assert_eq!((tracked.status, &tracked.stdout), (plain.status, &plain.stdout));
     let stderr = String::from_utf8_lossy(&tracked.stderr).into_owned();
-    assert!(stderr.starts_with("leakgate: error: the command was not recorded: "), "{stderr}");
-    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    let entries: Vec<_> =
+        fs::read_dir(temporary.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let [capture] = &entries[..] else { panic!("{entries:?}: {stderr}") };
+    let lines: Vec<&str> = stderr.lines().collect();
+    let [start, end] = lines[..] else { panic!("{stderr}") };
+    let note = format!("leakgate: note       {why}");
+    assert!(start.starts_with(&note) && end.starts_with(&note), "{stderr}");
+    assert!(start.ends_with(&format!(": recording into `{}` instead", capture.display())), "{stderr}");
+    assert!(end.ends_with(&format!(": the capture is in `{}`", capture.display())), "{stderr}");
+    assert!(python::profile(&load::capture(capture).unwrap()).notes.is_empty());
 }
 
 /// Fills the disk that its capture is on, while it is recorded.
@@ -108,7 +134,7 @@ fn a_disk_that_the_program_fills_is_survived_by_its_record() {
 }
 
 #[test]
-fn where_nothing_can_be_written_nothing_is_run_and_the_reason_is_told() {
+fn a_place_where_no_folder_can_be_is_an_error_before_anything_is_run() {
     let ran = folder();
     let marker = ran.path().join("ran");
     let run = Run::of(["touch", marker.to_str().unwrap()]);
@@ -117,13 +143,36 @@ fn where_nothing_can_be_written_nothing_is_run_and_the_reason_is_told() {
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(stderr.starts_with("leakgate: error: failed to create `/proc/leakgate/capture`: "), "{stderr}");
     assert_eq!(output.status.code(), Some(125), "{stderr}");
-    if let Some(disk) = Mounted::tmpfs("ro") {
-        let output = run.tracked_into(&disk.path().join("capture"));
-        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(stderr.contains("Read-only file system"), "{stderr}");
-        assert_eq!(output.status.code(), Some(125), "{stderr}");
-    }
     assert!(!marker.exists());
+}
+
+#[test]
+fn where_nothing_can_be_written_anywhere_the_command_runs_and_it_is_said_twice_that_nothing_is_recorded() {
+    let Some(disk) = Mounted::tmpfs("ro") else { return };
+    // In a mount namespace of its own: /dev/shm is the one folder that is always tried.
+    const READ_ONLY: &str = "mount -t tmpfs -o ro none /dev/shm && exec \"$@\"";
+    if !Command::new("unshare").args(["-m", "true"]).status().is_ok_and(|status| status.success()) {
+        eprintln!("skipped: there can be no mount namespace here (it takes root)");
+        return;
+    }
+    let place = disk.path().join("capture");
+    let recorder =
+        ["unshare", "-m", "sh", "-c", READ_ONLY, "sh", env!("CARGO_BIN_EXE_leakgate"), "run", "-q", "-o"];
+    let command = ["--", "sh", "-c", "echo out; kill -TERM $$"];
+    let place = [place.to_str().unwrap()];
+    let words = recorder.iter().chain(&place).chain(&command);
+    let run = ["TMPDIR", "HOME", "XDG_RUNTIME_DIR"];
+    let output = run.iter().fold(Run::of(words), |run, name| run.env(name, disk.path())).plain();
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "out\n", "{stderr}");
+    assert_eq!(output.status.signal(), Some(15), "{stderr}");
+    let lines: Vec<&str> = stderr.lines().collect();
+    let [start, end] = lines[..] else { panic!("{stderr}") };
+    assert!(
+        start.starts_with("leakgate: warning: the command is not recorded: failed to create "),
+        "{stderr}"
+    );
+    assert!(end.starts_with("leakgate: warning: nothing was recorded: failed to create "), "{stderr}");
 }
 
 /// Prints where it has the library from, forks, and starts another Python.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-use crate::harness::{Program, Run, amount, of_function};
+use crate::harness::{Program, Run, amount, folder, of_function};
 use crate::python;
 
 const ALLOCATES: &str = "\
@@ -30,6 +30,37 @@ fn jemalloc() -> Option<PathBuf> {
         eprintln!("skipped: there is no libjemalloc.so.2 (`{JEMALLOC}` names one)");
     }
     found
+}
+
+#[test]
+fn a_leak_that_is_suppressed_by_its_caller_stays_suppressed() {
+    const LEAKS: &str = "\
+#include <stdlib.h>
+static void *volatile sink;
+__attribute__((noinline)) void known_leak(void) { sink = malloc(100); sink = 0; }
+int main(void) { known_leak(); return 0; }
+";
+    if libasan().is_none() {
+        return;
+    }
+    let folder = folder();
+    let (source, program) = (folder.path().join("leaks.c"), folder.path().join("leaks"));
+    let suppressions = folder.path().join("suppressions");
+    std::fs::write(&source, LEAKS).unwrap();
+    std::fs::write(&suppressions, "leak:known_leak\n").unwrap();
+    let mut gcc = Command::new("gcc");
+    gcc.args(["-O0", "-g", "-fsanitize=address", "-o"]).arg(&program).arg(&source);
+    assert!(gcc.status().unwrap().success());
+    let run = Run::of([&program]);
+    assert_eq!(run.record_with_losses().output.status.code(), Some(1), "it leaks");
+    let run = run.env("LSAN_OPTIONS", format!("suppressions={}", suppressions.display()));
+    let recording = run.record_with_losses();
+    assert_eq!(
+        recording.output.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&recording.output.stderr)
+    );
 }
 
 /// The compiler's libasan.

@@ -113,6 +113,65 @@ if __name__ == "__main__":
 "#;
 
 #[test]
+fn what_multiprocessing_starts_for_itself_has_ended_when_the_capture_is_sealed() {
+    const POOLS: &str = "
+import multiprocessing
+def work(number): return [number] * 10
+if __name__ == '__main__':
+    for way in 'spawn', 'forkserver':
+        with multiprocessing.get_context(way).Pool(1) as pool: print(pool.map(work, range(2)) is None)
+";
+    for python in python::all() {
+        let folder = folder();
+        fs::write(folder.path().join("pools.py"), POOLS).unwrap();
+        let capture = folder.path().join("capture");
+        let run = python.run(&["pools.py"]).cwd(folder.path());
+        let recorded = run.record_into(&capture);
+        assert_eq!(recorded.notes, Vec::<String>::new(), "{python}");
+        assert!(capture.join("seal.json").exists(), "{python}");
+    }
+}
+
+/// Gives its privileges away in a child, which then executes something, or does not; and has children started so.
+const DROPS: &str = "
+import os, subprocess
+def child(does):
+    pid = os.fork()
+    if pid == 0:
+        os.setgid(65534)
+        os.setuid(65534)
+        does()
+        os._exit(0)
+    os.waitpid(pid, 0)
+child(lambda: os.execv('/usr/bin/env', ['env', 'true']))
+child(lambda: [bytes(1000) for _ in range(1000)])
+try: os.setuid(65534)
+except OSError: pass
+subprocess.run(['/bin/sh', '-c', 'exit 3'])
+";
+
+#[test]
+fn a_program_that_may_not_write_its_file_is_named() {
+    if !nix::unistd::Uid::effective().is_root() {
+        eprintln!("skipped: it takes root to give privileges away");
+        return;
+    }
+    for python in python::all() {
+        // What gave its privileges away cannot make its file longer either.
+        let recording = python.run(&["-S", "-c", DROPS]).record_with_losses().ended_well();
+        assert_eq!(String::from_utf8_lossy(&recording.output.stderr), "", "{python}");
+        let note = leakgate::scenario::unrecorded::note(&recording.capture.untracked).unwrap();
+        let reason = "(it could not make its file: disk full, no descriptor left, or no permission)";
+        assert!(note.starts_with(&format!("ran without the tracker {reason}, in no figure: ")), "{note}");
+        let named: Vec<_> =
+            recording.capture.untracked.iter().map(|program| program.program.as_str()).collect();
+        for program in ["env", "sh"] {
+            assert!(named.contains(&program), "{python}: {named:?}");
+        }
+    }
+}
+
+#[test]
 fn the_workers_of_a_pool_are_recorded_in_all_three_ways_to_start() {
     for python in python::all() {
         for way in ["fork", "spawn", "forkserver"] {

@@ -6,16 +6,18 @@ use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 
 use leakgate_capture::{
-    CHUNK, HEADER_LEN, Header, MAGIC, MAX_CHUNKS, NOTE_FULL, NOTE_NOT_RESERVED, STATE_STARTING, Section,
-    UNABLE_FILE, UNABLE_FILE_SIZE, VERSION,
+    CHUNK, FIRST_LENGTH, HEADER_LEN, Header, MAGIC, MAX_CHUNKS, NOTE_FULL, NOTE_NOT_RESERVED, STATE_STARTING,
+    Section, UNABLE_FILE, UNABLE_FILE_SIZE, VERSION,
 };
 
 use crate::lock::Lock;
 use crate::sys;
 
 /// Chunks of a new file, and of each step by which it grows.
-const FIRST: usize = 16;
+const FIRST: usize = FIRST_LENGTH / CHUNK;
 const STEP: usize = 64;
+/// A step where address space is short.
+const SMALL_STEP: usize = 16;
 const MAX_SEGMENTS: usize = MAX_CHUNKS / STEP + 2;
 const MAX_PATH: usize = 1024;
 
@@ -75,8 +77,8 @@ pub(crate) fn create(path: &[u8]) -> Option<()> {
     file.path.get_mut(..path.len())?.copy_from_slice(path);
     file.restricted = sys::is_restricted();
     let fd = sys::open(path, libc::O_RDWR | libc::O_CREAT | libc::O_EXCL)?;
-    let grown = sys::grow(&fd, FIRST * CHUNK);
-    let mapped = if grown == sys::Grown::Failed { None } else { sys::map_file(&fd, 0, FIRST * CHUNK, 0) };
+    let grown = sys::grow(&fd, FIRST_LENGTH);
+    let mapped = if grown == sys::Grown::Failed { None } else { sys::map_file(&fd, 0, FIRST_LENGTH, 0) };
     let Some(at) = mapped else {
         // Nobody could tell it from a damaged one.
         sys::remove(path);
@@ -84,7 +86,7 @@ pub(crate) fn create(path: &[u8]) -> Option<()> {
     };
     file.segments[0] = Segment { at: at as usize, chunks: FIRST };
     file.count = 1;
-    MAPPED.store(FIRST * CHUNK, Ordering::Relaxed);
+    MAPPED.store(FIRST_LENGTH, Ordering::Relaxed);
     HEADER.store(at.cast(), Ordering::Release);
     let header = header();
     // SAFETY: the file is new, zeroed, ours alone, and longer than the header.
@@ -101,7 +103,39 @@ pub(crate) fn create(path: &[u8]) -> Option<()> {
 
 /// Why `create` failed, as the journal tells it.
 pub(crate) fn why_not() -> u32 {
-    if sys::file_size_limit() < (FIRST * CHUNK) as u64 { UNABLE_FILE_SIZE } else { UNABLE_FILE }
+    if sys::file_size_limit() < (FIRST_LENGTH) as u64 { UNABLE_FILE_SIZE } else { UNABLE_FILE }
+}
+
+/// Writes process `pid`, which shares this header's memory, down as not recorded, with the end of the name of the program
+/// that it executes. No lock: it may be a `vfork` child.
+pub(crate) fn unrecorded(pid: u32, name: &[u8]) {
+    let mut stored = [0; 28];
+    let name = &name[name.len().saturating_sub(stored.len())..];
+    stored[..name.len()].copy_from_slice(name);
+    let Some(place) = claim_unrecorded(pid) else { return };
+    // SAFETY: the entry is this process's own, and the header is mapped.
+    unsafe { (&raw mut (*header()).unrecorded[place].name).write_volatile(stored) };
+}
+
+/// The entry of process `pid`, a free one where it has none.
+fn claim_unrecorded(pid: u32) -> Option<usize> {
+    // SAFETY: the header is mapped for the process's life; these are aligned words, reached as atomics only.
+    let words =
+        |index: usize| unsafe { &*(&raw const (*header()).unrecorded[index].pid).cast::<AtomicU32>() };
+    let claims = |index: &usize| {
+        let claimed = words(*index).compare_exchange(0, pid, Ordering::AcqRel, Ordering::Acquire);
+        claimed.is_ok() || claimed == Err(pid)
+    };
+    (0..16).find(claims)
+}
+
+/// Takes back what `unrecorded` wrote: the process goes on as it was.
+pub(crate) fn still_recorded(pid: u32) {
+    if let Some(place) = claim_unrecorded(pid) {
+        // SAFETY: as above.
+        unsafe { &*(&raw const (*header()).unrecorded[place].pid).cast::<AtomicU32>() }
+            .store(0, Ordering::Release);
+    }
 }
 
 /// Where the command line goes: the bytes of chunk 0 behind the header.
@@ -216,16 +250,17 @@ impl File {
             return None;
         }
         let old = self.chunks();
+        let step = if sys::has_little_space() { SMALL_STEP } else { STEP };
         let fd = sys::open(&self.path, libc::O_RDWR)?;
-        match sys::grow(&fd, (old + STEP) * CHUNK) {
+        match sys::grow(&fd, (old + step) * CHUNK) {
             sys::Grown::Failed => return None,
             sys::Grown::LengthOnly => note(NOTE_NOT_RESERVED),
             sys::Grown::Reserved => {}
         }
-        let at = sys::map_file(&fd, old * CHUNK, STEP * CHUNK, 0)?;
-        self.segments[self.count] = Segment { at: at as usize, chunks: STEP };
+        let at = sys::map_file(&fd, old * CHUNK, step * CHUNK, 0)?;
+        self.segments[self.count] = Segment { at: at as usize, chunks: step };
         self.count += 1;
-        MAPPED.fetch_add(STEP * CHUNK, Ordering::Relaxed);
+        MAPPED.fetch_add(step * CHUNK, Ordering::Relaxed);
         Some(())
     }
 }

@@ -116,8 +116,9 @@ pub(crate) fn begin_child() -> Option<()> {
     let made = start::child_path(capture::move_to).is_some();
     mark();
     if !made {
-        // One flag, set atomically, is all that a child ever writes into its parent's file.
+        // A flag and its own entry, set atomically, are all that a child ever writes into its parent's file.
         capture::note(NOTE_CHILD);
+        capture::unrecorded(sys::getpid(), b"");
         LOST.store(true, Ordering::Release);
         return None;
     }

@@ -56,13 +56,24 @@ fn mark_unable(why: u32) {
     start::in_capture(&name.bytes[..name.length], make);
 }
 
-/// Process `pid` is about to execute a program. `false`: there is no such program, or nothing could be written.
-pub(crate) fn executes(pid: u32, path: &CStr) -> bool {
+/// Whether the journal says what a process is about to do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// It does.
+    Written,
+    /// There is nothing to tell.
+    Nothing,
+    /// It could not be written: the process has not the right to, or the disk is full.
+    Unwritten,
+}
+
+/// Process `pid` is about to execute a program.
+pub(crate) fn executes(pid: u32, path: &CStr) -> Told {
     // A name without a slash is searched for, in places that only the C library knows.
     if path.to_bytes().contains(&b'/') && !sys::can_execute(path) {
-        return false;
+        return Told::Nothing;
     }
-    about(b"exec", pid, path.to_bytes())
+    if about(b"exec", pid, path.to_bytes()) { Told::Written } else { Told::Unwritten }
 }
 
 /// What `executes` announced did not happen.

@@ -153,6 +153,7 @@ functions! {
         let _ = (pid, file, actions, attributes, arguments, environment);
         libc::ENOSYS
     };
+    _exit(code: c_int) -> (), else { let _ = code; };
     system(command: *const c_char) -> c_int, else { let _ = command; missing() };
     popen(command: *const c_char, mode: *const c_char) -> *mut c_void, else {
         let _ = (command, mode);

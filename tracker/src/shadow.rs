@@ -332,7 +332,7 @@ fn publish<T>(place: &AtomicPtr<T>) -> Option<*mut T> {
     if !present.is_null() {
         return Some(present);
     }
-    let fresh = sys::map(size_of::<T>())?;
+    let fresh = if sys::leaves_room(size_of::<T>()) { sys::map(size_of::<T>()) } else { None }?;
     match place.compare_exchange(null_mut(), fresh.cast(), Ordering::AcqRel, Ordering::Acquire) {
         Ok(_) => Some(fresh.cast()),
         Err(other) => {

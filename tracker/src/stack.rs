@@ -2,7 +2,7 @@
 //! capture when the thread meets it for the first time.
 
 use core::ptr::null_mut;
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use leakgate_capture::{FRAME_NATIVE, FRAME_NOTE, FrameRecord, Function, NOTE_DEEP, NOTE_STACKS};
 
@@ -15,6 +15,21 @@ use crate::{checkpoint, modules, shadow, start, sys, trim, world};
 
 /// Deepest stack that is stored whole; of deeper ones the outermost frames are left out.
 pub(crate) const MAX_DEPTH: usize = 65_536;
+/// The same where address space is short.
+const SMALL_DEPTH: usize = 4096;
+static DEPTH: AtomicUsize = AtomicUsize::new(MAX_DEPTH);
+
+/// Where address space is short, less of it is reserved. Called once, before there are stacks.
+pub(crate) fn adapt() {
+    if sys::has_little_space() {
+        DEPTH.store(SMALL_DEPTH, Ordering::Relaxed);
+    }
+}
+
+/// The room for the frames of one stack.
+fn depth() -> usize {
+    DEPTH.load(Ordering::Relaxed)
+}
 
 /// The id's bits of an entry.
 const ID_MASK: u64 = (1 << 24) - 1;
@@ -170,10 +185,10 @@ impl Cache {
 
     fn last(&mut self) -> Option<&'static mut [Step]> {
         if self.last.is_null() {
-            self.last = sys::map(MAX_DEPTH * size_of::<Step>())?.cast();
+            self.last = sys::map(depth() * size_of::<Step>())?.cast();
         }
         // SAFETY: the mapping has that many entries, lives for ever, and is this thread's own.
-        Some(unsafe { core::slice::from_raw_parts_mut(self.last, MAX_DEPTH) })
+        Some(unsafe { core::slice::from_raw_parts_mut(self.last, depth()) })
     }
 
     /// The id stored for a hash.
@@ -261,9 +276,9 @@ impl Cache {
 
     fn scratch(&mut self) -> Option<&'static mut [RawFrame]> {
         if self.scratch.is_null() {
-            self.scratch = sys::map(MAX_DEPTH * size_of::<RawFrame>())?.cast();
+            self.scratch = sys::map(depth() * size_of::<RawFrame>())?.cast();
         }
         // SAFETY: the mapping has that many entries, lives for ever, and is this thread's own.
-        Some(unsafe { core::slice::from_raw_parts_mut(self.scratch, MAX_DEPTH) })
+        Some(unsafe { core::slice::from_raw_parts_mut(self.scratch, depth()) })
     }
 }

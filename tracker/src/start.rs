@@ -44,6 +44,7 @@ fn begin() -> Option<()> {
         return None;
     }
     world::begin();
+    stack::adapt();
     fork::begin()?;
     {
         let mut interner = INTERNER.lock();
@@ -96,6 +97,15 @@ extern "C" fn destruct() {
         python::end();
         bill::at_exit();
         header_word(offset_of!(Header, state)).store(STATE_ENDED, Ordering::Release);
+    }
+}
+
+/// The program is about to end by `_exit`, which runs no destructor: what is resident is looked at, where no signal handler
+/// has come in between, and where it is not a `vfork` child that shares its parent's memory.
+pub(crate) fn ends_at_once() {
+    if thread::is_ready() && fork::is_own(sys::getpid()) && world::is_at_ease() {
+        checkpoint::measure_self();
+        bill::at_exit();
     }
 }
 
@@ -253,6 +263,7 @@ pub(crate) fn write_identity() {
     header.parent = sys::getppid();
     header.started_ms = sys::now_ms();
     header.command_len = length as u32;
+    header.unrecorded = Default::default();
 }
 
 /// From now on what the file says is this process's own: others may read it.

@@ -1,7 +1,7 @@
 //! System calls made directly: the libc wrappers would set `errno`, and some of them are our own hooks.
 
 use core::arch::asm;
-use core::ffi::CStr;
+use core::ffi::{CStr, c_int};
 
 #[cfg(target_arch = "x86_64")]
 fn raw(number: i64, a: [usize; 6]) -> isize {
@@ -38,9 +38,17 @@ impl Drop for Fd {
     }
 }
 
-/// Opens a path that ends in a 0 byte.
+/// Opens a path that ends in a 0 byte. Never as descriptor 0, 1 or 2: where the program closed one of them, what another of
+/// its threads writes there must not go into a file of ours.
 pub(crate) fn open(path: &[u8], flags: i32) -> Option<Fd> {
     debug_assert!(path.last() == Some(&0));
+    let is_closed = |fd: usize| raw(libc::SYS_fcntl, [fd, libc::F_GETFD as usize, 0, 0, 0, 0]) < 0;
+    // What holds their places meanwhile can be neither read nor written, as if they were closed.
+    let _places = [0, 1, 2].map(|fd| if is_closed(fd) { open_at(b"/\0", libc::O_PATH) } else { None });
+    open_at(path, flags)
+}
+
+fn open_at(path: &[u8], flags: i32) -> Option<Fd> {
     let at = libc::AT_FDCWD as usize;
     let flags = (flags | libc::O_CLOEXEC) as usize;
     checked(raw(libc::SYS_openat, [at, path.as_ptr() as usize, flags, 0o600, 0, 0])).map(|fd| Fd(fd as i32))
@@ -194,8 +202,32 @@ pub(crate) fn grow(fd: &Fd, length: usize) -> Grown {
 
 /// RLIMIT_FSIZE: writing past it would kill the process with SIGXFSZ.
 pub(crate) fn file_size_limit() -> u64 {
+    soft_limit(libc::RLIMIT_FSIZE as usize)
+}
+
+/// Whether the process may have so little address space or memory of its own that what is only reserved has to be little.
+pub(crate) fn has_little_space() -> bool {
+    const LITTLE: u64 = 256 << 20;
+    soft_limit(libc::RLIMIT_AS as usize).min(soft_limit(libc::RLIMIT_DATA as usize)) < LITTLE
+}
+
+/// Whether a quarter of the address space that the process may have is left after `length` more bytes: that is the
+/// program's, which would be told that there is no memory where there is some without us.
+pub(crate) fn leaves_room(length: usize) -> bool {
+    let limit = soft_limit(libc::RLIMIT_AS as usize);
+    if limit == u64::MAX {
+        return true;
+    }
+    let mut text = [0; 128];
+    let length_of = open(b"/proc/self/statm\0", libc::O_RDONLY).map_or(0, |statm| read(&statm, &mut text));
+    let digits = text[..length_of].iter().take_while(|byte| byte.is_ascii_digit());
+    let pages =
+        digits.fold(0u64, |pages, digit| pages.saturating_mul(10).saturating_add(u64::from(digit - b'0')));
+    pages.saturating_mul(4096).saturating_add(length as u64) <= limit - limit / 4
+}
+
+fn soft_limit(resource: usize) -> u64 {
     let mut limit = [u64::MAX; 2];
-    let resource = libc::RLIMIT_FSIZE as usize;
     raw(libc::SYS_prlimit64, [0, resource, 0, limit.as_mut_ptr() as usize, 0, 0]);
     limit[0]
 }
@@ -253,8 +285,7 @@ pub(crate) fn in_copy(seconds: usize, work: impl FnOnce() -> bool) -> Option<End
     let pid = checked(raw(libc::SYS_clone, [0; 6]))?;
     if pid == 0 {
         fall_by_signals(seconds);
-        let code = usize::from(!work());
-        raw(libc::SYS_exit_group, [code, 0, 0, 0, 0, 0]);
+        exit(c_int::from(!work()));
     }
     let mut status = 0i32;
     let at = core::ptr::from_mut(&mut status) as usize;
@@ -294,6 +325,13 @@ fn fall_by_signals(seconds: usize) {
     raw(libc::SYS_prctl, [libc::PR_SET_PDEATHSIG as usize, libc::SIGKILL as usize, 0, 0, 0, 0]);
     let timer = [0, 0, seconds, 0];
     raw(libc::SYS_setitimer, [libc::ITIMER_REAL as usize, timer.as_ptr() as usize, 0, 0, 0, 0]);
+}
+
+/// Ends the process.
+pub(crate) fn exit(code: c_int) -> ! {
+    loop {
+        raw(libc::SYS_exit_group, [code as usize, 0, 0, 0, 0, 0]);
+    }
 }
 
 /// `madvise`; whether it worked.

@@ -35,6 +35,8 @@ global_asm!(
 
 /// Most threads at once that are told apart; further ones share record 0.
 const MAX_THREADS: usize = 4096;
+/// The same where address space is short.
+const FEW_THREADS: usize = 256;
 /// Most bytes of a thread's name.
 pub(crate) const NAME: usize = 55;
 const MARK: u32 = 0x4c47_5448;
@@ -88,6 +90,8 @@ pub(crate) struct Thread {
     pub named: bool,
 }
 
+/// Records that there is room for.
+static ROOM: AtomicUsize = AtomicUsize::new(MAX_THREADS);
 static THREADS: AtomicPtr<Thread> = AtomicPtr::new(null_mut());
 /// Records that were ever used, record 0 included.
 static KNOWN: AtomicUsize = AtomicUsize::new(1);
@@ -159,7 +163,10 @@ pub(crate) fn current() -> Option<&'static mut Thread> {
 
 /// Sets up the memory of the records and the hook at a thread's end. `None` when it cannot be had.
 pub(crate) fn begin() -> Option<()> {
-    let length = (size_of::<Thread>() * MAX_THREADS).next_multiple_of(4096);
+    if sys::has_little_space() {
+        ROOM.store(FEW_THREADS, Ordering::Relaxed);
+    }
+    let length = (size_of::<Thread>() * ROOM.load(Ordering::Relaxed)).next_multiple_of(4096);
     let records = sys::map(length)?;
     // Without this advice a fork could not be recognised.
     if !sys::advise(records as usize, length, libc::MADV_WIPEONFORK) {
@@ -200,7 +207,7 @@ pub(crate) fn nobody() -> &'static mut Thread {
 /// All records that were ever used; those not in use have nothing in them.
 pub(crate) fn all() -> impl Iterator<Item = &'static Thread> {
     let threads = THREADS.load(Ordering::Acquire);
-    // SAFETY: the mapping has room for MAX_THREADS records and KNOWN is at most that.
+    // SAFETY: the mapping has room for ROOM records and KNOWN is at most that.
     (0..KNOWN.load(Ordering::Acquire)).map(move |index| unsafe { &*threads.add(index) })
 }
 
@@ -226,7 +233,7 @@ pub(crate) fn name_by_handle(handle: usize, text: &[u8]) {
 fn in_use(is_it: impl Fn(&Thread) -> bool) -> Option<&'static mut Thread> {
     let threads = THREADS.load(Ordering::Acquire);
     (1..KNOWN.load(Ordering::Acquire)).find_map(|index| {
-        // SAFETY: the index is below MAX_THREADS; the fields are written by a thread that registers, which shows
+        // SAFETY: the index is below ROOM; the fields are written by a thread that registers, which shows
         // itself by `in_use` afterwards.
         let thread = unsafe { &mut *threads.add(index) };
         (thread.in_use.load(Ordering::Acquire) == 1 && is_it(thread)).then_some(thread)
@@ -282,13 +289,13 @@ fn claim() -> Option<usize> {
     let free = all().skip(1).position(|thread| thread.in_use.load(Ordering::Relaxed) == 0);
     let index = match free {
         Some(position) => position + 1,
-        None if known < MAX_THREADS => known,
+        None if known < ROOM.load(Ordering::Relaxed) => known,
         None => return None,
     };
     if index == known {
         KNOWN.store(known + 1, Ordering::Release);
     }
-    // SAFETY: `index` is below MAX_THREADS.
+    // SAFETY: `index` is below ROOM.
     let thread = unsafe { &*THREADS.load(Ordering::Acquire).add(index) };
     thread.in_use.store(1, Ordering::Relaxed);
     ACTIVE.fetch_add(1, Ordering::Relaxed);
@@ -298,7 +305,7 @@ fn claim() -> Option<usize> {
 /// Fills a claimed record. Record 0 stands for threads that are not told apart.
 pub(crate) fn register(index: usize) -> Option<*mut Thread> {
     let record = place(Section::Threads, index * size_of::<ThreadRecord>())?.cast::<ThreadRecord>();
-    // SAFETY: `index` is below MAX_THREADS.
+    // SAFETY: `index` is below ROOM.
     let thread = unsafe { THREADS.load(Ordering::Acquire).add(index) };
     // SAFETY: the record was claimed by this thread; nobody else looks at these fields.
     unsafe {

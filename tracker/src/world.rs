@@ -139,6 +139,11 @@ pub(crate) fn is_in_event(thread: &Thread) -> bool {
     thread.member.in_event.load(Ordering::Relaxed) != OUTSIDE
 }
 
+/// Whether the calling thread is counted and is in the middle of nothing: it may take locks.
+pub(crate) fn is_at_ease() -> bool {
+    thread::current().is_some_and(|thread| !is_in_event(thread) && !thread.in_step && thread.inside == 0)
+}
+
 /// A fork begins on this thread, which is about to take all locks: events of its signal handlers wait. False for a
 /// signal handler that forks, and may have interrupted one who holds them: it must do without.
 pub(crate) fn leave_to_fork() -> bool {

@@ -5,7 +5,8 @@
 use core::ffi::{CStr, c_char, c_int, c_void};
 
 use crate::follow::{self, List};
-use crate::{fork, journal, real, sys, thread};
+use crate::journal::Told;
+use crate::{capture, fork, journal, real, sys, thread};
 
 unsafe extern "C" {
     /// The process's environment, which the program may change at any time.
@@ -24,10 +25,18 @@ fn execute(program: &CStr, arguments: List, environment: List, real: impl FnOnce
     }
     let pid = sys::getpid();
     // A child is not followed; this process itself may become another program.
-    let is_told = (follow::is_on() || fork::is_own(pid)) && journal::executes(pid, program);
+    let is_meant = follow::is_on() || fork::is_own(pid);
+    let told = if is_meant { journal::executes(pid, program) } else { Told::Nothing };
+    if told == Told::Unwritten {
+        // Who may not write there has no file of its own either.
+        let path = program.to_bytes();
+        capture::unrecorded(pid, path.rsplit(|byte| *byte == b'/').next().unwrap_or(path));
+    }
     let result = follow::with_environment(program.to_bytes(), arguments, environment, real);
-    if is_told {
-        journal::failed(pid);
+    match told {
+        Told::Written => journal::failed(pid),
+        Told::Unwritten => capture::still_recorded(pid),
+        Told::Nothing => {}
     }
     result
 }

@@ -3,6 +3,7 @@
 //! Each entry passes its own return address on, so that what a library allocates is told apart from what others do.
 
 pub(crate) mod call;
+mod endings;
 mod exec;
 mod heap;
 mod mappings;
