@@ -239,6 +239,7 @@ fn about(whole: &Finding, parts: Vec<Part>) -> Finding {
         figure: Some(figure(rate)),
         series: Vec::new(),
         series_again: Vec::new(),
+        counted: None,
         bill: None,
         help: wording::help(BudgetKey::Growth).to_owned(),
         containers: containers.iter().map(|part| part.frames.clone()).collect(),
@@ -267,6 +268,7 @@ fn figure(rate: Rate) -> Figure {
     Figure {
         name: BudgetKey::Growth.name().to_owned(),
         measured: i64::try_from(each).unwrap_or(i64::MAX),
+        exact: (rate.unit == RateUnit::Bytes).then_some(rate),
         limit: None,
         baseline: None,
         unit: Unit::BytesPerIteration,

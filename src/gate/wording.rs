@@ -188,6 +188,10 @@ pub const GARBAGE_SELDOM: &str = "garbage could be collected only now and then, 
 pub const OPEN: &str = "it grew in some windows and not in others: more iterations would be needed to tell a leak from \
      growth that stops";
 
+/// Why growth that slows down does not tell.
+pub const SLOWING: &str = "what grows less and less may be a cache that fills, or things that come more and more seldom: only \
+     more iterations can tell";
+
 /// What it is that is undecided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Undecided {

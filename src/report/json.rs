@@ -11,14 +11,14 @@ pub use self::read::{LARGEST, ReadError, read};
 pub use self::source::{Carried, carried};
 
 use self::document::{
-    AcceptedEntry, AmountEntry, BaselineEntry, BillEntry, BillLineEntry, BudgetEntry, Counts, ErrorEntry,
+    AcceptedEntry, AmountEntry, BaselineEntry, BillEntry, BillLineEntry, BudgetEntry, CountedEntry, Counts, ErrorEntry,
     FigureEntry, FindingEntry, Fingerprint, GrowthEntry, HolderEntry, OwnerEntry, PartEntry, PartitionEntry,
     PlaceEntry, RateEntry, Report, Scenario, StandingEntry, StandingWord, StepEntry,
 };
 use self::source::SourceEntry;
 use super::{Options, clean};
 use crate::baseline::Level;
-use crate::finding::{Figure, Finding, Holder, Owner, Part, Place, Rate, Standing};
+use crate::finding::{Counted, Figure, Finding, Holder, Owner, Part, Place, Rate, Standing};
 use crate::gate::fingerprint::SCHEME;
 use crate::gate::steps::Step;
 use crate::outcome::{GrowthReport, JudgedBudget, Outcome, Partition, ScenarioResult, Verdict};
@@ -160,6 +160,12 @@ impl RateEntry {
     }
 }
 
+impl CountedEntry {
+    fn of(counted: &Counted) -> CountedEntry {
+        CountedEntry { unit: counted.unit, values: counted.values.clone() }
+    }
+}
+
 impl AcceptedEntry {
     fn of(level: Level) -> AcceptedEntry {
         let (rate, figure) = match level {
@@ -192,6 +198,7 @@ impl FindingEntry {
             evidence: sentences(&finding.evidence),
             series: finding.series.clone(),
             series_again: finding.series_again.clone(),
+            counted: finding.counted.as_ref().map(CountedEntry::of),
             bill: finding.bill.as_ref().map(BillEntry::of),
             parts: finding.parts.iter().map(PartEntry::of).collect(),
             owners: finding.owners.iter().map(OwnerEntry::of).collect(),
@@ -263,6 +270,7 @@ impl FigureEntry {
             name: clean::line(&figure.name, clean::NAME),
             unit: figure.unit,
             measured: figure.measured,
+            exact: figure.exact.as_ref().map(RateEntry::of),
             limit: figure.limit,
             baseline: figure.baseline,
         }

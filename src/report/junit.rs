@@ -167,9 +167,11 @@ fn text(finding: &Finding) -> String {
         lines.push(format!("measured {}{}", grouped_signed(figure.measured), limit.unwrap_or_default()));
     }
     lines.extend(finding.evidence.iter().map(|sentence| clean::line(sentence, clean::SENTENCE)));
-    if !finding.series.is_empty() {
-        lines.push(format!("series {}", sparkline(&finding.series)));
-        lines.push(format!("       {}", series(&finding.series)));
+    let (what, values) = summary::series(finding);
+    if !values.is_empty() {
+        let what = if what.is_empty() { String::new() } else { format!("{what} ") };
+        lines.push(format!("series {what}{}", sparkline(values)));
+        lines.push(format!("       {}", series(values)));
     }
     for owner in &finding.owners {
         lines.push(format!("kept by: {}", clean::line(&owner.sentence, clean::SENTENCE)));

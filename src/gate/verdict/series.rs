@@ -233,7 +233,7 @@ fn containers(evidence: &Evidence, judged: &[usize]) -> Vec<ContainerSeries> {
 
 /// The length at each of the checkpoints: what it is until it is seen to be another; before it was known, as it was
 /// first seen.
-fn lengths(container: &Container, checkpoints: &[usize]) -> Vec<i64> {
+pub fn lengths(container: &Container, checkpoints: &[usize]) -> Vec<i64> {
     let mut next = 1;
     let at = |checkpoint: &usize| {
         while container.lengths.get(next).is_some_and(|(at, _)| at <= checkpoint) {

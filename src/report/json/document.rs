@@ -178,6 +178,16 @@ pub(super) struct RateEntry {
     pub(super) unit: RateUnit,
 }
 
+/// A series of something that is counted.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct CountedEntry {
+    /// `blocks`, `entries`, `descriptors` or `threads`.
+    #[serde(with = "RateUnitWord")]
+    pub(super) unit: RateUnit,
+    /// How many there were at the start and after each judged iteration.
+    pub(super) values: Vec<u64>,
+}
+
 /// How bad the baseline says a finding may be; both are `null` where nothing is measured of it.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct AcceptedEntry {
@@ -241,6 +251,9 @@ pub(super) struct FindingEntry {
     pub(super) series: Vec<u64>,
     /// The same of a second process, where it shows something else.
     pub(super) series_again: Vec<u64>,
+    /// What grows where bytes do not tell it; left out where they do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) counted: Option<CountedEntry>,
     /// What was resident at the moment of the figure, in lines that add up; `null` unless a budget of memory is broken
     /// and it is known.
     pub(super) bill: Option<BillEntry>,
@@ -358,6 +371,9 @@ pub(super) struct FigureEntry {
     pub(super) unit: Unit,
     /// What was measured; bytes per iteration are rounded up.
     pub(super) measured: i64,
+    /// What an iteration adds, exactly, where `measured` is rounded; left out for what is no rate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) exact: Option<RateEntry>,
     /// The limit, inclusive; `null` where there is none.
     pub(super) limit: Option<i64>,
     /// The figure in the baseline; `null` where that does not have it.

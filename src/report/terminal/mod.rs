@@ -224,8 +224,7 @@ fn excerpt_of(page: &mut Page, place: &Place, options: &Options) {
 }
 
 fn evidence_in_full(page: &mut Page, finding: &Finding) {
-    let mut label = if finding.series.is_empty() { "facts" } else { "growth" };
-    let spark = sparkline(&finding.series);
+    let (mut label, spark) = growth_of(finding);
     let first = finding.evidence.first().map(String::as_str).unwrap_or_default();
     let head =
         [spark.as_str(), first].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ");
@@ -251,12 +250,22 @@ fn evidence_in_full(page: &mut Page, finding: &Finding) {
     fix(page, finding);
 }
 
+/// What grows and how, `facts` where nothing does.
+fn growth_of(finding: &Finding) -> (&'static str, String) {
+    let (what, series) = summary::series(finding);
+    let label = match what {
+        _ if series.is_empty() => "facts",
+        "" => "growth",
+        what => what,
+    };
+    (label, sparkline(series))
+}
+
 /// One line of evidence, for findings after the first.
 fn evidence_in_short(page: &mut Page, finding: &Finding) {
     match (finding.evidence.first(), finding.holders.first()) {
         (Some(sentence), _) => {
-            let spark = sparkline(&finding.series);
-            let label = if spark.is_empty() { "facts" } else { "growth" };
+            let (label, spark) = growth_of(finding);
             inside(page, label, clean::line(&format!("{spark}  {sentence}"), clean::SENTENCE).trim_start());
         }
         (None, Some(holder)) => inside(page, "held", &holder_in_words(holder)),
