@@ -176,6 +176,8 @@ pub enum RateUnit {
     Descriptors,
     /// Threads.
     Threads,
+    /// Child processes.
+    Children,
 }
 
 /// A series of something that is counted.
@@ -196,6 +198,7 @@ impl RateUnit {
             RateUnit::Entries => "entries",
             RateUnit::Descriptors => "descriptors",
             RateUnit::Threads => "threads",
+            RateUnit::Children => "children",
         }
     }
 }

@@ -1,18 +1,21 @@
-//! What is counted and grows: descriptors and threads, each a finding of its own, and the series of what grows where bytes
+//! What is counted and grows: descriptors, threads and child processes, each a finding of its own, and the series of what grows where bytes
 //! do not tell it.
 
-use crate::finding::{Counted, Finding, Rate, RateUnit};
+use crate::finding::{Counted, Finding, Part, PartKind, Place, Rate, RateUnit};
 use crate::gate::budgets::finding;
 use crate::gate::growth::sureness;
 use crate::gate::holders::Held;
-use crate::gate::leak::{RULES, Told, more, when};
+use crate::gate::leak::{CHILDREN, RULES, Told, bytes_each, more, when};
 use crate::gate::verdict::{Leak, WINDOWS, lengths};
 use crate::gate::{threads, wording};
 use crate::profile::{Checkpoint, Container};
 use crate::units::grouped;
 
+/// Threads that may be noted a moment later.
+const FEW: u64 = 8;
+
 impl Told<'_> {
-    /// Descriptors or threads; `None` where they were not counted.
+    /// Descriptors, threads or child processes; `None` where they were not counted.
     pub(super) fn counted(
         &self,
         unit: RateUnit,
@@ -25,8 +28,12 @@ impl Told<'_> {
         let iterations = self.measurement.iterations.len() as u64;
         let rate = Rate { total: i64::from(last) - i64::from(first), iterations, unit };
         let [_, fds, threads] = RULES;
-        let (name, key) = if unit == RateUnit::Threads { threads } else { fds };
-        // Of descriptors it is not recorded who opened them.
+        let (name, help) = match unit {
+            RateUnit::Threads => (threads.0, wording::help(threads.1)),
+            RateUnit::Children => (CHILDREN, wording::CHILDREN_HELP),
+            _ => (fds.0, wording::help(fds.1)),
+        };
+        // Of descriptors and processes it is not recorded where they came from.
         let started = (unit == RateUnit::Threads)
             .then(|| threads::most_started(self.scenario, &self.measurement.profile));
         let (place, running) = started.flatten().unzip();
@@ -46,9 +53,46 @@ impl Told<'_> {
             .collect(),
             rate: Some(rate),
             counted: self.series_of(unit, count),
-            help: wording::help(key).to_owned(),
+            help: help.to_owned(),
             ..finding(self.scenario, name.to_owned(), Held::default())
         })
+    }
+
+    /// The finding about memory, unless all of it is that of threads which leak: what they are started with, and where `threading`
+    /// notes them. Then theirs says how much it is.
+    pub(super) fn unless_of_threads(&self, memory: Finding, counted: &mut [Finding]) -> Option<Finding> {
+        let threads = counted.iter_mut().find_map(|finding| {
+            let rate = finding.rate.filter(|rate| rate.unit == RateUnit::Threads)?;
+            Some((finding, rate))
+        });
+        let Some((threads, started)) = threads else { return Some(memory) };
+        let is_as_many = |count: i64| count.abs_diff(started.total) <= FEW;
+        let is_theirs = |part: &Part| match (part.kind, &part.place, &part.holder) {
+            (PartKind::Site, place, Some(holder)) => {
+                let start = threads.place.as_ref();
+                let is_start = |place: &Place| {
+                    start.is_some_and(|start| (&place.file, &place.function) == (&start.file, &start.function))
+                };
+                // A stack comes without a line.
+                place.as_ref().is_some_and(is_start)
+                    || holder.frames.last().is_some_and(threads::is_of_threading)
+                    || place.is_none() && is_as_many(holder.blocks as i64)
+            }
+            (PartKind::Site, _, None) => false,
+            (PartKind::Container, Some(place), _) => place.file.ends_with(threads::THREADING),
+            // Made before the program was tracked, and with as many entries more as there are threads.
+            (PartKind::Container, None, _) => is_as_many(part.rate.total),
+        };
+        let certain = || memory.parts.iter().filter(|part| part.is_certain);
+        let in_bytes = certain().filter(|part| part.rate.unit == RateUnit::Bytes);
+        let bytes: i128 = in_bytes.map(|part| i128::from(part.rate.total)).sum();
+        let Some(rate) = memory.rate.filter(|rate| rate.unit == RateUnit::Bytes) else { return Some(memory) };
+        let are_all = certain().all(is_theirs) && bytes * 10 >= i128::from(rate.total) * 9;
+        if !are_all || bytes <= 0 {
+            return Some(memory);
+        }
+        threads.evidence.push(format!("with them memory grows by {} an iteration", bytes_each(rate)));
+        None
     }
 
     /// What grows of memory where its bytes do not: the entries of a container, or blocks.

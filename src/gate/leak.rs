@@ -22,12 +22,19 @@ pub const RULE: &str = "growth";
 /// All rules of the verdict, each with the figure whose budget asks the same.
 pub(super) const RULES: [(&str, BudgetKey); 3] =
     [(RULE, BudgetKey::Growth), ("growth-fds", BudgetKey::Fds), ("growth-threads", BudgetKey::Threads)];
+/// Rule of child processes, of which no budget asks.
+pub const CHILDREN: &str = "growth-children";
 /// Containers that are named.
 const NAMED: usize = 3;
 
 /// The figure that a rule of the verdict is about; `None` for any other rule.
 pub fn figure_of(rule: &str) -> Option<BudgetKey> {
     RULES.into_iter().find(|(name, _)| *name == rule).map(|(_, key)| key)
+}
+
+/// Whether the rule is one of the verdict.
+pub fn is_of_verdict(rule: &str) -> bool {
+    rule == CHILDREN || figure_of(rule).is_some()
 }
 
 /// What the verdict on growth comes to.
@@ -79,7 +86,7 @@ pub(super) fn judge(scenario: &ScenarioFacts, measurement: &Measurement) -> Grow
 
 /// What grows in memory may be garbage that waits for the collector: it is no leak yet.
 fn doubt(verdict: &mut Verdict) {
-    verdict.leaks.retain(|leak| matches!(leak, Leak::Descriptors | Leak::Threads));
+    verdict.leaks.retain(|leak| !leak.is_memory());
     if verdict.outcome == Outcome::Leak && verdict.leaks.is_empty() {
         verdict.outcome = Outcome::Undecided;
     }
@@ -95,17 +102,20 @@ pub(super) struct Told<'a> {
 
 impl Told<'_> {
     fn leaks(&self) -> Vec<Finding> {
-        let is_memory = |leak: &Leak| !matches!(leak, Leak::Descriptors | Leak::Threads);
         let leaks = &self.verdict.leaks;
-        let mut findings: Vec<Finding> =
-            leaks.iter().any(is_memory).then(|| self.memory()).into_iter().collect();
+        let mut counted = Vec::new();
         if leaks.contains(&Leak::Descriptors) {
-            findings.extend(self.counted(RateUnit::Descriptors, "file descriptor is open", &|at| at.fds));
+            counted.extend(self.counted(RateUnit::Descriptors, "file descriptor is open", &|at| at.fds));
         }
         if leaks.contains(&Leak::Threads) {
-            findings.extend(self.counted(RateUnit::Threads, "thread is alive", &|at| at.threads));
+            counted.extend(self.counted(RateUnit::Threads, "thread is alive", &|at| at.threads));
         }
-        findings
+        if leaks.contains(&Leak::Children) {
+            counted.extend(self.counted(RateUnit::Children, "child process is left", &|at| at.children));
+        }
+        let memory = leaks.iter().any(|leak| leak.is_memory()).then(|| self.memory());
+        let memory = memory.and_then(|memory| self.unless_of_threads(memory, &mut counted));
+        memory.into_iter().chain(counted).collect()
     }
 
     /// One finding for all that is memory: containers, sites and totals are views of the same leak.
@@ -344,6 +354,7 @@ pub(super) fn more(total: i64, iterations: u64, noun: &str) -> String {
         // A name stays what it is.
         _ if noun.ends_with('`') => noun.to_owned(),
         Some(stem) => format!("{stem}ies"),
+        None if noun.ends_with('s') => format!("{noun}es"),
         None => format!("{noun}s"),
     };
     let verb = if verb.starts_with("is") { verb.replacen("is", "are", 1) } else { verb.to_owned() };
@@ -405,6 +416,7 @@ mod tests {
         assert_eq!(more(160, 80, "thread is alive"), "2 more threads are alive");
         assert_eq!(more(160, 80, "`app.Row` is kept"), "2 more `app.Row` are kept");
         assert_eq!(more(160, 80, "file descriptor is open"), "2 more file descriptors are open");
+        assert_eq!(more(160, 80, "child process is left"), "2 more child processes are left");
     }
 
     #[test]

@@ -52,6 +52,7 @@ impl Told<'_> {
                     known.is_certain |= part.is_certain;
                     if known.rate.unit == part.rate.unit {
                         known.rate.total = known.rate.total.saturating_add(part.rate.total);
+                        known.spread = known.spread.zip(part.spread).map(|(one, other)| one.saturating_add(other));
                     }
                 }
                 None => parts.push((is_open, part)),
@@ -69,7 +70,11 @@ impl Told<'_> {
             (_, blocks @ 1..) => (blocks, RateUnit::Blocks),
             _ => return None,
         };
+        let of = self.verdict.series.sites.iter().filter(|site| gained.stacks.contains(&site.stack));
+        let floors = of.map(|site| if unit == RateUnit::Bytes { site.bytes } else { site.blocks });
+        let spread = floors.reduce(|all, floors| all.with(&floors)).map(|floors| floors.spread());
         Some(Part {
+            spread,
             kind: PartKind::Site,
             identity: fingerprint(RULE, self.scenario.name, &gained.functions),
             rate: Rate { total, iterations: self.measurement.iterations.len() as u64, unit },
@@ -102,6 +107,7 @@ impl Told<'_> {
                 site.into_iter().flat_map(|site| holders::functions(self.scenario, profile, site.stack)),
             );
             parts.push(Part {
+                spread: Some(of.floors.spread()),
                 kind: PartKind::Container,
                 identity: fingerprint(CONTAINER, self.scenario.name, &names),
                 rate: self.entry_rate(container),

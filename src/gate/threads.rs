@@ -12,7 +12,7 @@ pub const UNSTOPPED: &str = "unstopped-thread";
 /// Threads that are told of.
 const TOLD: usize = 3;
 /// The module that Python's threads come from.
-const THREADING: &str = "/threading.py";
+pub(super) const THREADING: &str = "/threading.py";
 
 /// The finding, where the main thread of `profile` reached the end of the program and waits for others that run.
 pub fn unstopped(scenario: &ScenarioFacts, profile: &Profile) -> Option<Finding> {
@@ -122,7 +122,7 @@ fn is_at_end(profile: &Profile) -> bool {
     })
 }
 
-fn is_of_threading(frame: &Frame) -> bool {
+pub(super) fn is_of_threading(frame: &Frame) -> bool {
     matches!(frame, Frame::Python { file, .. } if file.ends_with(THREADING))
 }
 

@@ -46,7 +46,11 @@ impl Told<'_> {
     /// What is counted, and why it is undecided: the series is of bytes.
     fn open_counts(&self) -> Vec<String> {
         let series = &self.verdict.series;
-        let counts = [("open file descriptors", &series.fds), ("threads", &series.threads)];
+        let counts = [
+            ("open file descriptors", &series.fds),
+            ("threads", &series.threads),
+            ("child processes", &series.children),
+        ];
         let is_open = |floors: &&Floors| floors.direction_of_count() == Direction::Open;
         let open =
             counts.into_iter().filter_map(|(what, floors)| Some((what, floors.as_ref().filter(is_open)?)));
@@ -79,6 +83,10 @@ impl Told<'_> {
             let said = self.slower("the number of threads", RateUnit::Threads, threads);
             return Some((said, self.series_of(RateUnit::Threads, &|at| at.threads)));
         }
+        if let (true, Some(children)) = (slowing.contains(&Leak::Children), &series.children) {
+            let said = self.slower("the number of child processes", RateUnit::Children, children);
+            return Some((said, self.series_of(RateUnit::Children, &|at| at.children)));
+        }
         let sites = slowing.iter().filter_map(|leak| match leak {
             Leak::Site(index) => Some(&series.sites[*index]),
             _ => None,
@@ -105,7 +113,7 @@ impl Told<'_> {
             RateUnit::Bytes => ("B", Bytes(about(full)).to_string()),
             RateUnit::Entries => ("entries", grouped(about(full))),
             RateUnit::Blocks => ("blocks", grouped(about(full))),
-            RateUnit::Descriptors | RateUnit::Threads => ("more", grouped(about(full))),
+            RateUnit::Descriptors | RateUnit::Threads | RateUnit::Children => ("more", grouped(about(full))),
         };
         format!(
             "{what} grows ever slower, by {first} {counted} an iteration at first and {last} at last; going on \

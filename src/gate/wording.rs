@@ -157,6 +157,10 @@ pub fn help(key: BudgetKey) -> &'static str {
     }
 }
 
+/// How to go on where child processes are left.
+pub const CHILDREN_HELP: &str = "wait for each process that is started: `with subprocess.Popen(...)`, `process.wait()`, or `os.waitpid` \
+     after `os.fork` and `os.posix_spawn`; end those that are to live no longer than the work";
+
 /// How to go on where a command has too few iterations.
 pub fn too_few(each: Checkpoints) -> &'static str {
     match each {

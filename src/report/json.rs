@@ -67,6 +67,7 @@ impl Report {
             counts: Counts {
                 passed: outcome.count(Verdict::Pass),
                 warned: outcome.scenarios.iter().filter(|scenario| scenario.warned()).count(),
+                skipped: outcome.count(Verdict::Skipped),
                 undecided: outcome.count(Verdict::Undecided),
                 unstable: outcome.count(Verdict::Unstable),
                 failed: outcome.count(Verdict::Fail),
@@ -95,6 +96,7 @@ impl Scenario {
             findings: scenario.findings.iter().map(|finding| FindingEntry::of(finding, options)).collect(),
             budgets: scenario.budgets.iter().map(BudgetEntry::of).collect(),
             not_judged: sentences(&scenario.not_judged),
+            skipped: scenario.skipped.as_ref().map(|reason| clean::line(reason, clean::SENTENCE)),
             figures: scenario.figures.iter().map(FigureEntry::of).collect(),
             growth: scenario.growth.as_ref().map(GrowthEntry::of),
             notes: sentences(&scenario.notes),

@@ -74,6 +74,7 @@ fn verdicts(outcome: &Outcome) -> Vec<String> {
     let one = |scenario: &ScenarioResult| {
         let word = match scenario.verdict {
             Verdict::Pass => "pass",
+            Verdict::Skipped => "skipped",
             Verdict::Undecided => "undecided",
             Verdict::Unstable => "unstable",
             Verdict::Fail => "fail",

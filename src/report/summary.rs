@@ -19,7 +19,8 @@ pub(super) fn ordered(outcome: &Outcome) -> Vec<&ScenarioResult> {
         Verdict::Unstable => 2,
         Verdict::Undecided => 3,
         Verdict::Pass if scenario.warned() => 4,
-        Verdict::Pass => 5,
+        Verdict::Skipped => 5,
+        Verdict::Pass => 6,
     });
     scenarios
 }
@@ -36,6 +37,7 @@ pub(super) fn counts(outcome: &Outcome) -> String {
     add(outcome.count(Verdict::Error), "could not be measured");
     add(outcome.count(Verdict::Unstable), "unstable");
     add(outcome.count(Verdict::Undecided), "undecided");
+    add(outcome.count(Verdict::Skipped), "skipped");
     add(outcome.count(Verdict::Pass), "passed");
     if parts.is_empty() {
         return match outcome.partition {

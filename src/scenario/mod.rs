@@ -37,5 +37,6 @@ pub mod untracked;
 pub mod watch;
 
 pub use drive::{Failure, ScenarioRun, run_scenario};
+pub use failure::skipped;
 pub use measure::{measure, measure_all};
 pub use plan::Plan;

@@ -74,6 +74,7 @@ pub(crate) fn scenario(name: &str, what: &str, verdict: Verdict) -> ScenarioResu
         findings: vec![],
         budgets: vec![],
         not_judged: vec![],
+        skipped: None,
         figures: vec![],
         growth: None,
         error: None,

@@ -39,6 +39,7 @@ mod bill;
 mod capture;
 mod cells;
 mod checkpoint;
+mod children;
 mod containers;
 mod event;
 mod follow;

@@ -149,6 +149,25 @@ impl Floors {
         rest
     }
 
+    /// How far the growth of such a series may be from that of another run: four standard errors of the sum of its steps, by the
+    /// median of how far they are from their own median. The one step in which a table got larger is no part of it.
+    pub fn spread(&self) -> u64 {
+        let mut steps: Vec<i64> = self.lowest.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).collect();
+        let usual = median(&mut steps);
+        let mut far: Vec<i64> =
+            steps.iter().map(|step| i64::try_from(step.abs_diff(usual)).unwrap_or(i64::MAX)).collect();
+        // 4 · 1.48, of which the median of normal distances is the standard deviation, · √7 steps.
+        median(&mut far).unsigned_abs().saturating_mul(16)
+    }
+
+    /// The floors of two series together.
+    pub fn with(&self, other: &Floors) -> Floors {
+        let mut both = *self;
+        both.lowest.iter_mut().zip(other.lowest).for_each(|(both, other)| *both = both.saturating_add(other));
+        both.never_falls &= other.never_falls;
+        both
+    }
+
     /// Whether it goes up and down, and only that.
     pub fn fluctuate(&self) -> bool {
         self.falls() >= FALLS_OF_NOISE
@@ -184,6 +203,12 @@ impl Floors {
     fn falls(&self) -> usize {
         self.lowest.windows(2).filter(|pair| pair[1] < pair[0]).count()
     }
+}
+
+/// The one in the middle; there is an odd number of steps.
+fn median(numbers: &mut [i64]) -> i64 {
+    numbers.sort_unstable();
+    numbers.get(numbers.len() / 2).copied().unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -262,6 +287,20 @@ mod tests {
         let floors = Floors::of(&(0..80).collect::<Vec<_>>()).unwrap();
         assert_eq!((floors.growth(), floors.direction(70)), (70, Direction::Steady));
         assert_eq!(floors.direction(69), Direction::Rising);
+    }
+
+    #[test]
+    fn the_spread_of_a_series_is_that_of_its_steps_but_for_single_ones() {
+        let of = |steps: [i64; WINDOWS - 1]| {
+            let mut lowest = [0; WINDOWS];
+            steps.iter().enumerate().for_each(|(index, step)| lowest[index + 1] = lowest[index] + step);
+            Floors { lowest, never_falls: true }
+        };
+        assert_eq!(of([100; 7]).spread(), 0);
+        assert_eq!(of([100, 100, 100, 36_964, 100, 100, 100]).spread(), 0);
+        assert_eq!(of([100, 120, 90, 110, 80, 100, 115]).spread(), 160);
+        let both = of([100; 7]).with(&of([1, 2, 3, 4, 5, 6, 7]));
+        assert_eq!((both.growth(), both.without([of([100; 7])].iter()).growth()), (728, 28));
     }
 
     #[test]

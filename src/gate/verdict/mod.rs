@@ -76,6 +76,15 @@ pub enum Leak {
     Descriptors,
     /// Threads.
     Threads,
+    /// Child processes.
+    Children,
+}
+
+impl Leak {
+    /// Whether it is of memory, and not of what is counted besides.
+    pub fn is_memory(self) -> bool {
+        !matches!(self, Leak::Descriptors | Leak::Threads | Leak::Children)
+    }
 }
 
 impl Verdict {
@@ -124,6 +133,7 @@ fn leaks(series: &Series, filling: &[usize], slowing: &[Leak]) -> Vec<Leak> {
     };
     leaks.extend(more(series.fds.as_ref()).then_some(Leak::Descriptors));
     leaks.extend(more(series.threads.as_ref()).then_some(Leak::Threads));
+    leaks.extend(more(series.children.as_ref()).then_some(Leak::Children));
     let unexplained = unexplained_sites(series, filling, slowing);
     if filling.is_empty() {
         let (bytes, blocks) = slowing::rest(series, slowing);
@@ -198,7 +208,7 @@ fn is_open(series: &Series, filling: &[usize]) -> bool {
         .iter()
         .enumerate()
         .any(|(index, of)| !filling.contains(&index) && open(&of.floors, 0));
-    let counts = [series.fds.as_ref(), series.threads.as_ref()];
+    let counts = [series.fds.as_ref(), series.threads.as_ref(), series.children.as_ref()];
     let is_count_open =
         counts.into_iter().flatten().any(|floors| floors.direction_of_count() == Direction::Open);
     let is_site_open = series.sites.iter().any(|site| site.is_open());

@@ -22,6 +22,8 @@ pub struct Series {
     pub fds: Option<Floors>,
     /// Threads, likewise.
     pub threads: Option<Floors>,
+    /// Child processes, likewise.
+    pub children: Option<Floors>,
     /// The sites that changed; threads together.
     pub sites: Vec<SiteSeries>,
     /// The containers that were looked at in every window.
@@ -71,6 +73,7 @@ impl Series {
             blocks: of(&|checkpoint| Some(signed(checkpoint.live.blocks)))?,
             fds: of(&|checkpoint| checkpoint.fds.map(i64::from)),
             threads: of(&|checkpoint| checkpoint.threads.map(i64::from)),
+            children: of(&|checkpoint| checkpoint.children.map(i64::from)),
             sites: sites(evidence, &judged),
             containers: containers(evidence, &judged),
             checkpoints: judged,

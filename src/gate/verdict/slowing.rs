@@ -25,6 +25,7 @@ fn of(series: &Series, filling: &[usize], sure: Sureness) -> Vec<Leak> {
     slowing.extend(sites.map(|(index, _)| Leak::Site(index)));
     slowing.extend(count(&series.fds).then_some(Leak::Descriptors));
     slowing.extend(count(&series.threads).then_some(Leak::Threads));
+    slowing.extend(count(&series.children).then_some(Leak::Children));
     // Blocks of many lines, each of which has too few to tell.
     let are_all = slowing.is_empty() && memory(&series.blocks);
     slowing.extend(are_all.then_some(Leak::Blocks));
@@ -71,6 +72,7 @@ pub(super) fn may_slow(series: &Series, leaks: &[Leak]) -> bool {
         Leak::Site(index) => Some(&series.sites[*index].blocks).filter(|blocks| blocks.growth() > 0),
         Leak::Descriptors => series.fds.as_ref(),
         Leak::Threads => series.threads.as_ref(),
+        Leak::Children => series.children.as_ref(),
         Leak::Bytes | Leak::Blocks => None,
     };
     let mut told = leaks.iter().filter_map(floors).peekable();

@@ -29,6 +29,7 @@ fn checkpoints_of(iterations: u64, sites: &[Live]) -> Vec<Checkpoint> {
                 window_peak: 0,
                 fds: Some(5),
                 threads: Some(1),
+                children: Some(0),
                 collected: 0,
                 changes: changes.map(|(site, live)| (site as u32, amount(live))).collect(),
             }

@@ -77,6 +77,9 @@ pub(super) struct Counts {
     pub(super) passed: usize,
     /// Passed with at least one warning.
     pub(super) warned: usize,
+    /// Said themselves that they are not to be run here.
+    #[serde(default)]
+    pub(super) skipped: usize,
     /// Could not be decided.
     pub(super) undecided: usize,
     /// Failed in one process and not in a second one.
@@ -106,6 +109,9 @@ pub(super) struct Scenario {
     pub(super) verdict: Verdict,
     /// Wall time.
     pub(super) elapsed_ms: u64,
+    /// Why it was not to be run here, in its own words; left out unless the verdict is `skipped`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) skipped: Option<String>,
     /// Why it could not be run or measured; `null` unless the verdict is `error`.
     pub(super) error: Option<ErrorEntry>,
     /// What is wrong, errors before warnings.
@@ -173,7 +179,7 @@ pub(super) struct RateEntry {
     pub(super) total: i64,
     /// How many there were.
     pub(super) iterations: u64,
-    /// `bytes`, `blocks`, `entries`, `descriptors` or `threads`.
+    /// `bytes`, `blocks`, `entries`, `descriptors`, `threads` or `children`.
     #[serde(with = "RateUnitWord")]
     pub(super) unit: RateUnit,
 }
@@ -181,7 +187,7 @@ pub(super) struct RateEntry {
 /// A series of something that is counted.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct CountedEntry {
-    /// `blocks`, `entries`, `descriptors` or `threads`.
+    /// `blocks`, `entries`, `descriptors`, `threads` or `children`.
     #[serde(with = "RateUnitWord")]
     pub(super) unit: RateUnit,
     /// How many there were at the start and after each judged iteration.
@@ -424,6 +430,7 @@ pub(super) enum StandingWord {
 #[serde(remote = "Verdict", rename_all = "kebab-case")]
 enum VerdictWord {
     Pass,
+    Skipped,
     Undecided,
     Unstable,
     Fail,
@@ -464,6 +471,7 @@ enum RateUnitWord {
     Entries,
     Descriptors,
     Threads,
+    Children,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -49,6 +49,9 @@ fn projection(finding: &Finding) -> Option<String> {
 
 /// Why a scenario is listed, in one line.
 pub(super) fn reason(scenario: &ScenarioResult) -> String {
+    if let Some(reason) = &scenario.skipped {
+        return format!("skipped: {}", sentence(reason));
+    }
     match (&scenario.error, scenario.open().next()) {
         (Some(error), _) => format!("could not be measured: {}", sentence(&error.title)),
         (None, Some(finding)) => sentence(&finding.title),

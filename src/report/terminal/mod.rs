@@ -30,7 +30,7 @@ pub(super) fn render(outcome: &Outcome, options: &Options) -> String {
     let names = name_width(outcome);
     let mut in_block = true;
     for scenario in summary::ordered(outcome) {
-        let block = scenario.verdict != Verdict::Pass || scenario.warned();
+        let block = !scenario.is_quiet();
         if block || in_block {
             page.blank();
         }
@@ -76,6 +76,7 @@ fn scenario_line(page: &mut Page, scenario: &ScenarioResult, names: usize) {
         Verdict::Unstable => ("UNST ", Style::Warning),
         Verdict::Undecided => ("open ", Style::Warning),
         Verdict::Pass if scenario.warned() => ("WARN ", Style::Warning),
+        Verdict::Skipped => ("skip ", Style::Faint),
         Verdict::Pass => ("pass ", Style::Good),
     };
     let name = page::padded(&clean::line(&scenario.name, clean::NAME), names);
@@ -87,7 +88,7 @@ fn scenario_line(page: &mut Page, scenario: &ScenarioResult, names: usize) {
         (Style::Plain, &time),
         (Style::Plain, "  "),
     ];
-    if scenario.verdict == Verdict::Pass && !scenario.warned() {
+    if scenario.is_quiet() {
         page.row_filled(&head, &passed_in_words(scenario));
     } else {
         let what = clean::line(&scenario.what, clean::SENTENCE);
@@ -96,6 +97,9 @@ fn scenario_line(page: &mut Page, scenario: &ScenarioResult, names: usize) {
 }
 
 fn passed_in_words(scenario: &ScenarioResult) -> Vec<String> {
+    if let Some(reason) = &scenario.skipped {
+        return vec![clean::line(&format!("skipped: {reason}"), clean::SENTENCE)];
+    }
     let is_without = scenario.budgets.is_empty() && scenario.not_judged.is_empty();
     let none = is_without.then(|| "no budgets".to_owned());
     none.into_iter().chain(summary::kept(scenario)).collect()
@@ -198,7 +202,7 @@ fn finding_head(page: &mut Page, scenario: &ScenarioResult, finding: &Finding) {
         (Severity::Error, "memory-limit") => ("  limit ", Style::Bad),
         (Severity::Error, threads::UNSTOPPED) => ("  hangs ", Style::Bad),
         (Severity::Error, runs::RULE) => ("  leak  ", Style::Bad),
-        (Severity::Error, rule) if leak::figure_of(rule).is_some() => ("  leak  ", Style::Bad),
+        (Severity::Error, rule) if leak::is_of_verdict(rule) => ("  leak  ", Style::Bad),
         (Severity::Error, _) => ("  over  ", Style::Bad),
     };
     page.labelled(MARGIN, (word, style), &clean::line(&finding.title, clean::SENTENCE), Style::Strong);
@@ -360,7 +364,7 @@ fn footer(page: &mut Page, outcome: &Outcome) {
     let reports = clean::line(&outcome.results_dir, clean::FRAME);
     let counts = summary::counts(outcome);
     let style = match outcome.verdict() {
-        Verdict::Pass => Style::Good,
+        Verdict::Pass | Verdict::Skipped => Style::Good,
         Verdict::Undecided | Verdict::Unstable => Style::Warning,
         Verdict::Fail | Verdict::Error => Style::Bad,
     };
@@ -369,7 +373,7 @@ fn footer(page: &mut Page, outcome: &Outcome) {
     let sentence = format!("{sentence}{accepted}");
     page.text(0, style, &sentence);
     let failing: Vec<&ScenarioResult> =
-        summary::ordered(outcome).into_iter().filter(|scenario| scenario.verdict != Verdict::Pass).collect();
+        summary::ordered(outcome).into_iter().filter(|scenario| !matches!(scenario.verdict, Verdict::Pass | Verdict::Skipped)).collect();
     // All of them where they fit; otherwise the first, so that the line can be copied.
     const TOGETHER: usize = 4;
     let again: Vec<&str> = failing
