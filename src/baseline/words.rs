@@ -19,8 +19,14 @@ pub(super) fn unit_word(unit: Unit) -> &'static str {
 }
 
 /// The units of rates as a lock has them.
-pub(super) const RATE_UNITS: [RateUnit; 6] =
-    [RateUnit::Bytes, RateUnit::Blocks, RateUnit::Entries, RateUnit::Descriptors, RateUnit::Threads, RateUnit::Children];
+pub(super) const RATE_UNITS: [RateUnit; 6] = [
+    RateUnit::Bytes,
+    RateUnit::Blocks,
+    RateUnit::Entries,
+    RateUnit::Descriptors,
+    RateUnit::Threads,
+    RateUnit::Children,
+];
 
 /// The unit of a rate as a lock has it.
 pub(super) fn unit_of_rate(unit: RateUnit) -> &'static str {
@@ -48,7 +54,8 @@ pub fn level(level: Level) -> String {
 
 /// `12 B an iteration more`, where both were rounded to the same; `None` where what they are tells.
 pub fn more(before: Rate, now: Rate) -> Option<String> {
-    let is_comparable = before.iterations == now.iterations && before.unit == now.unit && now.total > before.total;
+    let is_comparable =
+        before.iterations == now.iterations && before.unit == now.unit && now.total > before.total;
     let more = Rate { total: now.total - before.total, ..now };
     (is_comparable && rate(before) == rate(now)).then(|| format!("{} more", rate(more)))
 }

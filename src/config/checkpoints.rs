@@ -50,7 +50,8 @@ fn processes(problems: &mut Problems<'_>, entry: &Entry, entries: &[Entry]) -> O
 /// `processes: 5` as one string.
 fn processes_in_words(problems: &mut Problems<'_>, node: &Node, text: &str) -> Option<Checkpoints> {
     let number = text[PROCESSES.len()..].trim_start().strip_prefix(':').map(str::trim);
-    let counted = number.and_then(|number| number.parse().ok()).filter(|number| (2..=MOST_PROCESSES).contains(number));
+    let counted =
+        number.and_then(|number| number.parse().ok()).filter(|number| (2..=MOST_PROCESSES).contains(number));
     if counted.is_none() {
         let message = format!(
             "`checkpoints` is `{}`; expected `{{ processes: N }}` with a number from 2 to {MOST_PROCESSES}",

@@ -8,11 +8,43 @@ use crate::gate::holders::Held;
 use crate::gate::leak::{CHILDREN, RULES, Told, bytes_each, more, when};
 use crate::gate::verdict::{Leak, WINDOWS, lengths};
 use crate::gate::{threads, wording};
-use crate::profile::{Checkpoint, Container};
+use crate::profile::{Checkpoint, Container, Frame};
 use crate::units::grouped;
 
 /// Threads that may be noted a moment later.
 const FEW: u64 = 8;
+
+/// Threads that leak.
+struct Leaking<'a> {
+    /// Where they are started.
+    start: Option<&'a Place>,
+    /// How many there are.
+    count: i64,
+}
+
+impl Leaking<'_> {
+    /// Whether a part of what grows comes with them.
+    fn bring(&self, part: &Part) -> bool {
+        let is_as_many = |count: i64| count.abs_diff(self.count) <= FEW;
+        if part.kind == PartKind::Container {
+            // Made before the program was tracked, or what an event of the program notes of who waits for it.
+            let innermost = part.frames.iter().find(|frame| matches!(frame, Frame::Python { .. }));
+            let is_of_threading = innermost.is_some_and(threads::is_of_threading);
+            return (part.place.is_none() || is_of_threading) && is_as_many(part.rate.total);
+        }
+        let Some(holder) = &part.holder else { return false };
+        match (&part.place, self.start) {
+            // A stack comes without a line.
+            (None, _) if is_as_many(i64::try_from(holder.blocks).unwrap_or(i64::MAX)) => true,
+            (Some(place), Some(start))
+                if (&place.file, &place.function) == (&start.file, &start.function) =>
+            {
+                true
+            }
+            _ => holder.frames.last().is_some_and(threads::is_of_threading),
+        }
+    }
+}
 
 impl Told<'_> {
     /// Descriptors, threads or child processes; `None` where they were not counted.
@@ -61,38 +93,24 @@ impl Told<'_> {
     /// The finding about memory, unless all of it is that of threads which leak: what they are started with, and where `threading`
     /// notes them. Then theirs says how much it is.
     pub(super) fn unless_of_threads(&self, memory: Finding, counted: &mut [Finding]) -> Option<Finding> {
-        let threads = counted.iter_mut().find_map(|finding| {
-            let rate = finding.rate.filter(|rate| rate.unit == RateUnit::Threads)?;
-            Some((finding, rate))
-        });
-        let Some((threads, started)) = threads else { return Some(memory) };
-        let is_as_many = |count: i64| count.abs_diff(started.total) <= FEW;
-        let is_theirs = |part: &Part| match (part.kind, &part.place, &part.holder) {
-            (PartKind::Site, place, Some(holder)) => {
-                let start = threads.place.as_ref();
-                let is_start = |place: &Place| {
-                    start.is_some_and(|start| (&place.file, &place.function) == (&start.file, &start.function))
-                };
-                // A stack comes without a line.
-                place.as_ref().is_some_and(is_start)
-                    || holder.frames.last().is_some_and(threads::is_of_threading)
-                    || place.is_none() && is_as_many(holder.blocks as i64)
-            }
-            (PartKind::Site, _, None) => false,
-            (PartKind::Container, Some(place), _) => place.file.ends_with(threads::THREADING),
-            // Made before the program was tracked, and with as many entries more as there are threads.
-            (PartKind::Container, None, _) => is_as_many(part.rate.total),
-        };
+        let is_of_threads =
+            |finding: &&mut Finding| finding.rate.is_some_and(|rate| rate.unit == RateUnit::Threads);
+        let Some(threads) = counted.iter_mut().find(is_of_threads) else { return Some(memory) };
+        let leaking =
+            Leaking { start: threads.place.as_ref(), count: threads.rate.map_or(0, |rate| rate.total) };
         let certain = || memory.parts.iter().filter(|part| part.is_certain);
         let in_bytes = certain().filter(|part| part.rate.unit == RateUnit::Bytes);
         let bytes: i128 = in_bytes.map(|part| i128::from(part.rate.total)).sum();
-        let Some(rate) = memory.rate.filter(|rate| rate.unit == RateUnit::Bytes) else { return Some(memory) };
-        let are_all = certain().all(is_theirs) && bytes * 10 >= i128::from(rate.total) * 9;
-        if !are_all || bytes <= 0 {
-            return Some(memory);
+        let is_all = |rate: &Rate| {
+            rate.unit == RateUnit::Bytes && rate.total > 0 && bytes * 10 >= i128::from(rate.total) * 9
+        };
+        match memory.rate.filter(is_all).filter(|_| certain().all(|part| leaking.bring(part))) {
+            Some(rate) => {
+                threads.evidence.push(format!("with them memory grows by {} an iteration", bytes_each(rate)));
+                None
+            }
+            None => Some(memory),
         }
-        threads.evidence.push(format!("with them memory grows by {} an iteration", bytes_each(rate)));
-        None
     }
 
     /// What grows of memory where its bytes do not: the entries of a container, or blocks.

@@ -52,7 +52,8 @@ impl Told<'_> {
                     known.is_certain |= part.is_certain;
                     if known.rate.unit == part.rate.unit {
                         known.rate.total = known.rate.total.saturating_add(part.rate.total);
-                        known.spread = known.spread.zip(part.spread).map(|(one, other)| one.saturating_add(other));
+                        known.spread =
+                            known.spread.zip(part.spread).map(|(one, other)| one.saturating_add(other));
                     }
                 }
                 None => parts.push((is_open, part)),

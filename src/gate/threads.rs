@@ -12,7 +12,7 @@ pub const UNSTOPPED: &str = "unstopped-thread";
 /// Threads that are told of.
 const TOLD: usize = 3;
 /// The module that Python's threads come from.
-pub(super) const THREADING: &str = "/threading.py";
+const THREADING: &str = "/threading.py";
 
 /// The finding, where the main thread of `profile` reached the end of the program and waits for others that run.
 pub fn unstopped(scenario: &ScenarioFacts, profile: &Profile) -> Option<Finding> {

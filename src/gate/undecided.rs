@@ -148,7 +148,8 @@ mod tests {
 
     #[test]
     fn rates_and_ends_are_rounded() {
-        let said = [(83, 320), (960, 320), (1, 1_000), (400_000, 320)].map(|(total, count)| hundredths(total, count));
+        let said = [(83, 320), (960, 320), (1, 1_000), (400_000, 320)]
+            .map(|(total, count)| hundredths(total, count));
         assert_eq!(said, ["0.26", "3", "less than 0.01", "1,250"]);
         assert_eq!([7, 99, 1_994, 2_049, -3].map(about), [7, 99, 2_000, 2_000, 0]);
     }

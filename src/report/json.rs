@@ -11,9 +11,9 @@ pub use self::read::{LARGEST, ReadError, read};
 pub use self::source::{Carried, carried};
 
 use self::document::{
-    AcceptedEntry, AmountEntry, BaselineEntry, BillEntry, BillLineEntry, BudgetEntry, CountedEntry, Counts, ErrorEntry,
-    FigureEntry, FindingEntry, Fingerprint, GrowthEntry, HolderEntry, OwnerEntry, PartEntry, PartitionEntry,
-    PlaceEntry, RateEntry, Report, Scenario, StandingEntry, StandingWord, StepEntry,
+    AcceptedEntry, AmountEntry, BaselineEntry, BillEntry, BillLineEntry, BudgetEntry, CountedEntry, Counts,
+    ErrorEntry, FigureEntry, FindingEntry, Fingerprint, GrowthEntry, HolderEntry, OwnerEntry, PartEntry,
+    PartitionEntry, PlaceEntry, RateEntry, Report, Scenario, StandingEntry, StandingWord, StepEntry,
 };
 use self::source::SourceEntry;
 use super::{Options, clean};

@@ -151,8 +151,12 @@ fn finished(mut builder: TestCaseBuilder, text: &str) -> TestCase {
 fn not_judged(key: &str, scenario: &ScenarioResult) -> TestCase {
     let skipped = scenario.skipped.as_ref().map(|reason| safe(&clean::line(reason, clean::SENTENCE)));
     let ended = "the scenario ended before this could be judged, or there is no baseline to compare with";
-    TestCaseBuilder::skipped_with_cause(&clean::line(key, clean::NAME), "leakgate.not-judged", skipped.as_deref().unwrap_or(ended))
-        .build()
+    TestCaseBuilder::skipped_with_cause(
+        &clean::line(key, clean::NAME),
+        "leakgate.not-judged",
+        skipped.as_deref().unwrap_or(ended),
+    )
+    .build()
 }
 
 /// The end of a CDATA section may not occur inside of it.

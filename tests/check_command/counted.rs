@@ -29,7 +29,10 @@ def work():
                 by 0.";
     assert!(title.starts_with(said) && title.contains("it would end at about "), "{title}");
     let counted = &finding["counted"];
-    assert_eq!((counted["unit"].as_str(), counted["values"][0].as_u64() > Some(1_000)), (Some("entries"), true));
+    assert_eq!(
+        (counted["unit"].as_str(), counted["values"][0].as_u64() > Some(1_000)),
+        (Some("entries"), true)
+    );
     assert_eq!(counted["values"].as_array().map(Vec::len), Some(2_561), "{counted}");
 }
 
@@ -63,7 +66,8 @@ def work():
     if COUNT[0] % 3 == 0: KEPT[COUNT[0]] = bytes(67)
 ";
     let (project, scenario) = checked(app, "warmup: 30, iterations: 31, confirm: false");
-    let growth = scenario["figures"].as_array().unwrap().iter().find(|figure| figure["name"] == "growth").unwrap();
+    let growth =
+        scenario["figures"].as_array().unwrap().iter().find(|figure| figure["name"] == "growth").unwrap();
     // 10 objects of 100 B.
     let exact = serde_json::json!({ "total": 1_000, "iterations": 31, "unit": "bytes" });
     assert_eq!((&growth["exact"], growth["measured"].as_i64()), (&exact, Some(33)), "{growth}");
@@ -80,16 +84,27 @@ fn child_processes_that_nobody_waits_for_are_a_leak_and_others_are_none() {
     let (project, scenario) = checked(&format!("{started}def work(): start()\n"), few);
     assert_eq!(rules(&scenario), ["growth-children"], "{scenario:#}");
     let finding = &scenario["findings"][0];
-    let title = "1 more child process is not waited for after every iteration, and no Python object stands for it";
+    let title =
+        "1 more child process is not waited for after every iteration, and no Python object stands for it";
     let owner = &finding["owners"][0];
-    assert_eq!((finding["title"].as_str(), owner["pattern"].as_str()), (Some(title), Some("unjoined-thread")));
+    assert_eq!(
+        (finding["title"].as_str(), owner["pattern"].as_str()),
+        (Some(title), Some("unjoined-thread"))
+    );
     let rate = serde_json::json!({ "total": 16, "iterations": 16, "unit": "children" });
     assert_eq!(finding["rate"], rate);
     assert_eq!(finding["evidence"][0], "10 at the start, 26 after 16 iterations, exact");
-    assert!(owner["facts"].to_string().contains("child processes `true`, over and not waited for"), "{owner}");
+    assert!(
+        owner["facts"].to_string().contains("child processes `true`, over and not waited for"),
+        "{owner}"
+    );
     // It is accepted as any other finding, and stays so.
     assert_eq!(project.run(&["baseline", "update"]).code, Some(0));
-    assert!(project.read("leakgate.lock").contains("= 16 children in 16 iterations"), "{}", project.read("leakgate.lock"));
+    assert!(
+        project.read("leakgate.lock").contains("= 16 children in 16 iterations"),
+        "{}",
+        project.read("leakgate.lock")
+    );
     assert_eq!(project.check().code, Some(0));
 
     let (_, scenario) = checked(&format!("{started}def work(): os.waitpid(start(), 0)\n"), few);
@@ -105,7 +120,9 @@ fn threads_that_leak_are_one_finding_with_what_they_bring() {
     let evidence = scenario["findings"][0]["evidence"].to_string();
     assert!(evidence.contains("with them memory grows by "), "{evidence}");
     // What the function keeps besides is a leak of its own.
-    let (_, scenario) =
-        checked(&format!("{threads}KEPT = []\ndef work():\n    start()\n    KEPT.append(bytes(2000))\n"), few);
+    let (_, scenario) = checked(
+        &format!("{threads}KEPT = []\ndef work():\n    start()\n    KEPT.append(bytes(2000))\n"),
+        few,
+    );
     assert_eq!(rules(&scenario), ["growth-threads", "growth"], "{scenario:#}");
 }

@@ -13,7 +13,7 @@ def healthy():
 
 def skips():
     import unittest
-    raise unittest.SkipTest("no database here")
+    raise unittest.SkipTest('no database here')
 def raises():
     return {'model': None}['no such \\x1b[31mmodel']
 
@@ -305,7 +305,10 @@ fn a_function_that_says_it_is_not_to_be_run_here_is_skipped_with_its_reason() {
     let result = project.result();
     let scenario = project.scenario("skips");
     assert_eq!((&scenario["verdict"], &scenario["skipped"]), (&"skipped".into(), &"no database here".into()));
-    assert_eq!((&scenario["error"], result["counts"]["skipped"].as_u64()), (&serde_json::Value::Null, Some(1)));
+    assert_eq!(
+        (&scenario["error"], result["counts"]["skipped"].as_u64()),
+        (&serde_json::Value::Null, Some(1))
+    );
     let junit = project.read(".leakgate/report.xml");
     assert_eq!(junit.matches("<skipped type=\"leakgate.").count(), 2, "{junit}");
     assert!(junit.contains("name=\"completes\"") && junit.contains("no database here"), "{junit}");

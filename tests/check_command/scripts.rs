@@ -148,14 +148,22 @@ fn a_text_that_gets_longer_is_named_by_its_variable() {
     let (code, scenario) = checked("checkpoints: every 100 ms", work);
     assert_eq!(code, Some(1), "{scenario:#}");
     let owner = &scenario["findings"][0]["owners"][0];
-    assert_eq!((owner["name"].as_str(), owner["type"].as_str()), (Some("__main__.data"), Some("bytes")), "{owner}");
+    assert_eq!(
+        (owner["name"].as_str(), owner["type"].as_str()),
+        (Some("__main__.data"), Some("bytes")),
+        "{owner}"
+    );
     assert_eq!(owner["path"], serde_json::json!(["__main__.data (bytes)"]));
 }
 
 #[test]
 fn processes_may_be_typed_as_one_string() {
     let (code, scenario) = checked("checkpoints: \"processes: 2\"", "print(1)\n");
-    assert_eq!((code, scenario["what"].as_str()), (Some(0), Some("run python work.py, 2 processes")), "{scenario:#}");
+    assert_eq!(
+        (code, scenario["what"].as_str()),
+        (Some(0), Some("run python work.py, 2 processes")),
+        "{scenario:#}"
+    );
     let checked = one("checkpoints: \"processes: many\"", "").check();
     let said = "`checkpoints` is `processes: many`; expected `{ processes: N }` with a number from 2 to 1000";
     assert!(checked.code == Some(2) && checked.errors.contains(said), "{}", checked.whole());
@@ -173,9 +181,15 @@ threading.Event().wait()
     for _ in 0..2 {
         assert_eq!(project.check().code, Some(3));
         let scenario = project.scenario("work");
-        assert_eq!(scenario["error"]["title"], "not done within its timeout of 2 s; it was ended", "{scenario:#}");
+        assert_eq!(
+            scenario["error"]["title"], "not done within its timeout of 2 s; it was ended",
+            "{scenario:#}"
+        );
         let notes = scenario["notes"].to_string();
-        assert!(notes.contains("a process that it had started in a session of its own was ended too (pid "), "{notes}");
+        assert!(
+            notes.contains("a process that it had started in a session of its own was ended too (pid "),
+            "{notes}"
+        );
     }
 }
 

@@ -404,8 +404,14 @@ pub(crate) fn hostile() -> Outcome {
     failing.findings = vec![found.clone(), Finding { severity: Severity::Warning, ..found }];
     failing.budgets = vec![judged];
     failing.not_judged = vec![text()];
-    failing.figures =
-        vec![Figure { name: text(), measured: 1, exact: None, limit: None, baseline: None, unit: Unit::Count }];
+    failing.figures = vec![Figure {
+        name: text(),
+        measured: 1,
+        exact: None,
+        limit: None,
+        baseline: None,
+        unit: Unit::Count,
+    }];
     failing.notes = vec![text()];
     let mut broken = scenario(HOSTILE, HOSTILE, Verdict::Error);
     broken.error = Some(error);

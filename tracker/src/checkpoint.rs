@@ -9,8 +9,8 @@ use leakgate_capture::{
     Section, SiteRecord,
 };
 
-use crate::children;
 use crate::capture::{self, header, header_word, place, present};
+use crate::children;
 use crate::intern::INTERNER;
 use crate::protocol::{Counts, Shared};
 use crate::world::WORLD;

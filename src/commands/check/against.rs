@@ -98,9 +98,10 @@ impl Against {
             Compared::Unreadable => {
                 Some(format!("not compared with the baseline: {path} cannot be read; {only}"))
             }
-            Compared::NoBaseline if has_increase && path.is_empty() => {
-                Some("`increase` was not judged: there is no baseline to compare with (`--baseline none`)".to_owned())
-            }
+            Compared::NoBaseline if has_increase && path.is_empty() => Some(
+                "`increase` was not judged: there is no baseline to compare with (`--baseline none`)"
+                    .to_owned(),
+            ),
             Compared::Missing | Compared::NoBaseline if has_increase => Some(format!(
                 "`increase` was not judged: {path} does not have this scenario yet; `leakgate baseline update {name}` \
                  writes it"

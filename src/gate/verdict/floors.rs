@@ -109,15 +109,19 @@ impl Floors {
         let step = |pair: &[i64]| i128::from(pair[1]) - i128::from(pair[0]);
         let places = -(STEPS - 1) / 2..;
         let steps = self.lowest.windows(2).map(step).zip(places);
-        let (sum, squares, tilt) = steps.fold((0i128, 0i128, 0i128), |(sum, squares, tilt), (step, place)| {
-            (sum + step, squares.saturating_add(step.saturating_mul(step)), tilt + place * step)
-        });
+        let (sum, squares, tilt) =
+            steps.fold((0i128, 0i128, 0i128), |(sum, squares, tilt), (step, place)| {
+                (sum + step, squares.saturating_add(step.saturating_mul(step)), tilt + place * step)
+            });
         // By the line, the last step is at most three quarters of the first: with seven steps, slope = tilt / 28.
         if sum <= 0 || 4 * sum > -21 * tilt {
             return false;
         }
         // All multiplied by 980, the least common multiple of what is divided by: 7 steps, 28, 5 degrees of freedom.
-        let line = sum.saturating_mul(sum).saturating_mul(28).saturating_add(tilt.saturating_mul(tilt).saturating_mul(7));
+        let line = sum
+            .saturating_mul(sum)
+            .saturating_mul(28)
+            .saturating_add(tilt.saturating_mul(tilt).saturating_mul(7));
         let around = squares.saturating_mul(196).saturating_sub(line);
         let variance = around.max(sum.saturating_mul(140));
         let squared_t = match sure {
@@ -144,7 +148,10 @@ impl Floors {
     pub fn without<'a>(&self, others: impl Iterator<Item = &'a Floors>) -> Floors {
         let mut rest = *self;
         for other in others {
-            rest.lowest.iter_mut().zip(other.lowest).for_each(|(rest, other)| *rest = rest.saturating_sub(other));
+            rest.lowest
+                .iter_mut()
+                .zip(other.lowest)
+                .for_each(|(rest, other)| *rest = rest.saturating_sub(other));
         }
         rest
     }
@@ -152,7 +159,8 @@ impl Floors {
     /// How far the growth of such a series may be from that of another run: four standard errors of the sum of its steps, by the
     /// median of how far they are from their own median. The one step in which a table got larger is no part of it.
     pub fn spread(&self) -> u64 {
-        let mut steps: Vec<i64> = self.lowest.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).collect();
+        let mut steps: Vec<i64> =
+            self.lowest.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).collect();
         let usual = median(&mut steps);
         let mut far: Vec<i64> =
             steps.iter().map(|step| i64::try_from(step.abs_diff(usual)).unwrap_or(i64::MAX)).collect();

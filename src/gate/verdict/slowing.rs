@@ -15,9 +15,9 @@ fn of(series: &Series, filling: &[usize], sure: Sureness) -> Vec<Leak> {
     let containers = series.containers.iter().enumerate().filter(|(index, _)| !filling.contains(index));
     let memory = |floors: &Floors| floors.direction(0) != Direction::Steady && floors.slows(sure);
     let count = |floors: &Option<Floors>| {
-        floors.as_ref().is_some_and(|floors| {
-            floors.direction_of_count() != Direction::Steady && floors.slows(sure)
-        })
+        floors
+            .as_ref()
+            .is_some_and(|floors| floors.direction_of_count() != Direction::Steady && floors.slows(sure))
     };
     let mut slowing: Vec<Leak> =
         containers.filter(|(_, of)| memory(&of.floors)).map(|(index, _)| Leak::Container(index)).collect();

@@ -372,8 +372,10 @@ fn footer(page: &mut Page, outcome: &Outcome) {
     let accepted = summary::accepted(outcome).map(|accepted| format!(" · {accepted}")).unwrap_or_default();
     let sentence = format!("{sentence}{accepted}");
     page.text(0, style, &sentence);
-    let failing: Vec<&ScenarioResult> =
-        summary::ordered(outcome).into_iter().filter(|scenario| !matches!(scenario.verdict, Verdict::Pass | Verdict::Skipped)).collect();
+    let failing: Vec<&ScenarioResult> = summary::ordered(outcome)
+        .into_iter()
+        .filter(|scenario| !matches!(scenario.verdict, Verdict::Pass | Verdict::Skipped))
+        .collect();
     // All of them where they fit; otherwise the first, so that the line can be copied.
     const TOGETHER: usize = 4;
     let again: Vec<&str> = failing
