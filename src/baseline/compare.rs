@@ -177,7 +177,7 @@ mod tests {
     fn a_part_has_two_bytes_of_room_where_both_runs_had_as_many_iterations() {
         let bytes = |total, iterations| Rate { total, iterations, unit: RateUnit::Bytes };
         let accepted = bytes(8_000 * 80, 80);
-        let more = |by| accepts_part(accepted, bytes(8_000 * 80 + by, 80), Some(0));
+        let more = |by: i64| accepts_part(accepted, bytes(8_000 * 80 + by, 80), Some(0));
         assert!(more(160) && !more(161));
         // Random sizes differ by more, and a tenth is the most in any case.
         assert!(accepts_part(accepted, bytes(8_010 * 80, 80), Some(800)));
