@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 # Units of a rate, as expected.toml and as result.json call them.
-UNITS = {"bytes": "bytes", "blocks": "blocks", "entries": "entries", "fds": "descriptors", "threads": "threads"}
+UNITS = {"bytes": "bytes", "blocks": "blocks", "entries": "entries", "fds": "descriptors", "threads": "threads", "children": "children"}
 # The rule that says "leak by the protocol".
-RULES = ("growth", "growth-fds", "growth-threads")
+RULES = ("growth", "growth-fds", "growth-threads", "growth-children")
 # A rate that was measured over some windows may be off by this part: a table that was just made larger, a tooth of a saw.
 SLACK = Fraction(1, 20)
 MARK = "# kept"

@@ -9,6 +9,7 @@ WORDS = {
     "entries": ("entry", "entries"),
     "fds": ("descriptor", "descriptors"),
     "threads": ("thread", "threads"),
+    "children": ("child process", "child processes"),
 }
 
 

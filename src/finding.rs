@@ -46,6 +46,8 @@ pub struct Finding {
     pub series: Vec<u64>,
     /// The series of a second process, where it shows something else.
     pub series_again: Vec<u64>,
+    /// What grows where bytes do not tell it: entries, descriptors, threads.
+    pub counted: Option<Counted>,
     /// What was resident at the moment of the figure, for budgets of memory.
     pub bill: Option<Bill>,
     /// How to go on, one or two sentences.
@@ -174,6 +176,31 @@ pub enum RateUnit {
     Descriptors,
     /// Threads.
     Threads,
+    /// Child processes.
+    Children,
+}
+
+/// A series of something that is counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Counted {
+    /// What is counted.
+    pub unit: RateUnit,
+    /// How many there were at the start and after each judged iteration.
+    pub values: Vec<u64>,
+}
+
+impl RateUnit {
+    /// Its word in reports.
+    pub fn word(self) -> &'static str {
+        match self {
+            RateUnit::Bytes => "bytes",
+            RateUnit::Blocks => "blocks",
+            RateUnit::Entries => "entries",
+            RateUnit::Descriptors => "descriptors",
+            RateUnit::Threads => "threads",
+            RateUnit::Children => "children",
+        }
+    }
 }
 
 /// A line of the program.
@@ -213,6 +240,8 @@ pub struct Figure {
     pub name: String,
     /// What was measured; bytes or a count.
     pub measured: i64,
+    /// What an iteration adds, exactly: `measured` is that, rounded up. `None` for what is no rate.
+    pub exact: Option<Rate>,
     /// The limit, inclusive; `None` for a figure that has none (only a warning, or no budget).
     pub limit: Option<i64>,
     /// The figure in the baseline, where that has it.

@@ -81,6 +81,8 @@ pub struct ScenarioResult {
     pub budgets: Vec<JudgedBudget>,
     /// Keys of budgets that were asked for and could not be judged: the scenario ended too early, or in an error.
     pub not_judged: Vec<String>,
+    /// Why it was not to be run here, in its own words; `None` unless the verdict is that.
+    pub skipped: Option<String>,
     /// Figures that are reported without a budget: name, and the value as printed.
     pub figures: Vec<Figure>,
     /// Whether memory grows with every iteration; `None` where there are too few.
@@ -112,6 +114,8 @@ pub enum Compared {
 pub enum Verdict {
     /// Nothing is wrong (warnings allowed).
     Pass,
+    /// It said itself that it is not to be run here, as a test does that is skipped: nothing was judged.
+    Skipped,
     /// Nothing is broken, and it could not be told whether memory grows.
     Undecided,
     /// It failed, and in a second process it did not, or otherwise.
@@ -262,6 +266,11 @@ impl ScenarioResult {
     pub fn warned(&self) -> bool {
         let is_open = |finding: &&Finding| finding.standing != Standing::Accepted;
         self.verdict == Verdict::Pass && self.open().any(|finding| is_open(&finding))
+    }
+
+    /// Whether a line tells all of it: it passed, or was skipped.
+    pub fn is_quiet(&self) -> bool {
+        matches!(self.verdict, Verdict::Pass | Verdict::Skipped) && !self.warned()
     }
 
     /// The findings that somebody has to look at.

@@ -19,6 +19,8 @@ mod budgets;
 mod ci;
 #[path = "check_command/commands.rs"]
 mod commands;
+#[path = "check_command/counted.rs"]
+mod counted;
 #[path = "check_command/errors.rs"]
 mod errors;
 #[path = "check_command/growth.rs"]

@@ -86,6 +86,7 @@ impl Recorded {
             window_peak: 0,
             fds: None,
             threads: None,
+            children: None,
             collected: 0,
             changes,
         });

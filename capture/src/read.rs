@@ -412,7 +412,8 @@ fn checkpoint_head(bytes: &[u8]) -> Option<CheckpointRecord> {
         window_peak: u64_at(bytes, 32)? as i64,
         at_ms: u64_at(bytes, 40)?,
         fds: u32_at(bytes, 48)?,
-        threads: u32_at(bytes, 52)?,
+        threads: u16_at(bytes, 52)?,
+        children: u16_at(bytes, 54)?,
         collected: u64_at(bytes, 56)?,
     })
 }
@@ -420,6 +421,10 @@ fn checkpoint_head(bytes: &[u8]) -> Option<CheckpointRecord> {
 fn checkpoint_entry(bytes: &[u8]) -> CheckpointEntry {
     let word = |offset| u64_at(bytes, offset).unwrap_or(0);
     CheckpointEntry { site: word(0), bytes: word(8) as i64, blocks: word(16) as i64 }
+}
+
+fn u16_at(bytes: &[u8], offset: usize) -> Option<u16> {
+    Some(u16::from_le_bytes(bytes.get(offset..offset.checked_add(2)?)?.try_into().ok()?))
 }
 
 fn u32_at(bytes: &[u8], offset: usize) -> Option<u32> {

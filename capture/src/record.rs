@@ -310,8 +310,10 @@ pub struct CheckpointRecord {
     pub at_ms: u64,
     /// 48: open file descriptors; `u32::MAX` where they were not counted.
     pub fds: u32,
-    /// 52: threads, likewise.
-    pub threads: u32,
+    /// 52: threads; `u16::MAX` where they were not counted, one less where there are more.
+    pub threads: u16,
+    /// 54: child processes, those that are over and not waited for, too; likewise.
+    pub children: u16,
     /// 56: objects that only the garbage collector freed before the checkpoint, since the one before.
     pub collected: u64,
 }

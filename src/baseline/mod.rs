@@ -18,7 +18,7 @@ mod section;
 mod update;
 pub mod words;
 
-pub use compare::{Change, accepts, allowed, changes};
+pub use compare::{Change, accepts, accepts_part, allowed, changes};
 pub use environment::Environment;
 pub use model::{Accepted, AcceptedFigure, AcceptedPart, Identity, Key, Level, Lock, Section};
 pub use noise::steadied;

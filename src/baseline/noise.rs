@@ -1,5 +1,6 @@
 //! What differs from run to run though nothing changed: a lock keeps its lines then.
 
+use super::compare::accepts_part;
 use super::model::{Accepted, AcceptedFigure, Level, Section};
 use crate::finding::{Rate, RateUnit, Unit};
 
@@ -10,7 +11,7 @@ const SMALL: i128 = 4 << 10;
 /// What is to be written of a scenario where `before` is what is accepted: what is within noise of it stays as it is there.
 ///
 /// Noise: of a size a thousandth, or 4 KiB if that is more; of bytes an iteration a hundredth; of a count a thousandth; of
-/// a rate a hundredth, and of one in bytes half a byte. A figure is always compared with what is accepted, so that small
+/// a rate a hundredth, and of one in bytes half a byte; of a part's, with as many iterations, what is accepted. A figure is always compared with what is accepted, so that small
 /// steps do not add up unseen.
 pub fn steadied(before: &Section, now: Section) -> Section {
     let mut section = now;
@@ -35,8 +36,14 @@ fn is_alike(accepted: &Accepted, now: &Accepted) -> bool {
         |of: &Accepted| of.parts.iter().map(|part| (part.kind, part.identity.clone())).collect::<Vec<_>>();
     let mut pairs = accepted.parts.iter().zip(&now.parts);
     let are_parts_alike =
-        parts(accepted) == parts(now) && pairs.all(|(one, other)| is_rate_alike(one.rate, other.rate));
+        parts(accepted) == parts(now) && pairs.all(|(one, other)| is_part_alike(one.rate, other.rate));
     are_parts_alike && is_level_alike(accepted, now)
+}
+
+/// With as many iterations a part is compared nearly exactly: what would not be accepted of it is to be written.
+fn is_part_alike(accepted: Rate, now: Rate) -> bool {
+    let is_comparable = accepted.iterations == now.iterations;
+    is_rate_alike(accepted, now) && (!is_comparable || accepts_part(accepted, now, Some(0)))
 }
 
 fn is_level_alike(accepted: &Accepted, now: &Accepted) -> bool {

@@ -31,6 +31,7 @@ pub fn section_of(
             return Err(format!("it could not be measured: {why}"));
         }
         Verdict::Unstable => return Err("it is unstable: two processes showed different things".to_owned()),
+        Verdict::Skipped => return Err("it was skipped: nothing was measured".to_owned()),
         Verdict::Pass | Verdict::Fail | Verdict::Undecided => {}
     }
     if result.findings.iter().any(|finding| finding.rule == "memory-limit") {
@@ -47,7 +48,7 @@ pub fn section_of(
         ),
     };
     if result.growth.as_ref().is_some_and(|growth| growth.outcome == Growth::Undecided) {
-        let is_growth = |accepted: &Accepted| leak::figure_of(&accepted.rule).is_some();
+        let is_growth = |accepted: &Accepted| leak::is_of_verdict(&accepted.rule);
         let kept = before.into_iter().flat_map(|before| &before.findings);
         section.findings.extend(
             kept.filter(|(_, accepted)| is_growth(accepted))

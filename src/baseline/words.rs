@@ -19,8 +19,14 @@ pub(super) fn unit_word(unit: Unit) -> &'static str {
 }
 
 /// The units of rates as a lock has them.
-pub(super) const RATE_UNITS: [RateUnit; 5] =
-    [RateUnit::Bytes, RateUnit::Blocks, RateUnit::Entries, RateUnit::Descriptors, RateUnit::Threads];
+pub(super) const RATE_UNITS: [RateUnit; 6] = [
+    RateUnit::Bytes,
+    RateUnit::Blocks,
+    RateUnit::Entries,
+    RateUnit::Descriptors,
+    RateUnit::Threads,
+    RateUnit::Children,
+];
 
 /// The unit of a rate as a lock has it.
 pub(super) fn unit_of_rate(unit: RateUnit) -> &'static str {
@@ -30,6 +36,7 @@ pub(super) fn unit_of_rate(unit: RateUnit) -> &'static str {
         RateUnit::Entries => "entries",
         RateUnit::Descriptors => "descriptors",
         RateUnit::Threads => "threads",
+        RateUnit::Children => "children",
     }
 }
 
@@ -43,6 +50,14 @@ pub fn level(level: Level) -> String {
         Level::Figure(figure) => figure.unit.show(figure.value),
         Level::Present => "present".to_owned(),
     }
+}
+
+/// `12 B an iteration more`, where both were rounded to the same; `None` where what they are tells.
+pub fn more(before: Rate, now: Rate) -> Option<String> {
+    let is_comparable =
+        before.iterations == now.iterations && before.unit == now.unit && now.total > before.total;
+    let more = Rate { total: now.total - before.total, ..now };
+    (is_comparable && rate(before) == rate(now)).then(|| format!("{} more", rate(more)))
 }
 
 /// `7.9 KiB an iteration`, `0.1 entries an iteration`.

@@ -88,7 +88,7 @@ pub(super) fn exit_of(outcome: &Outcome) -> Exit {
         return Exit::BadInput;
     }
     match outcome.verdict() {
-        Verdict::Pass | Verdict::Undecided | Verdict::Unstable => Exit::Passed,
+        Verdict::Pass | Verdict::Skipped | Verdict::Undecided | Verdict::Unstable => Exit::Passed,
         Verdict::Fail => Exit::GateFailed,
         Verdict::Error => Exit::ScenarioError,
     }

@@ -24,6 +24,12 @@ pub(super) fn text(path: &Path) -> anyhow::Result<Option<String>> {
     let failed = || format!("failed to read baseline `{}`", path.display());
     match fs::metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Ok(metadata) if metadata.is_dir() => {
+            anyhow::bail!(
+                "baseline `{}` is a folder, expected a file: remove it, and `leakgate baseline update` writes one",
+                path.display()
+            )
+        }
         Ok(metadata) if metadata.len() > LARGEST => {
             anyhow::bail!("baseline `{}` is larger than 64 MiB: it is no lock of leakgate", path.display())
         }

@@ -24,12 +24,13 @@ pub struct Ceiling {
 pub struct CeilingError;
 
 /// The words for what is counted, besides sizes.
-const UNITS: [(&str, &str, RateUnit); 5] = [
+const UNITS: [(&str, &str, RateUnit); 6] = [
     ("block", "blocks", RateUnit::Blocks),
     ("entry", "entries", RateUnit::Entries),
     ("descriptor", "descriptors", RateUnit::Descriptors),
     ("fd", "fds", RateUnit::Descriptors),
     ("thread", "threads", RateUnit::Threads),
+    ("child", "children", RateUnit::Children),
 ];
 
 impl FromStr for Ceiling {

@@ -20,6 +20,8 @@ pub(super) fn read(problems: &mut Problems<'_>, entry: &Entry) -> Option<Checkpo
     let text = values::text(problems, "`checkpoints`", &entry.value, EXPECTED)?;
     match text.split_whitespace().next() {
         Some("program") if text.trim() == "program" => Some(Checkpoints::Program),
+        // As it would be typed without the quotes.
+        Some(word) if word.starts_with(PROCESSES) => processes_in_words(problems, &entry.value, text.trim()),
         Some("every") => every(problems, &entry.value, text.trim_start()["every".len()..].trim()),
         _ => {
             let message = format!("`checkpoints` is `{}`; expected {EXPECTED}", quotable(&text));
@@ -43,6 +45,21 @@ fn processes(problems: &mut Problems<'_>, entry: &Entry, entries: &[Entry]) -> O
     let label = "`processes` of `checkpoints`";
     let number = values::count(problems, label, &number.value, 2..=u64::from(MOST_PROCESSES))?;
     u32::try_from(number).ok().map(Checkpoints::Processes)
+}
+
+/// `processes: 5` as one string.
+fn processes_in_words(problems: &mut Problems<'_>, node: &Node, text: &str) -> Option<Checkpoints> {
+    let number = text[PROCESSES.len()..].trim_start().strip_prefix(':').map(str::trim);
+    let counted =
+        number.and_then(|number| number.parse().ok()).filter(|number| (2..=MOST_PROCESSES).contains(number));
+    if counted.is_none() {
+        let message = format!(
+            "`checkpoints` is `{}`; expected `{{ processes: N }}` with a number from 2 to {MOST_PROCESSES}",
+            quotable(text)
+        );
+        problems.add(&node.span, message);
+    }
+    counted.map(Checkpoints::Processes)
 }
 
 /// An amount of time or of bytes: the unit tells which.

@@ -127,7 +127,8 @@ fn kind(kind: Kind) -> Value {
 /// `program`, `every 16 MiB`, `{ processes: 5 }`.
 fn checkpoints() -> Value {
     let units: Vec<&str> = SIZE_UNITS.iter().chain(&DURATION_UNITS).map(|(unit, _)| *unit).collect();
-    let pattern = format!("^(program|every +[0-9]+(\\.[0-9]+)? *({}))$", units.join("|"));
+    let pattern =
+        format!("^(program|processes *: *[0-9]{{1,4}}|every +[0-9]+(\\.[0-9]+)? *({}))$", units.join("|"));
     let number = json!({ "type": "integer", "minimum": 2, "maximum": MOST_PROCESSES });
     json!({
         "oneOf": [

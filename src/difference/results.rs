@@ -163,6 +163,7 @@ fn both(before: &ScenarioResult, after: &ScenarioResult) -> Option<ScenarioChang
 fn word(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Pass => "pass",
+        Verdict::Skipped => "skipped",
         Verdict::Undecided => "undecided",
         Verdict::Unstable => "unstable",
         Verdict::Fail => "fail",

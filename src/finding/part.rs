@@ -35,6 +35,9 @@ pub struct Part {
     pub identity: String,
     /// What an iteration adds.
     pub rate: Rate,
+    /// How far its total may be from that of another run with as many iterations, as its windows differ; `None` where that is
+    /// not known.
+    pub spread: Option<u64>,
     /// Whether it leaks by itself; others went up, and may stop.
     pub is_certain: bool,
     /// The type of a container; empty for a site.

@@ -182,6 +182,7 @@ fn measured_in(finding: &Finding) -> &'static str {
         (Some(RateUnit::Entries), _) => "entries per iteration",
         (Some(RateUnit::Descriptors), _) => "descriptors per iteration",
         (Some(RateUnit::Threads), _) => "threads per iteration",
+        (Some(RateUnit::Children), _) => "child processes per iteration",
         (None, Some(Unit::Bytes)) => "bytes",
         (None, Some(Unit::Count)) => "a count",
         (None, None) => "a finding that has no figure",

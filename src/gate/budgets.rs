@@ -156,7 +156,8 @@ fn cycles(measurement: &Measurement) -> Option<Figure> {
     let each = collected.div_ceil(measurement.iterations.len().max(1) as u64);
     let measured = i64::try_from(each).unwrap_or(i64::MAX);
     let name = CYCLES.to_owned();
-    (measured > 0).then_some(Figure { name, measured, limit: None, baseline: None, unit: Unit::Count })
+    let unit = Unit::Count;
+    (measured > 0).then_some(Figure { name, measured, exact: None, limit: None, baseline: None, unit })
 }
 
 /// Adds the verdict on growth. A leak that breaks a budget of the same figure, too, is one finding, and not two.
@@ -213,7 +214,7 @@ fn judge_one(scenario: &ScenarioFacts, limit: &Limit, all: &Measurement) -> Judg
         return Judged::EndedEarly;
     }
     let budget = JudgedBudget {
-        figure: figure(limit, measured, limit.effective()),
+        figure: figure(limit, measured, limit.effective(), measurement),
         warn: limit.warn.map(|warn| i64::try_from(warn).unwrap_or(i64::MAX)),
         state,
     };
@@ -250,8 +251,10 @@ fn exceeds(key: BudgetKey, (limit, measured): (u64, i64), measurement: &Measurem
     i128::from(measured) > i128::from(limit)
 }
 
-fn figure(of: &Limit, measured: i64, limit: Option<i64>) -> Figure {
-    Figure { name: of.name(), measured, limit, baseline: None, unit: of.key.unit() }
+fn figure(of: &Limit, measured: i64, limit: Option<i64>, measurement: &Measurement) -> Figure {
+    let growth = growth(measurement).filter(|_| of.key == BudgetKey::Growth);
+    let exact = growth.map(|growth| growth.exact());
+    Figure { name: of.name(), measured, exact, limit, baseline: None, unit: of.key.unit() }
 }
 
 fn figures_without_budget(limits: &[Limit], measurement: &Measurement) -> Vec<Figure> {
@@ -261,7 +264,10 @@ fn figures_without_budget(limits: &[Limit], measurement: &Measurement) -> Vec<Fi
     REPORTED
         .into_iter()
         .filter(|key| !asked(key) && (!ended || stands_when_ended(*key)))
-        .filter_map(|key| Some(figure(&each(key), measured(key, processes::judged(key, measurement))?, None)))
+        .filter_map(|key| {
+            let judged = processes::judged(key, measurement);
+            Some(figure(&each(key), measured(key, judged)?, None, judged))
+        })
         .collect()
 }
 
@@ -296,7 +302,7 @@ fn broken(
     Finding {
         severity: if matches!(threshold, Threshold::Warn(_)) { Severity::Warning } else { Severity::Error },
         title,
-        figure: Some(figure(&limit, measured, Some(threshold.value()))),
+        figure: Some(figure(&limit, measured, Some(threshold.value()), measurement)),
         series: growth.map(|growth| growth.series).unwrap_or_default(),
         evidence,
         bill,
@@ -321,6 +327,7 @@ pub(super) fn finding(scenario: &ScenarioFacts, rule: String, held: Held) -> Fin
         figure: None,
         series: Vec::new(),
         series_again: Vec::new(),
+        counted: None,
         bill: None,
         help: String::new(),
         containers: Vec::new(),
@@ -414,6 +421,7 @@ fn memory_limit(scenario: &ScenarioFacts, limit: u64, measurement: &Measurement)
         figure: Some(Figure {
             name: "memory_limit".to_owned(),
             measured: i64::try_from(reached).unwrap_or(i64::MAX),
+            exact: None,
             limit: Some(i64::try_from(limit).unwrap_or(i64::MAX)),
             baseline: None,
             unit: Unit::Bytes,

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::config::Checkpoints;
-use crate::finding::Holder;
+use crate::finding::{Holder, Rate, RateUnit};
 use crate::gate::measurement::{Garbage, Measurement};
 use crate::gate::verdict::{Floors, WINDOWS, window};
 use crate::units::{Bytes, grouped};
@@ -98,6 +98,12 @@ impl Growth {
         let (total, iterations) = (i128::from(total), i128::from(iterations));
         let up = i128::from(total > 0 && total % iterations != 0);
         (total / iterations + up) as i64
+    }
+
+    /// Bytes per iteration, exactly.
+    pub fn exact(&self) -> Rate {
+        let (total, iterations) = self.trend();
+        Rate { total, iterations, unit: RateUnit::Bytes }
     }
 
     /// Bytes per iteration for people: `7.9 KiB`, and below 1 KiB with the hundredths that it has: `64.05 B`.

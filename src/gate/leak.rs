@@ -4,30 +4,37 @@ use std::cmp::Reverse;
 use std::collections::HashSet;
 
 use crate::config::BudgetKey;
-use crate::finding::{Figure, Finding, Rate, RateUnit, Severity, Unit};
+use crate::finding::{Figure, Finding, Rate, RateUnit, Unit};
 use crate::gate::budgets::finding;
-use crate::gate::growth::{Growth, growth, sureness};
+use crate::gate::growth::{Growth, growth};
 use crate::gate::holders::{self, By, Held, Moment, held, held_by};
 use crate::gate::measurement::{Garbage, Measurement};
 use crate::gate::place::ScenarioFacts;
 use crate::gate::steps::{Step, Steps, steps};
 use crate::gate::verdict::{self, Direction, Evidence, Floors, Leak, Outcome, Verdict, WINDOWS};
-use crate::gate::{few, threads, wording};
+use crate::gate::{few, wording};
 use crate::outcome::GrowthReport;
-use crate::profile::{Checkpoint, Container, Frame, StackId};
+use crate::profile::{Container, Frame, StackId};
 use crate::units::{Bytes, grouped};
 
 /// Rule of growing memory.
 pub const RULE: &str = "growth";
 /// All rules of the verdict, each with the figure whose budget asks the same.
-const RULES: [(&str, BudgetKey); 3] =
+pub(super) const RULES: [(&str, BudgetKey); 3] =
     [(RULE, BudgetKey::Growth), ("growth-fds", BudgetKey::Fds), ("growth-threads", BudgetKey::Threads)];
+/// Rule of child processes, of which no budget asks.
+pub const CHILDREN: &str = "growth-children";
 /// Containers that are named.
 const NAMED: usize = 3;
 
 /// The figure that a rule of the verdict is about; `None` for any other rule.
 pub fn figure_of(rule: &str) -> Option<BudgetKey> {
     RULES.into_iter().find(|(name, _)| *name == rule).map(|(_, key)| key)
+}
+
+/// Whether the rule is one of the verdict.
+pub fn is_of_verdict(rule: &str) -> bool {
+    rule == CHILDREN || figure_of(rule).is_some()
 }
 
 /// What the verdict on growth comes to.
@@ -79,7 +86,7 @@ pub(super) fn judge(scenario: &ScenarioFacts, measurement: &Measurement) -> Grow
 
 /// What grows in memory may be garbage that waits for the collector: it is no leak yet.
 fn doubt(verdict: &mut Verdict) {
-    verdict.leaks.retain(|leak| matches!(leak, Leak::Descriptors | Leak::Threads));
+    verdict.leaks.retain(|leak| !leak.is_memory());
     if verdict.outcome == Outcome::Leak && verdict.leaks.is_empty() {
         verdict.outcome = Outcome::Undecided;
     }
@@ -95,17 +102,20 @@ pub(super) struct Told<'a> {
 
 impl Told<'_> {
     fn leaks(&self) -> Vec<Finding> {
-        let is_memory = |leak: &Leak| !matches!(leak, Leak::Descriptors | Leak::Threads);
         let leaks = &self.verdict.leaks;
-        let mut findings: Vec<Finding> =
-            leaks.iter().any(is_memory).then(|| self.memory()).into_iter().collect();
+        let mut counted = Vec::new();
         if leaks.contains(&Leak::Descriptors) {
-            findings.extend(self.counted(RateUnit::Descriptors, "file descriptor is open", &|at| at.fds));
+            counted.extend(self.counted(RateUnit::Descriptors, "file descriptor is open", &|at| at.fds));
         }
         if leaks.contains(&Leak::Threads) {
-            findings.extend(self.counted(RateUnit::Threads, "thread is alive", &|at| at.threads));
+            counted.extend(self.counted(RateUnit::Threads, "thread is alive", &|at| at.threads));
         }
-        findings
+        if leaks.contains(&Leak::Children) {
+            counted.extend(self.counted(RateUnit::Children, "child process is left", &|at| at.children));
+        }
+        let memory = leaks.iter().any(|leak| leak.is_memory()).then(|| self.memory());
+        let memory = memory.and_then(|memory| self.unless_of_threads(memory, &mut counted));
+        memory.into_iter().chain(counted).collect()
     }
 
     /// One finding for all that is memory: containers, sites and totals are views of the same leak.
@@ -134,12 +144,14 @@ impl Told<'_> {
             figure: Some(Figure {
                 name: "growth".to_owned(),
                 measured: growth.as_ref().map_or(0, |growth| growth.rate()),
+                exact: growth.as_ref().map(Growth::exact),
                 limit: None,
                 baseline: None,
                 unit: Unit::BytesPerIteration,
             }),
             rate: Some(rate),
             entries: containers.first().map(|(_, gained)| self.entries(*gained)),
+            counted: self.counted_memory(containers.first().map(|(container, _)| *container)),
             evidence,
             series: growth.map(|growth| growth.series).unwrap_or_default(),
             help: wording::help(BudgetKey::Growth).to_owned(),
@@ -275,80 +287,6 @@ impl Told<'_> {
         }
     }
 
-    /// Descriptors or threads; `None` where they were not counted.
-    fn counted(
-        &self,
-        unit: RateUnit,
-        noun: &str,
-        count: &dyn Fn(&Checkpoint) -> Option<u32>,
-    ) -> Option<Finding> {
-        let at = |index: usize| count(self.measurement.profile.checkpoints.get(index)?);
-        let first = at(self.measurement.start?.checkpoint)?;
-        let last = at(self.measurement.iterations.last()?.checkpoint)?;
-        let iterations = self.measurement.iterations.len() as u64;
-        let rate = Rate { total: i64::from(last) - i64::from(first), iterations, unit };
-        let [_, fds, threads] = RULES;
-        let (name, key) = if unit == RateUnit::Threads { threads } else { fds };
-        // Of descriptors it is not recorded who opened them.
-        let started = (unit == RateUnit::Threads)
-            .then(|| threads::most_started(self.scenario, &self.measurement.profile));
-        let (place, running) = started.flatten().unzip();
-        Some(Finding {
-            title: format!("{} {}", more(rate.total, iterations, noun), when(rate)),
-            place,
-            evidence: vec![
-                format!(
-                    "{first} at the start, {last} after {} iterations, {}",
-                    grouped(iterations),
-                    sureness(self.measurement)
-                ),
-                format!("{WINDOWS} windows, never back"),
-            ]
-            .into_iter()
-            .chain(running)
-            .collect(),
-            rate: Some(rate),
-            help: wording::help(key).to_owned(),
-            ..finding(self.scenario, name.to_owned(), Held::default())
-        })
-    }
-
-    fn undecided(&self) -> Finding {
-        let iterations = self.measurement.iterations.len() as u64;
-        let growth = growth(self.measurement);
-        let mut evidence: Vec<String> =
-            growth.iter().map(|growth| format!("{}, {}", growth.in_words(), growth.sureness)).collect();
-        evidence.extend(self.open_counts());
-        let is_seldom = self.measurement.needs.is_some_and(|needs| needs.garbage == Garbage::Seldom);
-        evidence.push(if is_seldom { wording::GARBAGE_SELDOM } else { wording::OPEN }.to_owned());
-        Finding {
-            severity: Severity::Warning,
-            title: format!("undecided after {} iterations whether memory leaks", grouped(iterations)),
-            evidence,
-            series: growth.map(|growth| growth.series).unwrap_or_default(),
-            help: wording::undecided(self.kind()).to_owned(),
-            ..finding(
-                self.scenario,
-                RULE.to_owned(),
-                held(self.scenario, self.measurement, Moment::Growth, By::Bytes),
-            )
-        }
-    }
-
-    /// What is counted, and why it is undecided: the series is of bytes.
-    fn open_counts(&self) -> Vec<String> {
-        let series = &self.verdict.series;
-        let counts = [("open file descriptors", &series.fds), ("threads", &series.threads)];
-        let is_open = |floors: &&Floors| floors.direction_of_count() == Direction::Open;
-        let open =
-            counts.into_iter().filter_map(|(what, floors)| Some((what, floors.as_ref().filter(is_open)?)));
-        let said = |(what, floors): (&str, &Floors)| {
-            let lowest: Vec<String> = floors.lowest.iter().map(ToString::to_string).collect();
-            format!("{what}, the fewest of each window: {}", lowest.join(", "))
-        };
-        open.map(said).collect()
-    }
-
     /// One-time growth that is no part of the leak: of lines that do not leak.
     fn besides(&self, leaking: &Held) -> Option<String> {
         let leaks = |step: &&Step| leaking.holders.iter().any(|holder| holder.place == step.place);
@@ -372,7 +310,7 @@ impl Told<'_> {
         is_kept.then(|| wording::GARBAGE_KEPT.to_owned())
     }
 
-    fn kind(&self) -> wording::Undecided {
+    pub(super) fn kind(&self) -> wording::Undecided {
         match self.measurement.needs {
             Some(_) => wording::Undecided::Command,
             None => wording::Undecided::Call,
@@ -416,6 +354,7 @@ pub(super) fn more(total: i64, iterations: u64, noun: &str) -> String {
         // A name stays what it is.
         _ if noun.ends_with('`') => noun.to_owned(),
         Some(stem) => format!("{stem}ies"),
+        None if noun.ends_with('s') => format!("{noun}es"),
         None => format!("{noun}s"),
     };
     let verb = if verb.starts_with("is") { verb.replacen("is", "are", 1) } else { verb.to_owned() };
@@ -477,6 +416,7 @@ mod tests {
         assert_eq!(more(160, 80, "thread is alive"), "2 more threads are alive");
         assert_eq!(more(160, 80, "`app.Row` is kept"), "2 more `app.Row` are kept");
         assert_eq!(more(160, 80, "file descriptor is open"), "2 more file descriptors are open");
+        assert_eq!(more(160, 80, "child process is left"), "2 more child processes are left");
     }
 
     #[test]

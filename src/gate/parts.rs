@@ -52,6 +52,8 @@ impl Told<'_> {
                     known.is_certain |= part.is_certain;
                     if known.rate.unit == part.rate.unit {
                         known.rate.total = known.rate.total.saturating_add(part.rate.total);
+                        known.spread =
+                            known.spread.zip(part.spread).map(|(one, other)| one.saturating_add(other));
                     }
                 }
                 None => parts.push((is_open, part)),
@@ -69,7 +71,11 @@ impl Told<'_> {
             (_, blocks @ 1..) => (blocks, RateUnit::Blocks),
             _ => return None,
         };
+        let of = self.verdict.series.sites.iter().filter(|site| gained.stacks.contains(&site.stack));
+        let floors = of.map(|site| if unit == RateUnit::Bytes { site.bytes } else { site.blocks });
+        let spread = floors.reduce(|all, floors| all.with(&floors)).map(|floors| floors.spread());
         Some(Part {
+            spread,
             kind: PartKind::Site,
             identity: fingerprint(RULE, self.scenario.name, &gained.functions),
             rate: Rate { total, iterations: self.measurement.iterations.len() as u64, unit },
@@ -102,6 +108,7 @@ impl Told<'_> {
                 site.into_iter().flat_map(|site| holders::functions(self.scenario, profile, site.stack)),
             );
             parts.push(Part {
+                spread: Some(of.floors.spread()),
                 kind: PartKind::Container,
                 identity: fingerprint(CONTAINER, self.scenario.name, &names),
                 rate: self.entry_rate(container),
@@ -239,6 +246,7 @@ fn about(whole: &Finding, parts: Vec<Part>) -> Finding {
         figure: Some(figure(rate)),
         series: Vec::new(),
         series_again: Vec::new(),
+        counted: None,
         bill: None,
         help: wording::help(BudgetKey::Growth).to_owned(),
         containers: containers.iter().map(|part| part.frames.clone()).collect(),
@@ -267,6 +275,7 @@ fn figure(rate: Rate) -> Figure {
     Figure {
         name: BudgetKey::Growth.name().to_owned(),
         measured: i64::try_from(each).unwrap_or(i64::MAX),
+        exact: (rate.unit == RateUnit::Bytes).then_some(rate),
         limit: None,
         baseline: None,
         unit: Unit::BytesPerIteration,

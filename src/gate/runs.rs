@@ -90,7 +90,7 @@ mod tests {
     }
 
     fn figure(name: &str, measured: i64, unit: Unit) -> Figure {
-        Figure { name: name.to_owned(), measured, limit: None, baseline: None, unit }
+        Figure { name: name.to_owned(), measured, exact: None, limit: None, baseline: None, unit }
     }
 
     #[test]

@@ -122,7 +122,7 @@ fn is_at_end(profile: &Profile) -> bool {
     })
 }
 
-fn is_of_threading(frame: &Frame) -> bool {
+pub(super) fn is_of_threading(frame: &Frame) -> bool {
     matches!(frame, Frame::Python { file, .. } if file.ends_with(THREADING))
 }
 

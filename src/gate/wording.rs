@@ -157,6 +157,10 @@ pub fn help(key: BudgetKey) -> &'static str {
     }
 }
 
+/// How to go on where child processes are left.
+pub const CHILDREN_HELP: &str = "wait for each process that is started: `with subprocess.Popen(...)`, `process.wait()`, or `os.waitpid` \
+     after `os.fork` and `os.posix_spawn`; end those that are to live no longer than the work";
+
 /// How to go on where a command has too few iterations.
 pub fn too_few(each: Checkpoints) -> &'static str {
     match each {
@@ -187,6 +191,10 @@ pub const GARBAGE_SELDOM: &str = "garbage could be collected only now and then, 
 /// Why a series does not tell.
 pub const OPEN: &str = "it grew in some windows and not in others: more iterations would be needed to tell a leak from \
      growth that stops";
+
+/// Why growth that slows down does not tell.
+pub const SLOWING: &str = "what grows less and less may be a cache that fills, or things that come more and more seldom: only \
+     more iterations can tell";
 
 /// What it is that is undecided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

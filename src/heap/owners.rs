@@ -278,7 +278,10 @@ impl Group {
             sites: listed(self.sites, |site| (site as usize).checked_sub(1)),
             filled_at: node.and_then(|node| after.filled_at(node)),
             made_at: node.and_then(|node| after.site(node)),
-            keys: node.map_or_else(Vec::new, |node| keys(after, changes, node)),
+            keys: node.map_or_else(Vec::new, |node| match after.kind(node) {
+                NodeKind::Module => variable(after, before, changes, node).into_iter().collect(),
+                _ => keys(after, changes, node),
+            }),
             beyond: beyond(after, reach, changes, first),
         })
     }
@@ -323,6 +326,20 @@ fn keys(after: &Snapshot, changes: &Changes, node: NodeId) -> Vec<String> {
         _ => None,
     };
     after.edges_of(cache.map_or(node, |cache| cache.to)).filter_map(key).take(MOST_LISTED).collect()
+}
+
+/// The variable of a module whose value is new or larger than before: the only one, or the one that gained nearly all.
+fn variable(after: &Snapshot, before: &Snapshot, changes: &Changes, module: NodeId) -> Option<String> {
+    let names = after.edges_of(module).find(|edge| edge.label == Label::Known(Known::Dictionary));
+    let was = |node| changes.before(node).map_or(0, |old| before.bytes(old));
+    let gained = after.edges_of(names.map_or(module, |names| names.to)).filter_map(|edge| match edge.label {
+        Label::Key(name) => Some((after.bytes(edge.to).saturating_sub(was(edge.to)), name)),
+        _ => None,
+    });
+    let gained: Vec<(u64, u32)> = gained.filter(|(bytes, _)| *bytes > 0).collect();
+    let all: u64 = gained.iter().map(|(bytes, _)| *bytes).sum();
+    let (most, name) = gained.iter().copied().max_by_key(|(bytes, _)| *bytes)?;
+    (gained.len() == 1 || most > all / 10 * 9).then(|| shown(after, NodeId(name)))
 }
 
 /// Whether an object has entries.

@@ -330,6 +330,7 @@ pub(super) fn checkpoint(moment: &Moment) -> Option<Checkpoint> {
         other => other,
     };
     let counted = |count: u32| (count != u32::MAX).then_some(count);
+    let few = |count: u16| (count != u16::MAX).then_some(u32::from(count));
     let change =
         |entry: &CheckpointEntry| ((entry.site as u32).wrapping_sub(1), amount(entry.bytes, entry.blocks));
     Some(Checkpoint {
@@ -338,7 +339,8 @@ pub(super) fn checkpoint(moment: &Moment) -> Option<Checkpoint> {
         live: amount(moment.head.live_bytes, moment.head.live_blocks),
         window_peak: moment.head.window_peak.max(0) as u64,
         fds: counted(moment.head.fds),
-        threads: counted(moment.head.threads),
+        threads: few(moment.head.threads),
+        children: few(moment.head.children),
         collected: moment.head.collected,
         changes: moment.entries.iter().map(change).collect(),
     })

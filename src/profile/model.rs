@@ -362,6 +362,8 @@ pub struct Checkpoint {
     pub fds: Option<u32>,
     /// Threads, likewise.
     pub threads: Option<u32>,
+    /// Child processes, those that are over and not waited for, too; likewise.
+    pub children: Option<u32>,
     /// Objects that only the garbage collector freed since the previous checkpoint.
     pub collected: u64,
     /// The sites that differ from the previous checkpoint, by index, and what is live of them now; sorted.

@@ -11,14 +11,14 @@ pub use self::read::{LARGEST, ReadError, read};
 pub use self::source::{Carried, carried};
 
 use self::document::{
-    AcceptedEntry, AmountEntry, BaselineEntry, BillEntry, BillLineEntry, BudgetEntry, Counts, ErrorEntry,
-    FigureEntry, FindingEntry, Fingerprint, GrowthEntry, HolderEntry, OwnerEntry, PartEntry, PartitionEntry,
-    PlaceEntry, RateEntry, Report, Scenario, StandingEntry, StandingWord, StepEntry,
+    AcceptedEntry, AmountEntry, BaselineEntry, BillEntry, BillLineEntry, BudgetEntry, CountedEntry, Counts,
+    ErrorEntry, FigureEntry, FindingEntry, Fingerprint, GrowthEntry, HolderEntry, OwnerEntry, PartEntry,
+    PartitionEntry, PlaceEntry, RateEntry, Report, Scenario, StandingEntry, StandingWord, StepEntry,
 };
 use self::source::SourceEntry;
 use super::{Options, clean};
 use crate::baseline::Level;
-use crate::finding::{Figure, Finding, Holder, Owner, Part, Place, Rate, Standing};
+use crate::finding::{Counted, Figure, Finding, Holder, Owner, Part, Place, Rate, Standing};
 use crate::gate::fingerprint::SCHEME;
 use crate::gate::steps::Step;
 use crate::outcome::{GrowthReport, JudgedBudget, Outcome, Partition, ScenarioResult, Verdict};
@@ -67,6 +67,7 @@ impl Report {
             counts: Counts {
                 passed: outcome.count(Verdict::Pass),
                 warned: outcome.scenarios.iter().filter(|scenario| scenario.warned()).count(),
+                skipped: outcome.count(Verdict::Skipped),
                 undecided: outcome.count(Verdict::Undecided),
                 unstable: outcome.count(Verdict::Unstable),
                 failed: outcome.count(Verdict::Fail),
@@ -95,6 +96,7 @@ impl Scenario {
             findings: scenario.findings.iter().map(|finding| FindingEntry::of(finding, options)).collect(),
             budgets: scenario.budgets.iter().map(BudgetEntry::of).collect(),
             not_judged: sentences(&scenario.not_judged),
+            skipped: scenario.skipped.as_ref().map(|reason| clean::line(reason, clean::SENTENCE)),
             figures: scenario.figures.iter().map(FigureEntry::of).collect(),
             growth: scenario.growth.as_ref().map(GrowthEntry::of),
             notes: sentences(&scenario.notes),
@@ -160,6 +162,12 @@ impl RateEntry {
     }
 }
 
+impl CountedEntry {
+    fn of(counted: &Counted) -> CountedEntry {
+        CountedEntry { unit: counted.unit, values: counted.values.clone() }
+    }
+}
+
 impl AcceptedEntry {
     fn of(level: Level) -> AcceptedEntry {
         let (rate, figure) = match level {
@@ -192,6 +200,7 @@ impl FindingEntry {
             evidence: sentences(&finding.evidence),
             series: finding.series.clone(),
             series_again: finding.series_again.clone(),
+            counted: finding.counted.as_ref().map(CountedEntry::of),
             bill: finding.bill.as_ref().map(BillEntry::of),
             parts: finding.parts.iter().map(PartEntry::of).collect(),
             owners: finding.owners.iter().map(OwnerEntry::of).collect(),
@@ -263,6 +272,7 @@ impl FigureEntry {
             name: clean::line(&figure.name, clean::NAME),
             unit: figure.unit,
             measured: figure.measured,
+            exact: figure.exact.as_ref().map(RateEntry::of),
             limit: figure.limit,
             baseline: figure.baseline,
         }

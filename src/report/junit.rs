@@ -66,6 +66,10 @@ fn cases(outcome: &Outcome, scenario: &ScenarioResult) -> Vec<TestCase> {
         let case = TestCaseBuilder::error("completes", Duration::ZERO, "leakgate.scenario-error", &title);
         cases.push(finished(case, &text));
     }
+    if let Some(reason) = &scenario.skipped {
+        let reason = safe(&clean::line(reason, clean::SENTENCE));
+        cases.push(TestCaseBuilder::skipped_with_cause("completes", "leakgate.skipped", &reason).build());
+    }
     for judged in &scenario.budgets {
         let finding = scenario.findings.iter().find(|finding| is_about(finding, &judged.figure.name));
         cases.push(case(outcome, &judged.figure.name, finding, scenario.verdict));
@@ -78,7 +82,7 @@ fn cases(outcome: &Outcome, scenario: &ScenarioResult) -> Vec<TestCase> {
     if scenario.growth.is_some() && !cases.iter().any(|case| case.name == "growth") {
         cases.push(case(outcome, "growth", None, scenario.verdict));
     }
-    cases.extend(scenario.not_judged.iter().map(|key| not_judged(key)));
+    cases.extend(scenario.not_judged.iter().map(|key| not_judged(key, scenario)));
     if cases.is_empty() {
         cases.push(TestCaseBuilder::success("completes", Duration::ZERO).build());
     }
@@ -144,10 +148,15 @@ fn finished(mut builder: TestCaseBuilder, text: &str) -> TestCase {
     builder.set_trace(&safe(text)).build()
 }
 
-fn not_judged(key: &str) -> TestCase {
-    let message = "the scenario ended before this could be judged, or there is no baseline to compare with";
-    TestCaseBuilder::skipped_with_cause(&clean::line(key, clean::NAME), "leakgate.not-judged", message)
-        .build()
+fn not_judged(key: &str, scenario: &ScenarioResult) -> TestCase {
+    let skipped = scenario.skipped.as_ref().map(|reason| safe(&clean::line(reason, clean::SENTENCE)));
+    let ended = "the scenario ended before this could be judged, or there is no baseline to compare with";
+    TestCaseBuilder::skipped_with_cause(
+        &clean::line(key, clean::NAME),
+        "leakgate.not-judged",
+        skipped.as_deref().unwrap_or(ended),
+    )
+    .build()
 }
 
 /// The end of a CDATA section may not occur inside of it.
@@ -167,9 +176,11 @@ fn text(finding: &Finding) -> String {
         lines.push(format!("measured {}{}", grouped_signed(figure.measured), limit.unwrap_or_default()));
     }
     lines.extend(finding.evidence.iter().map(|sentence| clean::line(sentence, clean::SENTENCE)));
-    if !finding.series.is_empty() {
-        lines.push(format!("series {}", sparkline(&finding.series)));
-        lines.push(format!("       {}", series(&finding.series)));
+    let (what, values) = summary::series(finding);
+    if !values.is_empty() {
+        let what = if what.is_empty() { String::new() } else { format!("{what} ") };
+        lines.push(format!("series {what}{}", sparkline(values)));
+        lines.push(format!("       {}", series(values)));
     }
     for owner in &finding.owners {
         lines.push(format!("kept by: {}", clean::line(&owner.sentence, clean::SENTENCE)));

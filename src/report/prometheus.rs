@@ -26,8 +26,8 @@ pub(super) fn render(outcome: &Outcome) -> String {
 
 fn metrics(outcome: &Outcome) -> Vec<Metric> {
     let metric = |name, help, samples| Metric { name, help, samples };
-    let limits = |unit| figures(outcome, unit, |figure| figure.limit);
-    let measured = |unit| figures(outcome, unit, |figure| Some(figure.measured));
+    let limits = |unit| figures(outcome, unit, |figure| Some(figure.limit?.to_string()));
+    let measured = |unit| figures(outcome, unit, |figure| Some(exactly(figure)));
     let started = format!(" {}.{:03}", outcome.started_ms / 1000, outcome.started_ms % 1000);
     vec![
         metric("check_start_timestamp_seconds", "When the check began.", vec![started]),
@@ -43,7 +43,15 @@ fn metrics(outcome: &Outcome) -> Vec<Metric> {
     ]
 }
 
-fn figures(outcome: &Outcome, unit: Unit, value: impl Fn(&Figure) -> Option<i64>) -> Vec<String> {
+/// What an iteration adds has decimals where it is no whole number.
+fn exactly(figure: &Figure) -> String {
+    match figure.exact.filter(|exact| exact.total.unsigned_abs() % exact.iterations != 0) {
+        Some(exact) => format!("{:.6}", exact.total as f64 / exact.iterations as f64),
+        None => figure.measured.to_string(),
+    }
+}
+
+fn figures(outcome: &Outcome, unit: Unit, value: impl Fn(&Figure) -> Option<String>) -> Vec<String> {
     let mut samples = Vec::new();
     for scenario in &outcome.scenarios {
         let all = scenario.budgets.iter().map(|judged| &judged.figure).chain(&scenario.figures);
@@ -66,6 +74,7 @@ fn verdicts(outcome: &Outcome) -> Vec<String> {
     let one = |scenario: &ScenarioResult| {
         let word = match scenario.verdict {
             Verdict::Pass => "pass",
+            Verdict::Skipped => "skipped",
             Verdict::Undecided => "undecided",
             Verdict::Unstable => "unstable",
             Verdict::Fail => "fail",
@@ -111,7 +120,7 @@ fn durations(outcome: &Outcome) -> Vec<String> {
     distinct(outcome.scenarios.iter().map(one).collect())
 }
 
-fn sample(of: &[(&str, &str)], value: i64) -> String {
+fn sample(of: &[(&str, &str)], value: impl std::fmt::Display) -> String {
     format!("{} {value}", labels(of))
 }
 

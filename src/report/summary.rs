@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::clean;
 use crate::baseline::words;
-use crate::finding::{Figure, Finding, Severity, Standing, Unit};
+use crate::finding::{Counted, Figure, Finding, Rate, RateUnit, Severity, Standing, Unit};
 use crate::outcome::{BudgetState, Compared, JudgedBudget, Outcome, Partition, ScenarioResult, Verdict};
 use crate::units::grouped;
 
@@ -19,7 +19,8 @@ pub(super) fn ordered(outcome: &Outcome) -> Vec<&ScenarioResult> {
         Verdict::Unstable => 2,
         Verdict::Undecided => 3,
         Verdict::Pass if scenario.warned() => 4,
-        Verdict::Pass => 5,
+        Verdict::Skipped => 5,
+        Verdict::Pass => 6,
     });
     scenarios
 }
@@ -36,6 +37,7 @@ pub(super) fn counts(outcome: &Outcome) -> String {
     add(outcome.count(Verdict::Error), "could not be measured");
     add(outcome.count(Verdict::Unstable), "unstable");
     add(outcome.count(Verdict::Undecided), "undecided");
+    add(outcome.count(Verdict::Skipped), "skipped");
     add(outcome.count(Verdict::Pass), "passed");
     if parts.is_empty() {
         return match outcome.partition {
@@ -82,8 +84,32 @@ pub(super) fn measured(figure: &Figure) -> String {
     let sign = if figure.measured > 0 { "+" } else { "" };
     match figure.unit {
         Unit::Bytes => Unit::Bytes.show(figure.measured),
-        Unit::BytesPerIteration => format!("{sign}{} B", Unit::Count.show(figure.measured)),
+        Unit::BytesPerIteration => match figure.exact.and_then(tenths) {
+            Some(exact) => format!("{sign}{exact} B"),
+            None => format!("{sign}{} B", Unit::Count.show(figure.measured)),
+        },
         Unit::Count => Unit::Count.show(figure.measured),
+    }
+}
+
+/// A rate below 100 as people read it, with the tenth that it has: `25.9`; `None` for whole ones, and for larger ones, of which a
+/// tenth says nothing.
+fn tenths(rate: Rate) -> Option<String> {
+    let (total, iterations) = (u128::from(rate.total.unsigned_abs()), u128::from(rate.iterations));
+    let is_told = total % iterations != 0 && total < 100 * iterations;
+    // Rounded up, as the whole figure is: what breaks a limit reads as more than it.
+    let up = if rate.total > 0 { iterations - 1 } else { 0 };
+    let tenths = (total * 10 + up) / iterations;
+    let sign = if rate.total < 0 { "-" } else { "" };
+    (is_told && tenths % 10 != 0).then(|| format!("{sign}{}.{}", tenths / 10, tenths % 10))
+}
+
+/// The series that shows what grows, with its name where that is not memory.
+pub(super) fn series(finding: &Finding) -> (&'static str, &[u64]) {
+    match &finding.counted {
+        Some(Counted { unit: RateUnit::Descriptors, values }) => ("fds", values),
+        Some(counted) => (counted.unit.word(), &counted.values),
+        None => ("", &finding.series),
     }
 }
 

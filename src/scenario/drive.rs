@@ -12,7 +12,7 @@ use super::driver::{Driver, DriverResult};
 use super::environment;
 use super::executable::{self, ExecutableError};
 use super::failure;
-use super::guard::Guard;
+use super::guard::{self, Guard};
 use super::intervals::Intervals;
 use super::launch::{Launch, Running};
 use super::memory_limit::MemoryLimit;
@@ -142,6 +142,9 @@ pub fn run_scenario(
     notes.extend(watched.notes());
     notes.extend(lost_output.into_iter().chain(no_temporary));
     notes.extend(report.iter().flat_map(DriverResult::notes));
+    if watched.end != End::ByItself {
+        notes.extend(end_left(&unpacked));
+    }
     notes.extend(recording.finish(&watched, unpacked));
     drop(guarded);
     if let End::Interrupted(number) = watched.end {
@@ -170,6 +173,18 @@ pub fn run_scenario(
     };
     run.failure = failure::of(plan, &run);
     Ok(run)
+}
+
+/// Ends what a scenario that was ended had put out of reach, in a session of its own: it would write into the capture, and the
+/// next check would have to leave that alone.
+fn end_left(unpacked: &Unpacked) -> Option<String> {
+    let ended = guard::end_recorded(&unpacked.mapped_as());
+    let shown: Vec<String> = ended.iter().take(5).map(u32::to_string).collect();
+    let what = match ended.len() {
+        1 => "a process that it had started in a session of its own was ended too",
+        _ => "processes that it had started in sessions of their own were ended too",
+    };
+    (!ended.is_empty()).then(|| format!("{what} (pid {})", shown.join(", ")))
 }
 
 /// Processes that are looked at in the midst of their work are asked to collect their garbage first.

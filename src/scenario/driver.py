@@ -56,6 +56,10 @@ async def _async_generator():
 _Generator, _AsyncGenerator = type(_generator()), type(_async_generator())
 
 
+# What test frameworks raise to say that a test is not for this machine.
+SKIPS = (("unittest.case", "SkipTest"), ("_pytest.outcomes", "Skipped"))
+
+
 class Failed(Exception):
     """The program under test raised; carries the phase, the iteration and the exception."""
 
@@ -493,6 +497,7 @@ def describe(failed):
         "type": type(error).__name__,
         "message": message[:LONGEST_MESSAGE],
         "traceback": traceback_text(error)[-LONGEST_TRACEBACK:],
+        "skips": int(any((kind.__module__, kind.__name__) in SKIPS for kind in type(error).__mro__)),
     }
 
 

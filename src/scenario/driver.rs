@@ -139,6 +139,9 @@ pub struct DriverError {
     pub message: String,
     /// The traceback, from the first frame of the program under test.
     pub traceback: String,
+    /// Not 0: it is what test frameworks raise for a test that is not to be run here.
+    #[serde(default)]
+    pub skips: u8,
 }
 
 impl Driver {

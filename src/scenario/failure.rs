@@ -83,6 +83,15 @@ fn ended_early(run: &ScenarioRun) -> ScenarioError {
     error.advised(&format!("{what}: {HOW_TO_RETURN}"))
 }
 
+/// Why a function was not to be run here, by what it or its `setup` raised: `no database`.
+pub fn skipped(run: &ScenarioRun) -> Option<String> {
+    let error = run.driver.as_ref()?.error.as_ref().filter(|error| error.skips != 0)?;
+    let message = plain(error.message.lines().next().unwrap_or_default());
+    let message: String = message.chars().take(LONGEST_MESSAGE).collect();
+    let raised = format!("it raised {}", plain(&error.class));
+    Some(if message.is_empty() { raised } else { message })
+}
+
 fn raised(error: &DriverError) -> ScenarioError {
     if let Some(hook) = error.phase.strip_suffix(" generator") {
         return generator(error, hook);

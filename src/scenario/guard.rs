@@ -8,7 +8,7 @@ use std::fs;
 use std::io::{self, BufRead, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -166,25 +166,30 @@ impl Scenario {
         {
             let _ = killpg(Pid::from_raw(leader.pid), Signal::SIGKILL);
         }
-        self.end_recorded();
+        end_recorded(&self.library);
         for folder in &self.folders {
             let _ = fs::remove_dir_all(folder);
         }
     }
+}
 
-    /// Ends what has the library in its memory, whichever group it is in, and waits until it is gone: it might write into
-    /// the folders, or start others.
-    fn end_recorded(&self) {
-        let began = Instant::now();
-        while began.elapsed() < PATIENCE {
-            let alive = running_with(&self.library, None).unwrap_or_default();
-            if alive.is_empty() || self.library.as_os_str().is_empty() {
-                return;
-            }
-            for pid in alive {
-                let _ = kill(Pid::from_raw(pid.cast_signed()), Signal::SIGKILL);
-            }
-            std::thread::sleep(PAUSE);
+/// Ends what has the library in its memory, whichever group it is in, and waits until it is gone: it might write into
+/// the folders, or start others. The processes that were there.
+pub(super) fn end_recorded(library: &Path) -> Vec<u32> {
+    let mut ended = Vec::new();
+    let began = Instant::now();
+    while began.elapsed() < PATIENCE && !library.as_os_str().is_empty() {
+        let alive = running_with(library, None).unwrap_or_default();
+        if alive.is_empty() {
+            break;
         }
+        for pid in alive {
+            let _ = kill(Pid::from_raw(pid.cast_signed()), Signal::SIGKILL);
+            if !ended.contains(&pid) {
+                ended.push(pid);
+            }
+        }
+        std::thread::sleep(PAUSE);
     }
+    ended
 }

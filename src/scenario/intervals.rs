@@ -254,6 +254,7 @@ impl Process {
             window_peak: 0,
             fds: entries(self.id.pid, "fd"),
             threads: entries(self.id.pid, "task"),
+            children: children(self.id.pid),
             collected: 0,
             changes,
         });
@@ -346,6 +347,16 @@ fn amount(site: &Now) -> Amount {
 
 fn least(one: Amount, other: Amount) -> Amount {
     Amount { bytes: one.bytes.min(other.bytes), blocks: one.blocks.min(other.blocks) }
+}
+
+/// How many child processes a process has, those that are over and not waited for, too; `None` where they cannot be seen.
+fn children(pid: u32) -> Option<u32> {
+    let mut count = 0;
+    for task in fs::read_dir(format!("/proc/{pid}/task")).ok()? {
+        let list = fs::read_to_string(task.ok()?.path().join("children")).ok()?;
+        count += list.split_ascii_whitespace().count();
+    }
+    u32::try_from(count).ok()
 }
 
 /// How many descriptors or threads a process has; `None` where they cannot be seen.

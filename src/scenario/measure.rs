@@ -200,6 +200,7 @@ mod tests {
             window_peak,
             fds: Some(iteration + if kind == Retained { 6 } else { 3 }),
             threads: Some(if iteration == 1 { 2 } else { 1 }),
+            children: None,
             collected: 0,
             changes: Vec::new(),
         };

@@ -71,6 +71,8 @@ pub mod watch;
 #[cfg(target_os = "linux")]
 pub use drive::{Failure, ScenarioRun, run_scenario};
 #[cfg(target_os = "linux")]
+pub use failure::skipped;
+#[cfg(target_os = "linux")]
 pub use measure::{measure, measure_all};
 #[cfg(target_os = "linux")]
 pub use plan::Plan;

@@ -68,7 +68,7 @@ impl Questions {
             containers: &history.containers,
             warmup,
         };
-        Some(verdict::judge(&evidence).map_or(Outcome::Undecided, |verdict| verdict.outcome))
+        Some(verdict::judge(&evidence).map_or(Outcome::Undecided, |verdict| verdict.so_far()))
     }
 
     /// The newest file of the process: one that executes another program goes on in another.

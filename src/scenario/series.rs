@@ -123,6 +123,7 @@ mod tests {
                 window_peak: 0,
                 fds: None,
                 threads: None,
+                children: None,
                 collected: 0,
                 changes: Vec::new(),
             };

@@ -69,6 +69,20 @@ fn a_lock_that_was_cut_off_says_so_and_its_last_section_does_not_count() {
 }
 
 #[test]
+fn a_folder_in_place_of_the_lock_is_an_error_of_the_baseline_alone() {
+    let (project, _) = adopted();
+    std::fs::remove_file(project.path().join("leakgate.lock")).unwrap();
+    project.write("leakgate.lock/file", "");
+    let checked = project.check();
+    assert_eq!(checked.code, Some(2), "{}", checked.whole());
+    assert_eq!(verdicts(&project), ["fail", "fail"]);
+    let said = "baseline `leakgate.lock` is a folder, expected a file: remove it, and `leakgate baseline update` writes one";
+    assert_eq!(problems(&project), [said]);
+    let without = project.run(&["check", "--baseline", "none"]);
+    assert_eq!(without.code, Some(1), "{}", without.whole());
+}
+
+#[test]
 fn a_lock_of_a_newer_version_is_not_guessed_at() {
     let (project, lock) = adopted();
     let newer = lock.replace("leakgate-lock 1", "leakgate-lock 2");

@@ -88,6 +88,9 @@ fn without_a_baseline_an_increase_is_not_judged_and_says_so() {
     assert_eq!(scenario["baseline"], "no-baseline");
     assert!(checked.out.contains("not judged: peak_added"), "{}", checked.out);
     assert!(project.read(".leakgate/report.xml").contains("<skipped"));
+    project.run(&["check", "--baseline", "none"]);
+    let note = "`increase` was not judged: there is no baseline to compare with (`--baseline none`)";
+    assert_eq!(project.scenario("work")["notes"][0], note);
 }
 
 #[test]

@@ -11,6 +11,9 @@ HEALTHY = []
 def healthy():
     return bytes(967)
 
+def skips():
+    import unittest
+    raise unittest.SkipTest('no database here')
 def raises():
     return {'model': None}['no such \\x1b[31mmodel']
 
@@ -290,4 +293,25 @@ fn a_generator_function_is_an_error_as_nothing_of_its_body_runs() {
       look    leakgate view tree generates
     [exit 3]
     "#);
+}
+
+#[test]
+fn a_function_that_says_it_is_not_to_be_run_here_is_skipped_with_its_reason() {
+    let project = calling(&["skips"], ", budgets: { peak: 80 MiB }");
+    let checked = project.check();
+    assert_eq!(checked.code, Some(0), "{}", checked.whole());
+    assert!(checked.out.contains("skipped: no database here\n"), "{}", checked.out);
+    assert!(checked.out.contains("1 skipped, 1 passed in "), "{}", checked.out);
+    let result = project.result();
+    let scenario = project.scenario("skips");
+    assert_eq!((&scenario["verdict"], &scenario["skipped"]), (&"skipped".into(), &"no database here".into()));
+    assert_eq!(
+        (&scenario["error"], result["counts"]["skipped"].as_u64()),
+        (&serde_json::Value::Null, Some(1))
+    );
+    let junit = project.read(".leakgate/report.xml");
+    assert_eq!(junit.matches("<skipped type=\"leakgate.").count(), 2, "{junit}");
+    assert!(junit.contains("name=\"completes\"") && junit.contains("no database here"), "{junit}");
+    // A result with it is read back.
+    assert_eq!(project.run(&["diff", ".leakgate/result.json", ".leakgate/result.json"]).code, Some(0));
 }

@@ -143,6 +143,57 @@ fn endless_growth_is_found_whatever_grows_and_whoever_does_it() {
 }
 
 #[test]
+fn a_text_that_gets_longer_is_named_by_its_variable() {
+    let work = "import time\ndata = b''\nend = time.monotonic() + 4\nwhile time.monotonic() < end:\n    data += b'x' * 5_000; time.sleep(0.002)\n";
+    let (code, scenario) = checked("checkpoints: every 100 ms", work);
+    assert_eq!(code, Some(1), "{scenario:#}");
+    let owner = &scenario["findings"][0]["owners"][0];
+    assert_eq!(
+        (owner["name"].as_str(), owner["type"].as_str()),
+        (Some("__main__.data"), Some("bytes")),
+        "{owner}"
+    );
+    assert_eq!(owner["path"], serde_json::json!(["__main__.data (bytes)"]));
+}
+
+#[test]
+fn processes_may_be_typed_as_one_string() {
+    let (code, scenario) = checked("checkpoints: \"processes: 2\"", "print(1)\n");
+    assert_eq!(
+        (code, scenario["what"].as_str()),
+        (Some(0), Some("run python work.py, 2 processes")),
+        "{scenario:#}"
+    );
+    let checked = one("checkpoints: \"processes: many\"", "").check();
+    let said = "`checkpoints` is `processes: many`; expected `{ processes: N }` with a number from 2 to 1000";
+    assert!(checked.code == Some(2) && checked.errors.contains(said), "{}", checked.whole());
+}
+
+#[test]
+fn what_a_command_put_into_a_session_of_its_own_ends_with_it_at_its_timeout() {
+    let work = "\
+import subprocess, threading
+subprocess.Popen(['sleep', '600'], start_new_session=True)
+threading.Event().wait()
+";
+    let project = one("timeout: 2 s", work);
+    // The second time nobody writes into the capture any more.
+    for _ in 0..2 {
+        assert_eq!(project.check().code, Some(3));
+        let scenario = project.scenario("work");
+        assert_eq!(
+            scenario["error"]["title"], "not done within its timeout of 2 s; it was ended",
+            "{scenario:#}"
+        );
+        let notes = scenario["notes"].to_string();
+        assert!(
+            notes.contains("a process that it had started in a session of its own was ended too (pid "),
+            "{notes}"
+        );
+    }
+}
+
+#[test]
 fn a_timeout_says_how_many_iterations_were_seen_and_how_to_go_on() {
     let project = one("checkpoints: every 1 h, timeout: 2 s", "while True: pass\n");
     assert_snapshot!(project.check().whole(), @r#"

@@ -74,6 +74,7 @@ pub(crate) fn scenario(name: &str, what: &str, verdict: Verdict) -> ScenarioResu
         findings: vec![],
         budgets: vec![],
         not_judged: vec![],
+        skipped: None,
         figures: vec![],
         growth: None,
         error: None,
@@ -87,7 +88,7 @@ pub(crate) fn figure(name: &str, measured: i64, limit: Option<i64>) -> Figure {
         "fds" | "threads" | "blocks" => Unit::Count,
         _ => Unit::Bytes,
     };
-    Figure { name: name.into(), measured, limit, baseline: None, unit }
+    Figure { name: name.into(), measured, exact: None, limit, baseline: None, unit }
 }
 
 pub(crate) fn budget(name: &str, measured: i64, limit: i64, state: BudgetState) -> JudgedBudget {
@@ -126,6 +127,7 @@ pub(crate) fn finding(scenario: &str, rule: &str, title: &str) -> Finding {
         figure: None,
         series: vec![],
         series_again: vec![],
+        counted: None,
         bill: None,
         help: String::new(),
         containers: vec![],
@@ -382,6 +384,7 @@ pub(crate) fn hostile() -> Outcome {
         figure: Some(Figure {
             name: text(),
             measured: 10,
+            exact: None,
             limit: Some(5),
             baseline: None,
             unit: Unit::Bytes,
@@ -401,8 +404,14 @@ pub(crate) fn hostile() -> Outcome {
     failing.findings = vec![found.clone(), Finding { severity: Severity::Warning, ..found }];
     failing.budgets = vec![judged];
     failing.not_judged = vec![text()];
-    failing.figures =
-        vec![Figure { name: text(), measured: 1, limit: None, baseline: None, unit: Unit::Count }];
+    failing.figures = vec![Figure {
+        name: text(),
+        measured: 1,
+        exact: None,
+        limit: None,
+        baseline: None,
+        unit: Unit::Count,
+    }];
     failing.notes = vec![text()];
     let mut broken = scenario(HOSTILE, HOSTILE, Verdict::Error);
     broken.error = Some(error);

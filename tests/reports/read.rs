@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
-use leakgate::finding::{Place, Rate, RateUnit, Standing};
+use leakgate::finding::{Counted, Figure, Place, Rate, RateUnit, Standing};
 use leakgate::gate::steps::{Step, Steps};
 use leakgate::gate::verdict::Outcome as Growth;
 use leakgate::outcome::{GrowthReport, Outcome, Partition, Verdict};
@@ -28,7 +28,10 @@ fn every_word() -> Outcome {
     let template = all.scenarios[2].findings[0].clone();
     let findings = standings.into_iter().zip(units).map(|(standing, unit)| {
         let rate = Some(Rate { total: -7, iterations: 20, unit });
-        leakgate::finding::Finding { standing, rate, series_again: vec![3, 2, u64::MAX], ..template.clone() }
+        let counted = Some(Counted { unit: RateUnit::Children, values: vec![1, 2, u64::MAX] });
+        let figure = template.figure.clone().map(|figure| Figure { exact: rate, ..figure });
+        let series_again = vec![3, 2, u64::MAX];
+        leakgate::finding::Finding { standing, rate, series_again, counted, figure, ..template.clone() }
     });
     all.scenarios[2].findings = findings.collect();
     for (index, moment) in BillMoment::ALL.into_iter().enumerate().take(5) {
@@ -40,10 +43,11 @@ fn every_word() -> Outcome {
             line.kind = kind;
         }
     }
-    let verdicts = [Verdict::Undecided, Verdict::Unstable].into_iter().cycle();
+    let verdicts = [Verdict::Undecided, Verdict::Unstable, Verdict::Skipped].into_iter().cycle();
     let growths = [Growth::NoLeak, Growth::Undecided, Growth::Leak].into_iter();
     for ((scenario, outcome), verdict) in all.scenarios.iter_mut().zip(growths).zip(verdicts) {
         scenario.verdict = verdict;
+        scenario.skipped = (verdict == Verdict::Skipped).then(|| "no database".to_owned());
         scenario.growth =
             Some(GrowthReport { outcome, warmup: 80, iterations: 80, floors: vec![1, 2, 3], steps: steps() });
     }

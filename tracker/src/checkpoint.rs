@@ -10,6 +10,7 @@ use leakgate_capture::{
 };
 
 use crate::capture::{self, header, header_word, place, present};
+use crate::children;
 use crate::intern::INTERNER;
 use crate::protocol::{Counts, Shared};
 use crate::world::WORLD;
@@ -58,6 +59,7 @@ pub(crate) fn take(moment: &Moment) -> Frozen {
         return Frozen::default();
     };
     measure_self();
+    let children = children::count().map_or(u16::MAX, few);
     world::with_world_stopped_by(thread, || {
         // Not from the interner: a fork takes its lock before it stops the world.
         let sites = header_word(offset_of!(Header, sites)).load(Ordering::Acquire);
@@ -66,11 +68,11 @@ pub(crate) fn take(moment: &Moment) -> Frozen {
         let window_peak = head.peak_bytes;
         let composition = Moment { kind: KIND_PEAK, ..*moment };
         let is_highest = window_peak > head.best_peak;
-        let is_kept = !is_highest || write(&composition, sites, window_peak).is_some();
+        let is_kept = !is_highest || write(&composition, sites, (window_peak, u16::MAX)).is_some();
         if is_highest && is_kept {
             head.best_peak = window_peak;
         }
-        let frozen = write(moment, sites, window_peak).unwrap_or_else(|| {
+        let frozen = write(moment, sites, (window_peak, children)).unwrap_or_else(|| {
             event::lost();
             Frozen { bytes: head.live_bytes, blocks: 0, window_peak }
         });
@@ -156,7 +158,12 @@ impl Stream {
     }
 }
 
-fn write(moment: &Moment, sites: u32, window_peak: i64) -> Option<Frozen> {
+/// A count in the room that it has; the largest number says that there is none.
+fn few(count: u32) -> u16 {
+    count.min(u32::from(u16::MAX) - 1) as u16
+}
+
+fn write(moment: &Moment, sites: u32, (window_peak, children): (i64, u16)) -> Option<Frozen> {
     // SAFETY: the header is mapped.
     let start = unsafe { (*header()).checkpoints } as usize;
     let mut stream = Stream::of(Section::Checkpoints, start + size_of::<CheckpointRecord>());
@@ -167,7 +174,8 @@ fn write(moment: &Moment, sites: u32, window_peak: i64) -> Option<Frozen> {
         window_peak,
         at_ms: sys::now_ms(),
         fds: moment.fds,
-        threads: moment.threads,
+        threads: if moment.threads == u32::MAX { u16::MAX } else { few(moment.threads) },
+        children,
         collected: moment.collected,
         ..CheckpointRecord::default()
     };

@@ -21,6 +21,7 @@
 //! | `thread` | what is known of a thread, and how it is found without a call |
 //! | `capture` | the file that both sides hold |
 //! | `checkpoint` | freezing all sites |
+//! | `children` | how many child processes there are |
 //! | `containers` | the lengths of lists, dictionaries and the like that grow |
 //! | `bill` | what is resident, part by part |
 //! | `fork` | a child gets a file of its own before it records anything |
@@ -39,6 +40,7 @@ mod bill;
 mod capture;
 mod cells;
 mod checkpoint;
+mod children;
 mod containers;
 mod event;
 mod follow;

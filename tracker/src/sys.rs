@@ -79,26 +79,35 @@ pub(crate) fn read_at(fd: &Fd, buffer: &mut [u8], offset: usize) -> usize {
     checked(raw(libc::SYS_pread64, arguments)).unwrap_or(0)
 }
 
-/// The entries of a folder, whose path ends in a 0 byte; itself and the one above it are left out.
+/// How many entries a folder has, whose path ends in a 0 byte; itself and the one above it are left out.
 pub(crate) fn entries(path: &[u8]) -> Option<u32> {
+    let mut count = 0;
+    each_entry(path, &mut |_| count += 1)?;
+    Some(count)
+}
+
+/// Calls `seen` with the name of each of them.
+pub(crate) fn each_entry(path: &[u8], seen: &mut dyn FnMut(&[u8])) -> Option<()> {
     const LENGTH: usize = 16;
     const NAME: usize = 19;
     let folder = open(path, libc::O_RDONLY | libc::O_DIRECTORY)?;
     let mut buffer = [0u64; 512];
-    let mut count = 0;
     loop {
         let at = buffer.as_mut_ptr() as usize;
         let arguments = [folder.0 as usize, at, size_of_val(&buffer), 0, 0, 0];
         let filled = checked(raw(libc::SYS_getdents64, arguments))?;
         if filled == 0 {
-            return Some(count);
+            return Some(());
         }
         // SAFETY: so many bytes of the buffer were written.
         let mut rest = unsafe { core::slice::from_raw_parts(at as *const u8, filled) };
         while let Some(length) = rest.get(LENGTH..LENGTH + 2) {
-            count += u32::from(rest.get(NAME) != Some(&b'.'));
-            let length = usize::from(u16::from_le_bytes([length[0], length[1]]));
-            rest = rest.get(length.max(NAME)..)?;
+            let length = usize::from(u16::from_le_bytes([length[0], length[1]])).max(NAME);
+            let name = rest.get(NAME..length)?.split(|byte| *byte == 0).next()?;
+            if !name.starts_with(b".") {
+                seen(name);
+            }
+            rest = rest.get(length..)?;
         }
     }
 }
@@ -345,6 +354,14 @@ pub(crate) fn resident_pages(at: usize, length: usize, pages: &mut [u8]) -> usiz
         return 0;
     }
     pages[..length / 4096].iter().filter(|page| **page & 1 == 1).count()
+}
+
+/// Whether the process has no child at all. Nothing is waited for: a child that is over stays.
+pub(crate) fn is_childless() -> bool {
+    let mut information = [0u64; 16];
+    let options = (libc::WEXITED | libc::WNOHANG | libc::WNOWAIT | libc::__WALL) as usize;
+    let at = information.as_mut_ptr() as usize;
+    raw(libc::SYS_waitid, [libc::P_ALL as usize, 0, at, options, 0, 0]) == -(libc::ECHILD as isize)
 }
 
 pub(crate) fn gettid() -> u32 {

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::baseline::{
-    self, Accepted, AcceptedPart, Environment, Identity, Key, Level, Lock, Package, Section, accepts, words,
+    self, Accepted, AcceptedPart, Environment, Identity, Key, Level, Lock, Package, Section, accepts,
+    accepts_part, words,
 };
 use crate::commands::lock_file;
 use crate::config::Scenario;
-use crate::finding::{Finding, Place, Severity, Standing};
+use crate::finding::{Finding, Place, Rate, Severity, Standing};
 use crate::gate::leak::RULE;
 use crate::gate::parts::{self, KnownPart};
 use crate::outcome::{BaselineFile, Compared, ScenarioResult};
@@ -33,10 +34,14 @@ impl Against {
         let Some(path) = path else {
             return Ok(Against { path: String::new(), lock: None, problems: Vec::new(), packages });
         };
-        let parsed = lock_file::text(path)?.map(|text| baseline::parse(&text));
-        let (lock, problems) = match parsed {
-            Some(parsed) => (Some(parsed.lock), lock_file::problems(path, &parsed.problems)),
-            None => (None, Vec::new()),
+        let (lock, problems) = match lock_file::text(path) {
+            Ok(Some(text)) => {
+                let parsed = baseline::parse(&text);
+                (Some(parsed.lock), lock_file::problems(path, &parsed.problems))
+            }
+            Ok(None) => (None, Vec::new()),
+            // Everything is judged without it, and the check says that it was.
+            Err(error) => (Some(Lock::default()), vec![format!("{error:#}")]),
         };
         Ok(Against { path: path.display().to_string(), lock, problems, packages })
     }
@@ -93,6 +98,10 @@ impl Against {
             Compared::Unreadable => {
                 Some(format!("not compared with the baseline: {path} cannot be read; {only}"))
             }
+            Compared::NoBaseline if has_increase && path.is_empty() => Some(
+                "`increase` was not judged: there is no baseline to compare with (`--baseline none`)"
+                    .to_owned(),
+            ),
             Compared::Missing | Compared::NoBaseline if has_increase => Some(format!(
                 "`increase` was not judged: {path} does not have this scenario yet; `leakgate baseline update {name}` \
                  writes it"
@@ -164,9 +173,9 @@ impl Against {
         // Which of the parts is the largest may have changed.
         finding.fingerprint.clone_from(&identity.value);
         let worse = finding.parts.iter().zip(&known).filter_map(|(part, known)| {
-            let accepted = Level::Rate(accepted.parts[(*known)?].rate);
-            let is_worse = part.is_certain && !accepts(accepted, Level::Rate(part.rate));
-            is_worse.then(|| self.worse((accepted, Level::Rate(part.rate)), part.place.as_ref()))
+            let accepted = accepted.parts[(*known)?].rate;
+            let is_worse = part.is_certain && !accepts_part(accepted, part.rate, part.spread);
+            is_worse.then(|| self.worse((accepted, part.rate), part.place.as_ref()))
         });
         let worse = worse.collect();
         let beside = format!("what {} accepts: {}", self.path, words::level(accepted.level));
@@ -176,10 +185,11 @@ impl Against {
         Some(OldLeak { fingerprint: identity.value.clone(), worse, is_part })
     }
 
-    fn worse(&self, (accepted, now): (Level, Level), place: Option<&Place>) -> String {
+    fn worse(&self, (accepted, now): (Rate, Rate), place: Option<&Place>) -> String {
         let at = place.map(|place| format!(" at {place}")).unwrap_or_default();
-        let (accepted, now) = (words::level(accepted), words::level(now));
-        format!("worse than accepted{at}: {accepted} in {}, now {now}", self.path)
+        let more = words::more(accepted, now).map(|more| format!(", {more}")).unwrap_or_default();
+        let (accepted, now) = (words::level(Level::Rate(accepted)), words::level(Level::Rate(now)));
+        format!("worse than accepted{at}: {accepted} in {}, now {now}{more}", self.path)
     }
 
     /// The packages that are not those of the baseline.

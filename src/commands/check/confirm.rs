@@ -120,7 +120,7 @@ fn doubt(finding: &mut Finding, again: Option<&Finding>, second: &ScenarioResult
     let shown = match again {
         Some(again) => format!("only warned: {}", again.title),
         None => match second.figures.iter().find(|figure| figure.name == "growth") {
-            Some(growth) if leak::figure_of(&finding.rule).is_some() => {
+            Some(growth) if leak::is_of_verdict(&finding.rule) => {
                 format!("showed no leak: {} B an iteration", Unit::Count.show(growth.measured))
             }
             _ => "was within all limits".to_owned(),
@@ -146,7 +146,7 @@ fn strictly(mut result: ScenarioResult, fail_on: FailOn) -> ScenarioResult {
     }
     let is_unstable = result.verdict == Verdict::Unstable;
     let is_uncertain = |finding: &&mut Finding| {
-        (is_unstable || leak::figure_of(&finding.rule).is_some()) && !finding.standing.is_covered()
+        (is_unstable || leak::is_of_verdict(&finding.rule)) && !finding.standing.is_covered()
     };
     for finding in result.findings.iter_mut().filter(is_uncertain) {
         finding.severity = Severity::Error;

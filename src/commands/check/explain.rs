@@ -147,6 +147,9 @@ fn growing(told: Told, finding: &Finding, (found, heaps): (&[Found], &Heaps)) ->
     if heaps.iterations > 0 && figure_of(finding) == Some(BudgetKey::Fds) && !has_resource {
         owners.extend(owners::descriptors(told, heaps));
     }
+    if heaps.iterations > 0 && finding.rule == leak::CHILDREN && owners.is_empty() {
+        owners.extend(owners::children(told, heaps));
+    }
     owners
 }
 
@@ -232,13 +235,14 @@ fn snapshots(run: &ScenarioRun, profile: &Profile) -> Result<Vec<Snapshot>, Heap
 /// Whether it is about what every iteration adds.
 fn is_growth(finding: &Finding) -> bool {
     use BudgetKey::{Blocks, Fds, Growth, Threads};
-    matches!(figure_of(finding), Some(Growth | Blocks | Fds | Threads))
+    finding.rule == leak::CHILDREN || matches!(figure_of(finding), Some(Growth | Blocks | Fds | Threads))
 }
 
 /// Whether what an owner keeps is what a finding is about.
 fn is_about(finding: &Finding, found: &Found) -> bool {
     use BudgetKey::{Blocks, Fds, Growth, Left, Retained, Threads};
     match figure_of(finding) {
+        _ if finding.rule == leak::CHILDREN => found.is_of_children(),
         Some(Fds) => found.kind == Kind::Resource || found.is_open,
         Some(Threads) => found.kind == Kind::Thread,
         Some(Growth | Blocks | Left | Retained) => true,
@@ -280,7 +284,7 @@ pub(super) fn take_over(result: &mut ScenarioResult, second: &ScenarioResult, cw
 fn take_owners(finding: &mut Finding, owners: &[Owner], (rules, said): (&RuleSet, &mut Vec<String>)) {
     finding.owners = owners.to_vec();
     let first = &owners[0];
-    if leak::figure_of(&finding.rule).is_some() && !said.contains(&first.sentence) {
+    if leak::is_of_verdict(&finding.rule) && !said.contains(&first.sentence) {
         let counted = std::mem::replace(&mut finding.title, first.sentence.clone());
         // What was counted over all judged iterations is worth more than what a few more showed.
         let is_said = counted.split_once(" keeps ").is_some_and(|(_, rate)| first.sentence.contains(rate));
@@ -305,7 +309,7 @@ fn take_owners(finding: &mut Finding, owners: &[Owner], (rules, said): (&RuleSet
         // Garbage that grows is not freed at all, and no matter of when it is.
         rule.is_some_and(|rule| rule.severity == rules::Severity::Warn && rule.evidence != Kind::Cycle)
     };
-    if leak::figure_of(&finding.rule).is_some() && owners.iter().all(is_warning) {
+    if leak::is_of_verdict(&finding.rule) && owners.iter().all(is_warning) {
         finding.severity = Severity::Warning;
     }
 }

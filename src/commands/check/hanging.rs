@@ -109,7 +109,7 @@ fn leaking(
     mut judgement: Judgement,
     measurement: &Measurement,
 ) -> Result<Environment, String> {
-    let is_of_growth = |finding: &&Finding| leak::figure_of(&finding.rule).is_some();
+    let is_of_growth = |finding: &&Finding| leak::is_of_verdict(&finding.rule);
     let undecided = judgement.findings.iter().find(is_of_growth).cloned();
     judgement.findings.retain(|finding| is_of_growth(&finding) && finding.severity == Severity::Error);
     if judgement.findings.is_empty() {

@@ -140,6 +140,7 @@ fn word(result: &ScenarioResult) -> &'static str {
     match result.verdict {
         Verdict::Pass if result.warned() => "warn",
         Verdict::Pass => "pass",
+        Verdict::Skipped => "skip",
         Verdict::Undecided => "undecided",
         Verdict::Unstable => "unstable",
         Verdict::Fail => "FAIL",
@@ -161,6 +162,7 @@ mod tests {
             findings: vec![],
             budgets: vec![],
             not_judged: vec![],
+            skipped: None,
             figures: vec![],
             growth: None,
             environment: None,

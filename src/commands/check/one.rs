@@ -50,6 +50,9 @@ pub(super) fn run_explained(
     };
     result.elapsed = run.elapsed;
     result.notes = run.notes.clone();
+    if let Some(reason) = crate::scenario::skipped(&run) {
+        return Ok(ScenarioResult { verdict: Verdict::Skipped, skipped: Some(reason), ..result });
+    }
     if let Some(error) = &run.failure {
         return Ok(hanging::judged(result, scenario, (&run, &plan), (error, check)));
     }
@@ -118,6 +121,7 @@ fn empty(scenario: &Scenario) -> ScenarioResult {
         figures: Vec::new(),
         growth: None,
         error: None,
+        skipped: None,
         notes: Vec::new(),
     }
 }

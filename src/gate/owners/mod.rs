@@ -19,6 +19,7 @@ pub use garbage::cycles;
 pub use large::largest;
 pub use native::native;
 pub use open::descriptors;
+pub use running::children;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -97,6 +98,13 @@ pub struct Found {
     pub is_open: bool,
     /// The owner.
     pub owner: Owner,
+}
+
+impl Found {
+    /// Whether it stands for child processes.
+    pub fn is_of_children(&self) -> bool {
+        self.kind == Kind::Thread && self.owner.path.iter().any(|step| running::is_child(step))
+    }
 }
 
 /// Who keeps more than before, the largest first.
@@ -281,7 +289,9 @@ impl<'a> Looked<'a> {
             Some(length) => self.with_length(name, type_name, length),
             None => format!("{name} ({type_name})"),
         };
-        let beyond = owner.beyond.split(" → ").take(BEYOND).map(str::to_owned);
+        // A variable's value is named with it.
+        let is_said = usize::from(owner.kind == NodeKind::Module && !owner.keys.is_empty());
+        let beyond = owner.beyond.split(" → ").skip(is_said).take(BEYOND).map(str::to_owned);
         std::iter::once(first).chain(beyond).collect()
     }
 
@@ -290,8 +300,9 @@ impl<'a> Looked<'a> {
         let is_shape = owner.count > 1 || owner.node.is_none() || self.told.detail() == Detail::Shape;
         let name = if is_shape { &owner.shape } else { &owner.path };
         if let (NodeKind::Module, [variable]) = (owner.kind, &owner.keys[..]) {
-            // A chain that hangs on a variable: each new object is its value, and holds the one before.
-            return (format!("{name}.{variable}"), owner.type_name.clone());
+            // A text that got longer; a chain that hangs on a variable: each new object is its value, and holds the one before.
+            let of = owner.beyond.split(" → ").next().filter(|of| !of.is_empty()).unwrap_or(&owner.type_name);
+            return (format!("{name}.{variable}"), of.to_owned());
         }
         let parent = owner.node.and_then(|node| self.reach.parent(self.after, node));
         match parent.filter(|(_, edge)| edge.label == Label::Known(Known::Cache)) {

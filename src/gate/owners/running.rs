@@ -3,6 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::gains::Gains;
+use super::{Heaps, Told};
+use crate::finding::Owner;
+use crate::rules::{Evidence, Kind};
 use crate::scenario::around::{Around, Thread};
 use crate::units::grouped;
 use crate::view::text::clean;
@@ -18,6 +22,8 @@ const POOLS: [(&str, &str); 4] = [
 ];
 /// Types of asyncio's tasks.
 const TASKS: [&str; 2] = ["_asyncio.Task", "asyncio.tasks.Task"];
+/// What a process is called that nothing stands for.
+const TYPE: &str = "child process";
 /// Types that stand for a child process.
 const CHILDREN: [&str; 4] = [
     "subprocess.Popen",
@@ -42,7 +48,7 @@ pub(super) fn noun(type_name: &str, around: &Around) -> Option<&'static str> {
 pub(super) fn facts(type_name: Option<&str>, around: &Around, cwd: &Path) -> Vec<String> {
     match type_name {
         Some(name) if TASKS.contains(&name) => tasks(around, cwd),
-        Some(_) => children(around),
+        Some(_) => of_children(around),
         None => threads(around, cwd),
     }
 }
@@ -60,7 +66,7 @@ fn threads(around: &Around, cwd: &Path) -> Vec<String> {
         let noun = if count == 1 { "thread" } else { "threads" };
         format!("{} {noun} `{}` that Python did not start", grouped(count), clean(name))
     }));
-    facts.extend(children(around));
+    facts.extend(of_children(around));
     facts
 }
 
@@ -108,7 +114,37 @@ fn now(thread: &Thread, cwd: &Path) -> String {
     }
 }
 
-fn children(around: &Around) -> Vec<String> {
+/// Whether a step of a way is an object that stands for a child process.
+pub(super) fn is_child(step: &str) -> bool {
+    CHILDREN.iter().any(|name| step == *name || step.starts_with(&format!("{name} ")))
+}
+
+/// Child processes that no object of Python stands for.
+pub fn children(told: Told, heaps: &Heaps) -> Option<Owner> {
+    let around = told.around.filter(|around| !around.children.is_empty())?;
+    let are_over = around.children.iter().all(|(_, state, _)| is_over(state));
+    let noun = if are_over { "child process is not waited for" } else { "child process is not over" };
+    let gains = Gains { entries: 0, objects: 0, bytes: 0, iterations: heaps.iterations };
+    let named = told.rules.name(&Evidence {
+        kind: Kind::Thread,
+        owner: "and no Python object stands for it".to_owned(),
+        held_by: None,
+        types: vec![TYPE.to_owned()],
+        gains: gains.counted(around.children.len() as u64, noun),
+    })?;
+    Some(Owner {
+        pattern: Some(named.rule),
+        sentence: named.message,
+        name: TYPE.to_owned(),
+        type_name: TYPE.to_owned(),
+        path: vec![format!("nothing in Python, {TYPE}")],
+        place: None,
+        facts: of_children(around),
+        help: named.fix,
+    })
+}
+
+fn of_children(around: &Around) -> Vec<String> {
     let mut groups: BTreeMap<(&str, bool), Vec<i64>> = BTreeMap::new();
     for (pid, state, name) in &around.children {
         groups.entry((name, is_over(state))).or_default().push(*pid);

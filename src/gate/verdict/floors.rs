@@ -10,6 +10,18 @@ const EVENNESS: i128 = 10;
 /// Steps that fall in a series that only fluctuates. Of eight floors in random order, fewer fall once in 160 times.
 const FALLS_OF_NOISE: usize = 2;
 
+/// Steps between the windows.
+const STEPS: i128 = WINDOWS as i128 - 1;
+
+/// How sure it is that growth slows down, by Student's t of the slope of its steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sureness {
+    /// t above 3.4: of things that are kept at random, by a steady rate, fewer than one in 300 look so.
+    Certain,
+    /// t above 1: of such things one in six looks so.
+    Likely,
+}
+
 /// What the floors of a series say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Direction {
@@ -90,6 +102,80 @@ impl Floors {
         Direction::Open
     }
 
+    /// Whether each step tends to be smaller than the one before, and the last ones are much smaller than the first, as
+    /// where something fills. Steps are fitted by a straight line: its slope is measured by its own error, that of counts
+    /// that come by chance (whose variance is their mean) at the least.
+    pub fn slows(&self, sure: Sureness) -> bool {
+        let step = |pair: &[i64]| i128::from(pair[1]) - i128::from(pair[0]);
+        let places = -(STEPS - 1) / 2..;
+        let steps = self.lowest.windows(2).map(step).zip(places);
+        let (sum, squares, tilt) =
+            steps.fold((0i128, 0i128, 0i128), |(sum, squares, tilt), (step, place)| {
+                (sum + step, squares.saturating_add(step.saturating_mul(step)), tilt + place * step)
+            });
+        // By the line, the last step is at most three quarters of the first: with seven steps, slope = tilt / 28.
+        if sum <= 0 || 4 * sum > -21 * tilt {
+            return false;
+        }
+        // All multiplied by 980, the least common multiple of what is divided by: 7 steps, 28, 5 degrees of freedom.
+        let line = sum
+            .saturating_mul(sum)
+            .saturating_mul(28)
+            .saturating_add(tilt.saturating_mul(tilt).saturating_mul(7));
+        let around = squares.saturating_mul(196).saturating_sub(line);
+        let variance = around.max(sum.saturating_mul(140));
+        let squared_t = match sure {
+            Sureness::Certain => 12,
+            Sureness::Likely => 1,
+        };
+        tilt.saturating_mul(tilt).saturating_mul(980) >= variance.saturating_mul(28 * squared_t)
+    }
+
+    /// Where it would end if it went on to slow down as it did, from what its first and its last three steps gained.
+    pub fn would_end_at(&self) -> i64 {
+        let gained = |from: usize| self.lowest[from + 3].saturating_sub(self.lowest[from]).max(0) as f64;
+        let (early, late) = (gained(0), gained(WINDOWS - 4));
+        if late >= early {
+            return i64::MAX;
+        }
+        // The two are four steps apart; what is still to come is a geometric series, three steps a term.
+        let each = (late / early).sqrt().sqrt();
+        let three = each * each * each;
+        self.lowest[WINDOWS - 1].saturating_add((late * three / (1.0 - three)).round() as i64)
+    }
+
+    /// What is above the floors of others, window by window.
+    pub fn without<'a>(&self, others: impl Iterator<Item = &'a Floors>) -> Floors {
+        let mut rest = *self;
+        for other in others {
+            rest.lowest
+                .iter_mut()
+                .zip(other.lowest)
+                .for_each(|(rest, other)| *rest = rest.saturating_sub(other));
+        }
+        rest
+    }
+
+    /// How far the growth of such a series may be from that of another run: four standard errors of the sum of its steps, by the
+    /// median of how far they are from their own median. The one step in which a table got larger is no part of it.
+    pub fn spread(&self) -> u64 {
+        let mut steps: Vec<i64> =
+            self.lowest.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).collect();
+        let usual = median(&mut steps);
+        let mut far: Vec<i64> =
+            steps.iter().map(|step| i64::try_from(step.abs_diff(usual)).unwrap_or(i64::MAX)).collect();
+        // 4 · 1.48, of which the median of normal distances is the standard deviation, · √7 steps.
+        median(&mut far).unsigned_abs().saturating_mul(16)
+    }
+
+    /// The floors of two series together.
+    pub fn with(&self, other: &Floors) -> Floors {
+        let mut both = *self;
+        both.lowest.iter_mut().zip(other.lowest).for_each(|(both, other)| *both = both.saturating_add(other));
+        both.never_falls &= other.never_falls;
+        both
+    }
+
     /// Whether it goes up and down, and only that.
     pub fn fluctuate(&self) -> bool {
         self.falls() >= FALLS_OF_NOISE
@@ -107,7 +193,7 @@ impl Floors {
 
     /// Whether the steps between floors are so even that they are no chance: Student's t of their average.
     fn is_even(&self) -> bool {
-        let steps = WINDOWS as i128 - 1;
+        let steps = STEPS;
         let step = |pair: &[i64]| i128::from(pair[1]) - i128::from(pair[0]);
         let (sum, squares) = self.lowest.windows(2).map(step).fold((0i128, 0i128), |(sum, squares), step| {
             (sum + step, squares.saturating_add(step.saturating_mul(step)))
@@ -125,6 +211,12 @@ impl Floors {
     fn falls(&self) -> usize {
         self.lowest.windows(2).filter(|pair| pair[1] < pair[0]).count()
     }
+}
+
+/// The one in the middle; there is an odd number of steps.
+fn median(numbers: &mut [i64]) -> i64 {
+    numbers.sort_unstable();
+    numbers.get(numbers.len() / 2).copied().unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -203,6 +295,20 @@ mod tests {
         let floors = Floors::of(&(0..80).collect::<Vec<_>>()).unwrap();
         assert_eq!((floors.growth(), floors.direction(70)), (70, Direction::Steady));
         assert_eq!(floors.direction(69), Direction::Rising);
+    }
+
+    #[test]
+    fn the_spread_of_a_series_is_that_of_its_steps_but_for_single_ones() {
+        let of = |steps: [i64; WINDOWS - 1]| {
+            let mut lowest = [0; WINDOWS];
+            steps.iter().enumerate().for_each(|(index, step)| lowest[index + 1] = lowest[index] + step);
+            Floors { lowest, never_falls: true }
+        };
+        assert_eq!(of([100; 7]).spread(), 0);
+        assert_eq!(of([100, 100, 100, 36_964, 100, 100, 100]).spread(), 0);
+        assert_eq!(of([100, 120, 90, 110, 80, 100, 115]).spread(), 160);
+        let both = of([100; 7]).with(&of([1, 2, 3, 4, 5, 6, 7]));
+        assert_eq!((both.growth(), both.without([of([100; 7])].iter()).growth()), (728, 28));
     }
 
     #[test]

@@ -7,12 +7,13 @@
 mod floors;
 mod patience;
 mod series;
+mod slowing;
 #[cfg(test)]
 mod tests;
 
-pub use floors::{Direction, Floors, WINDOWS, window};
+pub use floors::{Direction, Floors, Sureness, WINDOWS, window};
 pub use patience::{Round, first, next, warmup};
-pub use series::{ContainerSeries, Series, SiteSeries, Sites};
+pub use series::{ContainerSeries, Series, SiteSeries, Sites, lengths};
 
 use crate::profile::{Allocator, Checkpoint, Container, StackId};
 
@@ -56,6 +57,8 @@ pub struct Verdict {
     pub leaks: Vec<Leak>,
     /// Growing caches that know where they will stop, by index of the container.
     pub filling: Vec<usize>,
+    /// What grows less and less, and may be a cache that fills: no leak yet.
+    pub slowing: Vec<Leak>,
 }
 
 /// A series that only goes up.
@@ -73,21 +76,41 @@ pub enum Leak {
     Descriptors,
     /// Threads.
     Threads,
+    /// Child processes.
+    Children,
+}
+
+impl Leak {
+    /// Whether it is of memory, and not of what is counted besides.
+    pub fn is_memory(self) -> bool {
+        !matches!(self, Leak::Descriptors | Leak::Threads | Leak::Children)
+    }
+}
+
+impl Verdict {
+    /// What more iterations are asked for by: a leak that may be slowing down is not accused as long as there can be more.
+    pub fn so_far(&self) -> Outcome {
+        match self.outcome {
+            Outcome::Leak if slowing::may_slow(&self.series, &self.leaks) => Outcome::Undecided,
+            outcome => outcome,
+        }
+    }
 }
 
 /// Judges the growth; `None` where fewer iterations were judged than there are windows.
 pub fn judge(evidence: &Evidence) -> Option<Verdict> {
     let series = Series::of(evidence)?;
     let filling = filling(&series, evidence.containers);
-    let leaks = leaks(&series, &filling);
+    let slowing = slowing::slowing(&series, &filling);
+    let leaks = leaks(&series, &filling, &slowing);
     let outcome = if !leaks.is_empty() {
         Outcome::Leak
-    } else if is_open(&series, &filling) {
+    } else if !slowing.is_empty() || is_open(&series, &filling) {
         Outcome::Undecided
     } else {
         Outcome::NoLeak
     };
-    Some(Verdict { outcome, series, leaks, filling })
+    Some(Verdict { outcome, series, leaks, filling, slowing })
 }
 
 /// Caches that have room left below a bound of their own.
@@ -99,7 +122,7 @@ fn filling(series: &Series, containers: &[Container]) -> Vec<usize> {
     bounded.map(|(index, _)| index).collect()
 }
 
-fn leaks(series: &Series, filling: &[usize]) -> Vec<Leak> {
+fn leaks(series: &Series, filling: &[usize], slowing: &[Leak]) -> Vec<Leak> {
     let mut leaks = Vec::new();
     let rises = |floors: &Floors| floors.direction(0) == Direction::Rising;
     let containers = series.containers.iter().enumerate();
@@ -110,12 +133,16 @@ fn leaks(series: &Series, filling: &[usize]) -> Vec<Leak> {
     };
     leaks.extend(more(series.fds.as_ref()).then_some(Leak::Descriptors));
     leaks.extend(more(series.threads.as_ref()).then_some(Leak::Threads));
-    let unexplained = unexplained_sites(series, filling);
+    leaks.extend(more(series.children.as_ref()).then_some(Leak::Children));
+    let unexplained = unexplained_sites(series, filling, slowing);
     if filling.is_empty() {
-        leaks.extend((bytes(series) == Direction::Rising).then_some(Leak::Bytes));
-        leaks.extend(rises(&series.blocks).then_some(Leak::Blocks));
+        let (bytes, blocks) = slowing::rest(series, slowing);
+        let is_more = bytes.direction(noise(series)) == Direction::Rising;
+        leaks.extend(is_more.then_some(Leak::Bytes));
+        leaks.extend(rises(&blocks).then_some(Leak::Blocks));
     }
     leaks.extend(unexplained.into_iter().map(Leak::Site));
+    leaks.retain(|leak| !slowing.contains(leak));
     leaks
 }
 
@@ -129,7 +156,7 @@ fn noise(series: &Series) -> i64 {
 }
 
 /// Sites that rise, where the process as a whole may: where its figures are flat, what they gain is what others lose.
-fn unexplained_sites(series: &Series, filling: &[usize]) -> Vec<usize> {
+fn unexplained_sites(series: &Series, filling: &[usize], slowing: &[Leak]) -> Vec<usize> {
     let is_flat = series.bytes.growth() <= noise(series) && series.blocks.growth() <= 0;
     let is_still = series.bytes.lowest.is_sorted() && series.blocks.lowest.is_sorted();
     if is_flat && is_still {
@@ -149,6 +176,7 @@ fn unexplained_sites(series: &Series, filling: &[usize]) -> Vec<usize> {
     }
     let is_of_cache = |site: &SiteSeries| {
         filling.iter().any(|index| is_explained(site, series.containers[*index].floors.growth()))
+            || slowing::is_part(site, series, slowing)
     };
     rising.into_iter().filter(|site| !is_of_cache(&series.sites[*site])).collect()
 }
@@ -180,7 +208,7 @@ fn is_open(series: &Series, filling: &[usize]) -> bool {
         .iter()
         .enumerate()
         .any(|(index, of)| !filling.contains(&index) && open(&of.floors, 0));
-    let counts = [series.fds.as_ref(), series.threads.as_ref()];
+    let counts = [series.fds.as_ref(), series.threads.as_ref(), series.children.as_ref()];
     let is_count_open =
         counts.into_iter().flatten().any(|floors| floors.direction_of_count() == Direction::Open);
     let is_site_open = series.sites.iter().any(|site| site.is_open());

@@ -22,6 +22,8 @@ pub struct Series {
     pub fds: Option<Floors>,
     /// Threads, likewise.
     pub threads: Option<Floors>,
+    /// Child processes, likewise.
+    pub children: Option<Floors>,
     /// The sites that changed; threads together.
     pub sites: Vec<SiteSeries>,
     /// The containers that were looked at in every window.
@@ -71,6 +73,7 @@ impl Series {
             blocks: of(&|checkpoint| Some(signed(checkpoint.live.blocks)))?,
             fds: of(&|checkpoint| checkpoint.fds.map(i64::from)),
             threads: of(&|checkpoint| checkpoint.threads.map(i64::from)),
+            children: of(&|checkpoint| checkpoint.children.map(i64::from)),
             sites: sites(evidence, &judged),
             containers: containers(evidence, &judged),
             checkpoints: judged,
@@ -233,7 +236,7 @@ fn containers(evidence: &Evidence, judged: &[usize]) -> Vec<ContainerSeries> {
 
 /// The length at each of the checkpoints: what it is until it is seen to be another; before it was known, as it was
 /// first seen.
-fn lengths(container: &Container, checkpoints: &[usize]) -> Vec<i64> {
+pub fn lengths(container: &Container, checkpoints: &[usize]) -> Vec<i64> {
     let mut next = 1;
     let at = |checkpoint: &usize| {
         while container.lengths.get(next).is_some_and(|(at, _)| at <= checkpoint) {

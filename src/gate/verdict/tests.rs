@@ -10,8 +10,12 @@ const ITERATIONS: u64 = 80;
 type Live<'a> = &'a dyn Fn(u64) -> (u64, u64);
 
 fn checkpoints(sites: &[Live]) -> Vec<Checkpoint> {
+    checkpoints_of(ITERATIONS, sites)
+}
+
+fn checkpoints_of(iterations: u64, sites: &[Live]) -> Vec<Checkpoint> {
     let live = |iteration: u64| sites.iter().map(move |site| site(iteration));
-    (0..ITERATIONS)
+    (0..iterations)
         .map(|iteration| {
             let changes = live(iteration).enumerate();
             let amount = |(bytes, blocks)| Amount { bytes, blocks };
@@ -25,6 +29,7 @@ fn checkpoints(sites: &[Live]) -> Vec<Checkpoint> {
                 window_peak: 0,
                 fds: Some(5),
                 threads: Some(1),
+                children: Some(0),
                 collected: 0,
                 changes: changes.map(|(site, live)| (site as u32, amount(live))).collect(),
             }
@@ -242,4 +247,121 @@ fn a_leak_below_what_comes_and_goes_at_its_own_line_is_even() {
     let noise: Vec<u64> = (0..ITERATIONS).map(|_| random.below(1_000)).collect();
     let verdict = judged(&[&|i| (400 * i + noise[i as usize], 1)], &[]);
     assert_eq!(verdict.outcome, Outcome::Leak);
+}
+
+/// Of how many seeds what is said.
+#[derive(Debug, Default, PartialEq)]
+struct Said {
+    /// A leak.
+    leaks: usize,
+    /// A leak, for which no more iterations are needed.
+    accused: usize,
+    /// That something slows down.
+    slower: usize,
+}
+
+/// What is said of forty histories with so many iterations, of which the second half is judged: `entries` are in a container after
+/// each, and in a site as one block of 100 B each.
+fn said_of(total: usize, entries: &dyn Fn(u64) -> Vec<u64>) -> Said {
+    let mut said = Said::default();
+    for seed in 0..40u64 {
+        let entries = entries(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) + 1);
+        let judged: Vec<u64> = entries[total / 2..total].to_vec();
+        let all = checkpoints_of(judged.len() as u64, &[&|i| (100 * judged[i as usize], judged[i as usize])]);
+        let lengths = judged.iter().copied().enumerate().collect();
+        let verdict = judged_from(&all, 1, &[Container { lengths, ..container(None, |_| 0) }]);
+        assert_eq!(verdict.outcome == Outcome::Leak, !verdict.leaks.is_empty());
+        said.leaks += usize::from(verdict.outcome == Outcome::Leak);
+        said.accused += usize::from(verdict.so_far() == Outcome::Leak);
+        said.slower += usize::from(!verdict.slowing.is_empty());
+    }
+    said
+}
+
+/// The size of a cache after each iteration, that is given one of so many keys in each.
+fn cache(keys: u64) -> impl Fn(u64) -> Vec<u64> {
+    move |seed| {
+        let mut random = Random(seed);
+        let mut seen = std::collections::HashSet::new();
+        (0..10_240)
+            .map(|_| {
+                seen.insert(random.below(keys));
+                seen.len() as u64
+            })
+            .collect()
+    }
+}
+
+/// What is kept after each iteration, where one keeps `most` at the most, at random, in `often` of 1,000.
+fn kept(often: u64, most: u64) -> impl Fn(u64) -> Vec<u64> {
+    move |seed| {
+        let mut random = Random(seed);
+        let mut kept = 0;
+        (0..10_240)
+            .map(|_| {
+                kept += if random.below(1_000) < often { 1 + random.below(most) } else { 0 };
+                kept
+            })
+            .collect()
+    }
+}
+
+#[test]
+fn a_cache_of_random_keys_that_is_not_full_yet_slows_down_and_is_no_leak() {
+    for keys in [1_000, 2_000, 4_000, 8_000] {
+        let said = said_of(5_120, &cache(keys));
+        assert!(said.accused <= 1, "{keys}: {said:?}");
+    }
+    for keys in [2_000, 4_000, 8_000, 10_000] {
+        let said = said_of(10_240, &cache(keys));
+        assert!(said.leaks <= 1, "{keys}: {said:?}");
+    }
+}
+
+#[test]
+fn what_is_kept_at_a_steady_rate_does_not_slow_down() {
+    for total in [640, 1_600, 5_120, 10_240] {
+        for (often, most) in [(1_000, 1), (1_000, 3), (500, 1), (500, 1_000), (100, 1), (100, 20)] {
+            let said = said_of(total, &kept(often, most));
+            assert!(said.slower <= 1, "{often} {most} after {total}: {said:?}");
+            // With fewer it is undecided by chance: a window may have none.
+            let is_enough = total * often as usize > 160_000;
+            assert!(!is_enough || said.leaks >= 39, "{often} {most} after {total}: {said:?}");
+        }
+    }
+}
+
+#[test]
+fn a_leak_at_the_square_root_of_the_calls_is_one() {
+    let root = |_: u64| (0..10_240).map(|i| (20.0 * f64::from(i).sqrt()) as u64).collect();
+    let said = said_of(10_240, &root);
+    assert_eq!((said.leaks, said.slower), (40, 0));
+}
+
+#[test]
+fn a_steady_leak_beside_a_cache_that_fills_is_found_and_the_cache_is_none() {
+    let entries = cache(2_000)(1);
+    let judged = &entries[2_560..5_120];
+    let fills: Live = &|i| (100 * judged[i as usize], judged[i as usize]);
+    let all = checkpoints_of(2_560, &[fills, &|i| (64 * (i / 10), i / 10)]);
+    let lengths = judged.iter().copied().enumerate().collect();
+    let verdict = judged_from(&all, 2, &[Container { lengths, ..container(None, |_| 0) }]);
+    let site = |stack| verdict.series.sites.iter().position(|site| site.stack == StackId(stack)).unwrap();
+    assert_eq!(verdict.leaks, [Leak::Bytes, Leak::Blocks, Leak::Site(site(2))]);
+    assert_eq!(verdict.slowing[..2], [Leak::Container(0), Leak::Site(site(1))]);
+}
+
+#[test]
+fn a_leak_that_may_slow_down_asks_for_more_iterations() {
+    let said = said_of(5_120, &cache(10_000));
+    assert!(said.leaks >= 30 && said.accused <= 2, "{said:?}");
+    assert_eq!(said_of(5_120, &|_| (0..10_240).collect()), Said { leaks: 40, accused: 40, slower: 0 });
+}
+
+#[test]
+fn where_a_slowing_series_ends_is_known_from_its_steps() {
+    let of = |floors: [i64; WINDOWS]| Floors { lowest: floors, never_falls: true }.would_end_at();
+    // Each step is half of the one before: 1,000 less 1,024 / 2^n.
+    assert_eq!(of([0, 512, 768, 896, 960, 992, 1_008, 1_016]), 1_024);
+    assert_eq!(of([0, 8, 16, 24, 32, 40, 48, 56]), i64::MAX);
 }

@@ -77,6 +77,9 @@ pub(super) struct Counts {
     pub(super) passed: usize,
     /// Passed with at least one warning.
     pub(super) warned: usize,
+    /// Said themselves that they are not to be run here.
+    #[serde(default)]
+    pub(super) skipped: usize,
     /// Could not be decided.
     pub(super) undecided: usize,
     /// Failed in one process and not in a second one.
@@ -106,6 +109,9 @@ pub(super) struct Scenario {
     pub(super) verdict: Verdict,
     /// Wall time.
     pub(super) elapsed_ms: u64,
+    /// Why it was not to be run here, in its own words; left out unless the verdict is `skipped`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) skipped: Option<String>,
     /// Why it could not be run or measured; `null` unless the verdict is `error`.
     pub(super) error: Option<ErrorEntry>,
     /// What is wrong, errors before warnings.
@@ -173,9 +179,19 @@ pub(super) struct RateEntry {
     pub(super) total: i64,
     /// How many there were.
     pub(super) iterations: u64,
-    /// `bytes`, `blocks`, `entries`, `descriptors` or `threads`.
+    /// `bytes`, `blocks`, `entries`, `descriptors`, `threads` or `children`.
     #[serde(with = "RateUnitWord")]
     pub(super) unit: RateUnit,
+}
+
+/// A series of something that is counted.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct CountedEntry {
+    /// `blocks`, `entries`, `descriptors`, `threads` or `children`.
+    #[serde(with = "RateUnitWord")]
+    pub(super) unit: RateUnit,
+    /// How many there were at the start and after each judged iteration.
+    pub(super) values: Vec<u64>,
 }
 
 /// How bad the baseline says a finding may be; both are `null` where nothing is measured of it.
@@ -241,6 +257,9 @@ pub(super) struct FindingEntry {
     pub(super) series: Vec<u64>,
     /// The same of a second process, where it shows something else.
     pub(super) series_again: Vec<u64>,
+    /// What grows where bytes do not tell it; left out where they do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) counted: Option<CountedEntry>,
     /// What was resident at the moment of the figure, in lines that add up; `null` unless a budget of memory is broken
     /// and it is known.
     pub(super) bill: Option<BillEntry>,
@@ -358,6 +377,9 @@ pub(super) struct FigureEntry {
     pub(super) unit: Unit,
     /// What was measured; bytes per iteration are rounded up.
     pub(super) measured: i64,
+    /// What an iteration adds, exactly, where `measured` is rounded; left out for what is no rate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) exact: Option<RateEntry>,
     /// The limit, inclusive; `null` where there is none.
     pub(super) limit: Option<i64>,
     /// The figure in the baseline; `null` where that does not have it.
@@ -408,6 +430,7 @@ pub(super) enum StandingWord {
 #[serde(remote = "Verdict", rename_all = "kebab-case")]
 enum VerdictWord {
     Pass,
+    Skipped,
     Undecided,
     Unstable,
     Fail,
@@ -448,6 +471,7 @@ enum RateUnitWord {
     Entries,
     Descriptors,
     Threads,
+    Children,
 }
 
 #[derive(Serialize, Deserialize)]

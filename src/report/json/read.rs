@@ -16,7 +16,7 @@ use super::document::{
 use super::{DETAIL, DETAILS, SCHEME, VERSION, sentences};
 use crate::baseline::{AcceptedFigure, Environment, Level, Package};
 use crate::config::is_scenario_name;
-use crate::finding::{Figure, Finding, Holder, Owner, Part, PartKind, Place, Rate, Standing};
+use crate::finding::{Counted, Figure, Finding, Holder, Owner, Part, PartKind, Place, Rate, Standing};
 use crate::gate::steps::{Step, Steps};
 use crate::outcome::{
     BaselineFile, GrowthReport, JudgedBudget, Outcome, Partition, ScenarioError, ScenarioResult,
@@ -196,6 +196,7 @@ fn scenario(entry: Scenario) -> Result<ScenarioResult, ReadError> {
         elapsed: Duration::from_millis(entry.elapsed_ms),
         budgets: entry.budgets.into_iter().map(budget).collect(),
         not_judged: sentences(&entry.not_judged),
+        skipped: entry.skipped.as_deref().map(sentence),
         figures: entry.figures.iter().map(figure).collect(),
         growth: entry.growth.map(growth),
         error: entry.error.as_ref().map(error),
@@ -229,7 +230,8 @@ fn budget(entry: BudgetEntry) -> JudgedBudget {
 
 fn figure(entry: &FigureEntry) -> Figure {
     let &FigureEntry { unit, measured, limit, baseline, .. } = entry;
-    Figure { name: name(&entry.name), measured, limit, baseline, unit }
+    let exact = entry.exact.as_ref().and_then(|exact| rate(exact).ok());
+    Figure { name: name(&entry.name), measured, exact, limit, baseline, unit }
 }
 
 fn finding(entry: FindingEntry, scenario: &str) -> Result<Finding, ReadError> {
@@ -246,6 +248,7 @@ fn finding(entry: FindingEntry, scenario: &str) -> Result<Finding, ReadError> {
         figure: entry.figure.as_ref().map(figure),
         series: entry.series,
         series_again: entry.series_again,
+        counted: entry.counted.map(|entry| Counted { unit: entry.unit, values: entry.values }),
         bill: entry.bill.as_ref().map(bill),
         help: sentence(&entry.help),
         containers: Vec::new(),
@@ -269,6 +272,7 @@ fn part(entry: &PartEntry) -> Result<Part, ReadError> {
         kind,
         identity: entry.identity.clone(),
         rate: rate(&entry.rate)?,
+        spread: None,
         is_certain: entry.leaks,
         type_name: clean::line(&entry.type_name, clean::FRAME),
         what: String::new(),

@@ -49,6 +49,9 @@ fn projection(finding: &Finding) -> Option<String> {
 
 /// Why a scenario is listed, in one line.
 pub(super) fn reason(scenario: &ScenarioResult) -> String {
+    if let Some(reason) = &scenario.skipped {
+        return format!("skipped: {}", sentence(reason));
+    }
     match (&scenario.error, scenario.open().next()) {
         (Some(error), _) => format!("could not be measured: {}", sentence(&error.title)),
         (None, Some(finding)) => sentence(&finding.title),
@@ -184,8 +187,10 @@ fn happening(finding: &Finding, at: &Place, line: u32) -> String {
 /// The line on why: the series and the first reasons.
 fn why(finding: &Finding) -> Option<String> {
     let evidence: Vec<String> = finding.evidence.iter().take(REASONS).map(|text| sentence(text)).collect();
-    let spark = sparkline(&finding.series);
-    let spark = if spark.is_empty() { String::new() } else { format!("`{spark}` ") };
+    let (what, series) = summary::series(finding);
+    let what = if what.is_empty() { String::new() } else { format!("{what} ") };
+    let spark = sparkline(series);
+    let spark = if spark.is_empty() { String::new() } else { format!("{what}`{spark}` ") };
     let again = sparkline(&finding.series_again);
     let again = if again.is_empty() { again } else { format!("; the second process: `{again}`") };
     let text = format!("{spark}{}{again}", evidence.join("; "));

@@ -119,7 +119,7 @@ fn problems(outcome: &Outcome) -> String {
 fn shown(outcome: &Outcome, tier: Tier) -> Vec<&ScenarioResult> {
     let mut scenarios = summary::ordered(outcome);
     if tier > Tier::Whole {
-        scenarios.retain(|scenario| scenario.verdict != Verdict::Pass || scenario.warned());
+        scenarios.retain(|scenario| !scenario.is_quiet());
     }
     scenarios
 }
@@ -154,7 +154,7 @@ fn bodies(outcome: &Outcome, shown: &[&ScenarioResult], options: &Options, tier:
             is_first = false;
         }
         out.push_str(&accepted(outcome, scenario));
-        if scenario.verdict != Verdict::Pass && left > 0 {
+        if !matches!(scenario.verdict, Verdict::Pass | Verdict::Skipped) && left > 0 {
             out.push_str(&commands(outcome, scenario));
         }
     }

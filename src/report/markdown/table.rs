@@ -62,6 +62,7 @@ fn mark(scenario: &ScenarioResult) -> &'static str {
         Verdict::Unstable => "⚠️ unstable",
         Verdict::Undecided => "⚠️ undecided",
         Verdict::Pass if scenario.warned() => "⚠️",
+        Verdict::Skipped => "skipped",
         Verdict::Pass => "✅",
     }
 }

@@ -30,7 +30,7 @@ pub(super) fn render(outcome: &Outcome, options: &Options) -> String {
     let names = name_width(outcome);
     let mut in_block = true;
     for scenario in summary::ordered(outcome) {
-        let block = scenario.verdict != Verdict::Pass || scenario.warned();
+        let block = !scenario.is_quiet();
         if block || in_block {
             page.blank();
         }
@@ -76,6 +76,7 @@ fn scenario_line(page: &mut Page, scenario: &ScenarioResult, names: usize) {
         Verdict::Unstable => ("UNST ", Style::Warning),
         Verdict::Undecided => ("open ", Style::Warning),
         Verdict::Pass if scenario.warned() => ("WARN ", Style::Warning),
+        Verdict::Skipped => ("skip ", Style::Faint),
         Verdict::Pass => ("pass ", Style::Good),
     };
     let name = page::padded(&clean::line(&scenario.name, clean::NAME), names);
@@ -87,7 +88,7 @@ fn scenario_line(page: &mut Page, scenario: &ScenarioResult, names: usize) {
         (Style::Plain, &time),
         (Style::Plain, "  "),
     ];
-    if scenario.verdict == Verdict::Pass && !scenario.warned() {
+    if scenario.is_quiet() {
         page.row_filled(&head, &passed_in_words(scenario));
     } else {
         let what = clean::line(&scenario.what, clean::SENTENCE);
@@ -96,6 +97,9 @@ fn scenario_line(page: &mut Page, scenario: &ScenarioResult, names: usize) {
 }
 
 fn passed_in_words(scenario: &ScenarioResult) -> Vec<String> {
+    if let Some(reason) = &scenario.skipped {
+        return vec![clean::line(&format!("skipped: {reason}"), clean::SENTENCE)];
+    }
     let is_without = scenario.budgets.is_empty() && scenario.not_judged.is_empty();
     let none = is_without.then(|| "no budgets".to_owned());
     none.into_iter().chain(summary::kept(scenario)).collect()
@@ -198,7 +202,7 @@ fn finding_head(page: &mut Page, scenario: &ScenarioResult, finding: &Finding) {
         (Severity::Error, "memory-limit") => ("  limit ", Style::Bad),
         (Severity::Error, threads::UNSTOPPED) => ("  hangs ", Style::Bad),
         (Severity::Error, runs::RULE) => ("  leak  ", Style::Bad),
-        (Severity::Error, rule) if leak::figure_of(rule).is_some() => ("  leak  ", Style::Bad),
+        (Severity::Error, rule) if leak::is_of_verdict(rule) => ("  leak  ", Style::Bad),
         (Severity::Error, _) => ("  over  ", Style::Bad),
     };
     page.labelled(MARGIN, (word, style), &clean::line(&finding.title, clean::SENTENCE), Style::Strong);
@@ -224,8 +228,7 @@ fn excerpt_of(page: &mut Page, place: &Place, options: &Options) {
 }
 
 fn evidence_in_full(page: &mut Page, finding: &Finding) {
-    let mut label = if finding.series.is_empty() { "facts" } else { "growth" };
-    let spark = sparkline(&finding.series);
+    let (mut label, spark) = growth_of(finding);
     let first = finding.evidence.first().map(String::as_str).unwrap_or_default();
     let head =
         [spark.as_str(), first].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ");
@@ -251,12 +254,22 @@ fn evidence_in_full(page: &mut Page, finding: &Finding) {
     fix(page, finding);
 }
 
+/// What grows and how, `facts` where nothing does.
+fn growth_of(finding: &Finding) -> (&'static str, String) {
+    let (what, series) = summary::series(finding);
+    let label = match what {
+        _ if series.is_empty() => "facts",
+        "" => "growth",
+        what => what,
+    };
+    (label, sparkline(series))
+}
+
 /// One line of evidence, for findings after the first.
 fn evidence_in_short(page: &mut Page, finding: &Finding) {
     match (finding.evidence.first(), finding.holders.first()) {
         (Some(sentence), _) => {
-            let spark = sparkline(&finding.series);
-            let label = if spark.is_empty() { "facts" } else { "growth" };
+            let (label, spark) = growth_of(finding);
             inside(page, label, clean::line(&format!("{spark}  {sentence}"), clean::SENTENCE).trim_start());
         }
         (None, Some(holder)) => inside(page, "held", &holder_in_words(holder)),
@@ -351,7 +364,7 @@ fn footer(page: &mut Page, outcome: &Outcome) {
     let reports = clean::line(&outcome.results_dir, clean::FRAME);
     let counts = summary::counts(outcome);
     let style = match outcome.verdict() {
-        Verdict::Pass => Style::Good,
+        Verdict::Pass | Verdict::Skipped => Style::Good,
         Verdict::Undecided | Verdict::Unstable => Style::Warning,
         Verdict::Fail | Verdict::Error => Style::Bad,
     };
@@ -359,8 +372,10 @@ fn footer(page: &mut Page, outcome: &Outcome) {
     let accepted = summary::accepted(outcome).map(|accepted| format!(" · {accepted}")).unwrap_or_default();
     let sentence = format!("{sentence}{accepted}");
     page.text(0, style, &sentence);
-    let failing: Vec<&ScenarioResult> =
-        summary::ordered(outcome).into_iter().filter(|scenario| scenario.verdict != Verdict::Pass).collect();
+    let failing: Vec<&ScenarioResult> = summary::ordered(outcome)
+        .into_iter()
+        .filter(|scenario| !matches!(scenario.verdict, Verdict::Pass | Verdict::Skipped))
+        .collect();
     // All of them where they fit; otherwise the first, so that the line can be copied.
     const TOGETHER: usize = 4;
     let again: Vec<&str> = failing
