@@ -223,7 +223,7 @@ fn json_gives_every_byte_exactly() {
     assert_eq!(json["version"], 1);
     assert_eq!(
         json["counts"],
-        serde_json::json!({"passed": 2, "warned": 1, "undecided": 0, "unstable": 0, "failed": 3, "errors": 1})
+        serde_json::json!({"passed": 2, "warned": 1, "skipped": 0, "undecided": 0, "unstable": 0, "failed": 3, "errors": 1})
     );
     let growth = &json["scenarios"][1]["findings"][0];
     assert_eq!(growth["series"][20], 23_488_102);

@@ -19,7 +19,7 @@ fn a_cache_of_random_keys_that_is_not_full_after_all_calls_is_undecided_and_no_l
 from random import Random
 KEYS, CACHE = Random(3), {}
 def work():
-    CACHE[KEYS.randrange(4000)] = bytes(100)
+    CACHE[KEYS.randrange(3000)] = bytes(100)
 ";
     let (_, scenario) = checked(app, "warmup: 2560, iterations: 2560");
     assert_eq!(scenario["verdict"], "undecided", "{scenario:#}");
@@ -49,7 +49,7 @@ def work():
     assert_eq!(finding["counted"]["unit"], "entries", "{finding:#}");
     let values = finding["counted"]["values"].as_array().unwrap();
     assert_eq!((values.len(), values[40].as_u64()), (41, Some(60)), "{values:?}");
-    let bars = "▁▁▁▂▂▂▂▃▃▃▃▃▄▄▄▄▅▅▅▅▆▆▆▆▆▇▇▇▇███";
+    let bars = "▁▁▁▂▂▂▂▂▃▃▃▄▄▄▄▄▅▅▅▅▅▆▆▆▆▇▇▇▇███";
     assert!(project.check().out.contains(&format!("  entries {bars}  ")), "{}", project.check().out);
     let markdown = project.read(".leakgate/report.md");
     assert!(markdown.contains(&format!("**Why this is a leak**: entries `{bars}` ")), "{markdown}");

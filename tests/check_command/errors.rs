@@ -11,9 +11,6 @@ HEALTHY = []
 def healthy():
     return bytes(967)
 
-def skips():
-    import unittest
-    raise unittest.SkipTest('no database here')
 def raises():
     return {'model': None}['no such \\x1b[31mmodel']
 
@@ -66,6 +63,9 @@ def gives_a_generator():
 def kills_itself():
     print('last words', file=sys.stderr, flush=True)
     os.kill(os.getpid(), 9)
+def skips():
+    import unittest
+    raise unittest.SkipTest('no database here')
 ";
 
 /// A scenario for each function, with a healthy one at the end.

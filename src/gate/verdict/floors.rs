@@ -16,9 +16,10 @@ const STEPS: i128 = WINDOWS as i128 - 1;
 /// How sure it is that growth slows down, by Student's t of the slope of its steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sureness {
-    /// t above 3.4: of things that are kept at random, by a steady rate, fewer than one in 300 look so.
+    /// t above 3.4, and the last step three quarters of the first: of things that are kept at random, by a steady rate, fewer
+    /// than one in 300 look so.
     Certain,
-    /// t above 1: of such things one in six looks so.
+    /// t above 1, and the last step nine tenths of the first: of such things one in six looks so.
     Likely,
 }
 
@@ -113,8 +114,12 @@ impl Floors {
             steps.fold((0i128, 0i128, 0i128), |(sum, squares, tilt), (step, place)| {
                 (sum + step, squares.saturating_add(step.saturating_mul(step)), tilt + place * step)
             });
-        // By the line, the last step is at most three quarters of the first: with seven steps, slope = tilt / 28.
-        if sum <= 0 || 4 * sum > -21 * tilt {
+        // With seven steps the slope is tilt / 28. The last step of the line is to be so much of the first at the most.
+        let (squared_t, (part, whole)) = match sure {
+            Sureness::Certain => (12, (3, 4)),
+            Sureness::Likely => (1, (9, 10)),
+        };
+        if sum <= 0 || 4 * sum * (whole - part) > -3 * tilt * (whole + part) {
             return false;
         }
         // All multiplied by 980, the least common multiple of what is divided by: 7 steps, 28, 5 degrees of freedom.
@@ -124,10 +129,6 @@ impl Floors {
             .saturating_add(tilt.saturating_mul(tilt).saturating_mul(7));
         let around = squares.saturating_mul(196).saturating_sub(line);
         let variance = around.max(sum.saturating_mul(140));
-        let squared_t = match sure {
-            Sureness::Certain => 12,
-            Sureness::Likely => 1,
-        };
         tilt.saturating_mul(tilt).saturating_mul(980) >= variance.saturating_mul(28 * squared_t)
     }
 
