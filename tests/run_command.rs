@@ -279,7 +279,8 @@ fn a_process_that_stays_keeps_its_library_and_its_capture_open() {
         .env("TMPDIR", temporary.path())
         .output()
         .unwrap();
-    assert!(errors(&output).contains("still runs (pid "), "{}", errors(&output));
+    let told = "a recorded process still runs: figures may change after this: `sh -c echo >begun; read line <gate` (pid ";
+    assert!(errors(&output).contains(told), "{}", errors(&output));
     assert_eq!(fs::read_dir(temporary.path()).unwrap().count(), 1);
     let capture = folder.path().join("out");
     assert!(!capture.join("seal.json").exists());

@@ -25,6 +25,8 @@ const MOST_STACKS: usize = 4096;
 /// Whether the last bill is of the interpreter's end or the process's, and how much was live then.
 static HAS_END: AtomicBool = AtomicBool::new(false);
 static LIVE_AT_END: AtomicI64 = AtomicI64::new(0);
+/// Several threads may end the process at once, by `_exit`: the first one looks.
+static IS_ENDING: AtomicBool = AtomicBool::new(false);
 
 /// Room to work in, mapped for the time of the survey: the stack may be small.
 struct Scratch {
@@ -49,6 +51,9 @@ pub(crate) fn after_checkpoint(kind: u32, iteration: u32) {
 
 /// At the end of the process: its bill, unless the interpreter's end had one and the program took no more after it.
 pub(crate) fn at_exit() {
+    if IS_ENDING.swap(true, Ordering::Relaxed) {
+        return;
+    }
     if !HAS_END.load(Ordering::Relaxed) || live() > LIVE_AT_END.load(Ordering::Relaxed) {
         take(leakgate_capture::BILL_AT_EXIT, 0);
     }
@@ -63,6 +68,7 @@ fn live() -> i64 {
 /// In a forked child: what was resident in its parent is not its own.
 pub(crate) fn restart() {
     HAS_END.store(false, Ordering::Relaxed);
+    IS_ENDING.store(false, Ordering::Relaxed);
     // SAFETY: the header is mapped, and this is the only thread.
     unsafe { (*header()).bills = 0 };
 }

@@ -83,9 +83,9 @@ pub(crate) fn failed(pid: u32) {
     line.append();
 }
 
-/// A program was started as process `pid`.
-pub(crate) fn spawned(pid: u32, path: &[u8]) {
-    about(b"spawn", pid, path);
+/// A program was started as process `pid`; whether that could be written.
+pub(crate) fn spawned(pid: u32, path: &[u8]) -> bool {
+    about(b"spawn", pid, path)
 }
 
 /// The C library is about to start a program with an environment that does not load the library; its process is not known.

@@ -29,8 +29,7 @@ fn execute(program: &CStr, arguments: List, environment: List, real: impl FnOnce
     let told = if is_meant { journal::executes(pid, program) } else { Told::Nothing };
     if told == Told::Unwritten {
         // Who may not write there has no file of its own either.
-        let path = program.to_bytes();
-        capture::unrecorded(pid, path.rsplit(|byte| *byte == b'/').next().unwrap_or(path));
+        capture::unrecorded(pid, file_name(program));
     }
     let result = follow::with_environment(program.to_bytes(), arguments, environment, real);
     match told {
@@ -39,6 +38,11 @@ fn execute(program: &CStr, arguments: List, environment: List, real: impl FnOnce
         Told::Nothing => {}
     }
     result
+}
+
+fn file_name(program: &CStr) -> &[u8] {
+    let path = program.to_bytes();
+    path.rsplit(|byte| *byte == b'/').next().unwrap_or(path)
 }
 
 /// Starts a program in a new process.
@@ -60,7 +64,9 @@ fn spawn(
             // SAFETY: the caller's own pointer.
             unsafe { pid.write(child) };
         }
-        journal::spawned(child as u32, program.to_bytes());
+        if !journal::spawned(child as u32, program.to_bytes()) {
+            capture::unrecorded(child as u32, file_name(program));
+        }
     }
     result
 }
