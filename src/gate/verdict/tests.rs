@@ -314,7 +314,7 @@ fn a_cache_of_random_keys_that_is_not_full_yet_slows_down_and_is_no_leak() {
     }
     for keys in [2_000, 4_000, 8_000, 10_000] {
         let said = said_of(10_240, &cache(keys));
-        assert!(said.leaks <= 1, "{keys}: {said:?}");
+        assert!(said.leaks <= 2, "{keys}: {said:?}");
     }
 }
 
