@@ -352,6 +352,18 @@ fn a_steady_leak_beside_a_cache_that_fills_is_found_and_the_cache_is_none() {
 }
 
 #[test]
+fn a_line_that_makes_a_few_of_a_caches_entries_belongs_to_it() {
+    let entries = cache(2_000)(1);
+    let judged = &entries[2_560..5_120];
+    let fills: Live = &|i| (100 * judged[i as usize], judged[i as usize]);
+    let few: Live = &|i| (28 * (judged[i as usize] / 40), judged[i as usize] / 40);
+    let all = checkpoints_of(2_560, &[fills, few]);
+    let lengths = judged.iter().copied().enumerate().collect();
+    let verdict = judged_from(&all, 2, &[Container { lengths, ..container(None, |_| 0) }]);
+    assert_eq!((verdict.outcome, &verdict.leaks[..]), (Outcome::Undecided, &[][..]));
+}
+
+#[test]
 fn a_leak_that_may_slow_down_asks_for_more_iterations() {
     let said = said_of(5_120, &cache(10_000));
     assert!(said.leaks >= 30 && said.accused <= 2, "{said:?}");
