@@ -132,6 +132,20 @@ impl Floors {
         tilt.saturating_mul(tilt).saturating_mul(980) >= variance.saturating_mul(28 * squared_t)
     }
 
+    /// Whether it may slow down as another series does: it has too few to tell that it does not. Of what comes by chance, and as the
+    /// other one, the tilt of the steps differs by four times the root of their sum once in forty times.
+    pub fn may_slow_as(&self, other: &Floors) -> bool {
+        let tilt = |floors: &Floors| {
+            let step = |pair: &[i64]| i128::from(pair[1]) - i128::from(pair[0]);
+            let steps = floors.lowest.windows(2).map(step).zip(-(STEPS - 1) / 2..);
+            steps.fold(0i128, |tilt, (step, place)| tilt + place * step)
+        };
+        let (sum, whole) = (i128::from(self.growth()), i128::from(other.growth()));
+        let apart = (tilt(self).saturating_mul(whole)).saturating_sub(sum.saturating_mul(tilt(other)));
+        let most = whole.saturating_mul(whole).saturating_mul(16).saturating_mul(sum);
+        sum > 0 && (apart <= 0 || apart.saturating_mul(apart) <= most)
+    }
+
     /// Where it would end if it went on to slow down as it did, from what its first and its last three steps gained.
     pub fn would_end_at(&self) -> i64 {
         let gained = |from: usize| self.lowest[from + 3].saturating_sub(self.lowest[from]).max(0) as f64;

@@ -8,7 +8,20 @@ use super::{Leak, Series, SiteSeries, is_explained};
 /// entries are not all alike, one line makes fewer blocks than another.
 pub(super) fn slowing(series: &Series, filling: &[usize]) -> Vec<Leak> {
     let certain = of(series, filling, Sureness::Certain);
-    if certain.is_empty() { certain } else { of(series, filling, Sureness::Likely) }
+    let Some(most) = containers(&certain).max_by_key(|index| series.containers[*index].floors.growth())
+    else {
+        return if certain.is_empty() { certain } else { of(series, filling, Sureness::Likely) };
+    };
+    let cache = &series.containers[most].floors;
+    let mut slowing = of(series, filling, Sureness::Likely);
+    // Lines that make some of its entries: too few to tell by themselves.
+    for (index, site) in series.sites.iter().enumerate() {
+        let is_some = (1..cache.growth()).contains(&site.blocks.growth()) && site.blocks.may_slow_as(cache);
+        if is_some && !slowing.contains(&Leak::Site(index)) {
+            slowing.push(Leak::Site(index));
+        }
+    }
+    slowing
 }
 
 fn of(series: &Series, filling: &[usize], sure: Sureness) -> Vec<Leak> {
