@@ -155,7 +155,7 @@ def pipes(): CHILDREN.append(subprocess.Popen(['cat'], stdin=subprocess.PIPE))
         let done = scenario("done");
         assert_eq!(finding(&done, "growth")["owners"][0]["pattern"], "growing-global", "{done:#}");
         let children = scenario("children");
-        let children = finding(&children, "growth");
+        let children = finding(&children, "growth-children");
         assert_eq!(
             children["title"],
             "1 more child process is not waited for after every iteration, started at app.py:12 in children"
