@@ -9,6 +9,7 @@ use crate::gate::budgets::finding;
 use crate::gate::growth::{Growth, growth};
 use crate::gate::holders::{self, By, Held, Moment, held, held_by};
 use crate::gate::measurement::{Garbage, Measurement};
+use crate::gate::pace::{more, when};
 use crate::gate::place::ScenarioFacts;
 use crate::gate::steps::{Step, Steps, steps};
 use crate::gate::verdict::{self, Direction, Evidence, Floors, Leak, Outcome, Verdict, WINDOWS};
@@ -343,39 +344,6 @@ fn projection(rate: Rate) -> String {
     )
 }
 
-/// `1 more entry`, `3 more entries`, of what one iteration adds at a time; the noun may have a verb.
-pub(super) fn more(total: i64, iterations: u64, noun: &str) -> String {
-    let each = total.unsigned_abs() / iterations;
-    if each <= 1 {
-        return format!("1 more {noun}");
-    }
-    let (noun, verb) = noun.find(" is").map_or((noun, ""), |at| (&noun[..at], &noun[at + 1..]));
-    let plural = match noun.strip_suffix('y') {
-        // A name stays what it is.
-        _ if noun.ends_with('`') => noun.to_owned(),
-        Some(stem) => format!("{stem}ies"),
-        None if noun.ends_with('s') => format!("{noun}es"),
-        None => format!("{noun}s"),
-    };
-    let verb = if verb.starts_with("is") { verb.replacen("is", "are", 1) } else { verb.to_owned() };
-    format!("{} more {plural} {verb}", grouped(each)).trim_end().to_owned()
-}
-
-/// `after every iteration`, `every 10 iterations`.
-pub(super) fn when(rate: Rate) -> String {
-    let total = rate.total.unsigned_abs();
-    match total {
-        0 => "not evenly".to_owned(),
-        _ if total.is_multiple_of(rate.iterations) => "after every iteration".to_owned(),
-        _ if total > rate.iterations => "after every iteration on average".to_owned(),
-        _ => {
-            let every = (rate.iterations + total / 2) / total;
-            let is_even = rate.iterations / every == total || rate.iterations.div_ceil(every) == total;
-            format!("{}every {} iterations", if is_even { "" } else { "about " }, grouped(every))
-        }
-    }
-}
-
 /// `8,064 B after every iteration`, `64 B every 10 iterations`.
 pub(super) fn in_words(rate: Rate) -> String {
     let total = rate.total.unsigned_abs();
@@ -400,23 +368,6 @@ mod tests {
 
     fn rate(total: i64, iterations: u64) -> Rate {
         Rate { total, iterations, unit: RateUnit::Entries }
-    }
-
-    #[test]
-    fn a_rate_is_said_as_people_count() {
-        let said = |total, iterations| {
-            format!("{} {}", more(total, iterations, "entry"), when(rate(total, iterations)))
-        };
-        assert_eq!(said(80, 80), "1 more entry after every iteration");
-        assert_eq!(said(240, 80), "3 more entries after every iteration");
-        assert_eq!(said(256, 2_560), "1 more entry every 10 iterations");
-        assert_eq!(said(103, 1_034), "1 more entry every 10 iterations");
-        assert_eq!(said(300, 1_034), "1 more entry about every 3 iterations");
-        assert_eq!(said(90, 80), "1 more entry after every iteration on average");
-        assert_eq!(more(160, 80, "thread is alive"), "2 more threads are alive");
-        assert_eq!(more(160, 80, "`app.Row` is kept"), "2 more `app.Row` are kept");
-        assert_eq!(more(160, 80, "file descriptor is open"), "2 more file descriptors are open");
-        assert_eq!(more(160, 80, "child process is left"), "2 more child processes are left");
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub mod known;
 pub mod leak;
 pub mod measurement;
 pub mod owners;
+mod pace;
 pub mod parts;
 pub mod place;
 pub mod processes;

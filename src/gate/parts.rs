@@ -4,10 +4,13 @@ use std::cmp::Reverse;
 use std::collections::HashSet;
 
 use crate::config::BudgetKey;
-use crate::finding::{Figure, Finding, Part, PartKind, Place, Rate, RateUnit, Severity, Standing, Unit};
+use crate::finding::{
+    Figure, Finding, Owner, Part, PartKind, Place, Rate, RateUnit, Severity, Standing, Unit,
+};
 use crate::gate::fingerprint::fingerprint;
 use crate::gate::holders::{self, Gained};
-use crate::gate::leak::{RULE, Told, bytes_each, in_words, more, when};
+use crate::gate::leak::{RULE, Told, bytes_each, in_words};
+use crate::gate::pace::{more, when};
 use crate::gate::verdict::{Direction, Floors, Leak, SiteSeries};
 use crate::gate::wording;
 use crate::profile::{Container, StackId};
@@ -193,10 +196,10 @@ pub fn split(finding: &mut Finding, known: &[Option<usize>], beside: &str) -> Op
     }
     let (owners_new, owners_old) = std::mem::take(&mut finding.owners)
         .into_iter()
-        .partition(|owner| is_filled_by(owner.place.as_ref(), &new));
+        .partition(|owner| is_filled_by(owner.place.as_ref(), &new) || is_kept_by_another(owner, &new, &old));
     let mut fresh = about(finding, new);
     fresh.evidence.push(format!("beside {beside}"));
-    fresh.owners = owners_new;
+    name(&mut fresh, owners_new);
     let rest = about(finding, old);
     *finding = Finding {
         owners: owners_old,
@@ -214,6 +217,28 @@ pub fn split(finding: &mut Finding, known: &[Option<usize>], beside: &str) -> Op
         ..rest
     };
     Some(fresh)
+}
+
+/// Whether it is a container of the type of a new one, and filled by a line that fills none that is known.
+fn is_kept_by_another(owner: &Owner, new: &[Part], old: &[Part]) -> bool {
+    let is_of_type = |part: &Part| part.kind == PartKind::Container && part.type_name == owner.type_name;
+    let Some(place) = &owner.place else { return false };
+    let is_there =
+        |part: &Part| part.place.as_ref().is_some_and(|of| (&of.file, of.line) == (&place.file, place.line));
+    new.iter().any(is_of_type) && !old.iter().any(is_there)
+}
+
+/// Says by its owners what a finding is about; where a container was made says less than where it is filled.
+fn name(finding: &mut Finding, owners: Vec<Owner>) {
+    if let Some(owner) = owners.first().filter(|_| finding.holders.is_empty()) {
+        let counted = std::mem::replace(&mut finding.title, owner.sentence.clone());
+        finding.evidence.push(format!("over all judged iterations: {counted}"));
+        finding.place = owner.place.clone().or(finding.place.take());
+        if !owner.help.is_empty() {
+            finding.help = owner.help.clone();
+        }
+    }
+    finding.owners = owners;
 }
 
 /// Whether the place is in a function of these sites.

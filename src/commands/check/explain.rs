@@ -6,7 +6,7 @@ use nix::sys::signal::Signal;
 
 use super::{Check, confirm, standing};
 use crate::config::{BudgetKey, Checkpoints};
-use crate::finding::{Finding, Owner, Severity};
+use crate::finding::{Finding, Owner, RateUnit, Severity};
 use crate::gate::budgets::{self, CYCLES};
 use crate::gate::leak;
 use crate::gate::measurement::Measurement;
@@ -21,6 +21,7 @@ use crate::rules::{self, Kind, RuleSet};
 use crate::scenario::plan::Work;
 use crate::scenario::tracker::Moments;
 use crate::scenario::{Plan, ScenarioRun, signals};
+use crate::units::grouped;
 
 /// Calls between two snapshots, at least and at most.
 const CALLS: (u32, u32) = (8, 512);
@@ -119,11 +120,26 @@ pub(super) fn add_owners(
         if finding.owners.is_empty() {
             finding.owners = growing(told, finding, (&found, &heaps));
         }
-        if is_growth(finding) && taken.iterations == 0 && !snapshots.is_empty() {
-            finding.evidence.push(format!("{UNKNOWN}: the process took no two snapshots while it grew"));
+        if is_growth(finding) && !snapshots.is_empty() {
+            finding.evidence.extend(too_short(finding, taken.iterations));
         }
     }
     result.findings.extend(taken.garbage.and_then(|garbage| owners::cycles(told, garbage)));
+}
+
+/// Why it is not known who keeps what grows, where too little of it came between the two snapshots.
+fn too_short(finding: &Finding, iterations: u32) -> Option<String> {
+    if iterations == 0 {
+        return Some(format!("{UNKNOWN}: the process took no two snapshots while it grew"));
+    }
+    let rate = finding.rate.filter(|rate| finding.owners.is_empty() && rate.unit != RateUnit::Bytes);
+    let rate = rate.or(finding.entries).filter(|rate| finding.owners.is_empty() && rate.total > 0)?;
+    let expected =
+        u128::from(rate.total.unsigned_abs()) * u128::from(iterations) / u128::from(rate.iterations);
+    (expected < TIMES as u128 / 2).then(|| {
+        let calls = grouped(u64::from(iterations));
+        format!("{UNKNOWN}: there was time for {calls} iterations only between two snapshots, in which it hardly grew")
+    })
 }
 
 /// Whether a finding is of a budget of memory that is held when the work is done, and of the process that is measured here,

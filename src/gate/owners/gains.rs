@@ -1,10 +1,13 @@
 //! How much an owner keeps with every iteration, as a sentence goes on.
 
 use crate::finding::{Finding, Rate, RateUnit};
-use crate::gate::leak::{bytes_each, more, when};
+use crate::gate::leak::bytes_each;
+use crate::gate::pace::{more, when};
 
 /// A rate that was seen fewer times is about that.
 const CERTAIN: i64 = 16;
+/// What a few iterations show may be so many times as much as what many do, or as little.
+const FAR: u128 = 4;
 
 /// What the judged iterations added to the one container that grows: they are many more than those between two snapshots.
 #[derive(Debug, Clone, Copy)]
@@ -38,16 +41,17 @@ pub(super) struct Gains {
 
 impl Gains {
     /// The same, as it was counted over the judged iterations. What every iteration adds is seen well enough in a few,
-    /// and in those without what the table of the container takes.
+    /// and in those without what the table of the container takes; all else is not.
     pub(super) fn over(self, judged: Option<Judged>) -> Gains {
         let Some(Judged { entries, bytes }) = judged else { return self };
         let (total, seen) = (u128::from(entries.total.unsigned_abs()), u128::from(self.entries));
         let exact = total * u128::from(self.iterations);
         let about = seen * u128::from(entries.iterations);
         // Another container, if it is far from that.
-        let is_it = seen > 0 && exact <= 2 * about && about <= 2 * exact;
+        let is_it = seen > 0 && exact <= FAR * about && about <= FAR * exact;
         let Ok(iterations) = u32::try_from(entries.iterations) else { return self };
-        if !is_it || total >= u128::from(entries.iterations) {
+        let is_of_every = exact == about && entries.total.unsigned_abs().is_multiple_of(entries.iterations);
+        if !is_it || is_of_every {
             return self;
         }
         let same = bytes.filter(|bytes| bytes.iterations == entries.iterations && bytes.total > 0);
@@ -124,6 +128,7 @@ mod tests {
         assert_eq!(said(0, 16, 800, 8), "keeps 2 more objects, 100 B, after every iteration");
         assert_eq!(said(4, 0, 0, 40), "keeps 1 more entry every 10 iterations");
         assert_eq!(said(4, 4, 400, 40), "keeps 1 more entry every 10 iterations, 10 B an iteration");
+        assert_eq!(said(30, 0, 0, 20), "keeps 3 more entries every 2 iterations");
         assert_eq!(said(4, 0, 0, 395), "keeps 1 more entry about every 99 iterations");
         assert_eq!(said(0, 0, 400, 10), "keeps 40 B more an iteration");
         let gains = Gains { entries: 16, objects: 40, bytes: 0, iterations: 8 };

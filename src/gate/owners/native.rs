@@ -9,6 +9,10 @@ use crate::rules::{Evidence, HeldBy, Kind, RuleSet};
 pub fn native(finding: &Finding, rules: &RuleSet) -> Option<Owner> {
     let holder = finding.holders.first()?;
     let is_native = holder.domain == Domain::Heap.label();
+    // A container that gets longer with them keeps them, though it was not seen to.
+    if !is_native && !finding.containers.is_empty() {
+        return None;
+    }
     let iterations = u32::try_from(finding.series.len().checked_sub(1)?).ok().filter(|count| *count > 0)?;
     let library = match holder.frames.first()? {
         Frame::Native { module, .. } => module.rsplit('/').next().unwrap_or(module).to_owned(),
