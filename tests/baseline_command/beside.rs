@@ -97,9 +97,10 @@ fn eight_bytes_into_another_list_fail_beside_twenty_thousand() {
     project.write("app.py", &with_new("None"));
     let checked = project.check();
     assert_eq!(checked.code, Some(1), "{}", checked.whole());
-    let found = standings(&project);
-    assert_eq!((found[0].0.as_str(), &found[1]), ("new", &pair("accepted", "olda")), "{}", checked.whole());
-    assert!(checked.out.contains("keeps 1 more entry after every iteration"), "{}", checked.out);
+    assert_eq!(standings(&project), [pair("new", "newb"), pair("accepted", "olda")], "{}", checked.whole());
+    let new = &project.scenario("work")["findings"][0];
+    assert_eq!(new["title"], "`app.B` (list) keeps 1 more entry after every iteration");
+    assert_eq!((&new["place"]["line"], &new["owners"][0]["name"]), (&8.into(), &"app.B".into()));
 }
 
 #[test]
