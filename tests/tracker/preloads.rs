@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use leakgate::profile::UNSEEN_HEAP;
+use leakgate::profile::model::{Domain, Site};
 
-use crate::harness::{Figures, Program, Run, amount, folder, of_function};
+use crate::harness::{Figures, Program, Run, amount, figures, folder, of_function};
 use crate::python;
 
 const ALLOCATES: &str = "\
@@ -140,6 +141,19 @@ fn a_program_built_with_libasan_still_has_it_first() {
     assert_eq!((recording.output.status, stderr.as_ref()), (plain.status, ""));
     assert_eq!(of_function(recording.first(), "kept").end, amount(100_000, 100));
     assert_eq!(recording.first().notes.iter().find(|note| *note == UNSEEN_HEAP), None);
+}
+
+#[test]
+fn what_objects_lie_in_is_no_mapping_where_the_allocator_is_asked_for_by_name() {
+    for python in python::all() {
+        let mapped = |variable: &str| {
+            let recording = python.run(&["-S", "-c", ALLOCATES]).env("PYTHONMALLOC", variable).record();
+            let anonymous = |site: &Site| site.allocator.domain == Domain::Anonymous;
+            figures(python::profile(&recording.capture), anonymous).end
+        };
+        assert_eq!(mapped("default"), mapped(""), "{python}");
+        assert_eq!(mapped("pymalloc"), mapped(""), "{python}");
+    }
 }
 
 const OPTIONS: [&[&str]; 10] = [
