@@ -12,10 +12,11 @@ use crate::gate::leak;
 use crate::gate::measurement::Measurement;
 pub use crate::gate::place::ScenarioFacts;
 use crate::gate::processes::{self, figure_name};
+use crate::gate::validity::{invalid, unmeasured_error};
 use crate::gate::wording::{self, Threshold};
 use crate::outcome::{BudgetState, GrowthReport, JudgedBudget, ScenarioError, Verdict};
 use crate::profile::{Bill, BillMoment, Profile, ThreadId};
-use crate::units::{Bytes, grouped};
+use crate::units::Bytes;
 
 /// The order in which reports list figures: what stays before what was needed for a while.
 pub const REPORTED: [BudgetKey; 9] = [
@@ -434,36 +435,5 @@ fn memory_limit(scenario: &ScenarioFacts, limit: u64, measurement: &Measurement)
         bill: measurement.profile.bill(&[BillMoment::Last, BillMoment::Largest]).cloned(),
         help: wording::MEMORY_LIMIT_HELP.to_owned(),
         ..finding(scenario, "memory-limit".to_owned(), held(scenario, measurement, Moment::End, By::Bytes))
-    }
-}
-
-/// Why the figures cannot be judged at all: a tracker that saw nothing or lost records is never a pass.
-fn invalid(measurement: &Measurement) -> Option<ScenarioError> {
-    let all = || measurement.others.iter().chain([measurement]);
-    let lost = all().map(|process| process.profile.process.lost).sum();
-    if lost > 0 {
-        return Some(ScenarioError {
-            title: format!(
-                "{} events could not be recorded, so the figures are a lower bound",
-                grouped(lost)
-            ),
-            details: measurement.profile.notes.join("\n"),
-        });
-    }
-    let silent = measurement.profile.sites.is_empty() && measurement.peak == 0;
-    silent.then(|| ScenarioError {
-        title: "the tracker recorded nothing, so there is nothing to judge".to_owned(),
-        details: measurement.profile.notes.join("\n"),
-    })
-}
-
-fn unmeasured_error(keys: &[BudgetKey]) -> ScenarioError {
-    let names: Vec<String> = keys.iter().map(|key| format!("`{}`", key.name())).collect();
-    let plural = if keys.len() == 1 { "has a budget and" } else { "have budgets and" };
-    let reasons: Vec<String> =
-        keys.iter().map(|key| format!("{}: {}", key.name(), wording::not_measured(*key))).collect();
-    ScenarioError {
-        title: format!("{} {plural} could not be measured", names.join(", ")),
-        details: reasons.join("\n"),
     }
 }

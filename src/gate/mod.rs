@@ -24,5 +24,6 @@ pub mod sites;
 pub mod steps;
 pub mod threads;
 mod undecided;
+mod validity;
 pub mod verdict;
 pub mod wording;

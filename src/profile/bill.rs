@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use leakgate_capture::PartKind;
 
 use super::model::{Domain, Frame, Profile};
+use super::notes::UNSEEN_HEAP;
 use crate::units::Bytes;
 
 /// A deficit up to this part of what is resident is what a running process changes while it is looked at.
@@ -291,7 +292,8 @@ pub(super) fn bill(profile: &Profile, survey: &Survey, moment: BillMoment, sampl
     let all_live = live.iter().map(|(_, bytes)| bytes).sum::<u64>();
     lines.extend(live.into_iter().map(|(kind, bytes)| ((kind, String::new()), bytes)));
     lines.insert((LineKind::Held, String::new()), held.saturating_sub(all_live));
-    if survey.is_partial {
+    // Where the heap is not seen at all, what was too large to look at is not the heap.
+    if survey.is_partial && !profile.notes.iter().any(|note| note == UNSEEN_HEAP) {
         notes.push(
             "the heap was too large to look at all of it: more of it may be allocated and not resident"
                 .to_owned(),

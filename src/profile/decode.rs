@@ -3,10 +3,7 @@
 use leakgate_capture::read::{self, File, Moment, SiteEntry, ThreadEntry};
 use leakgate_capture::{
     ASKED_ITERATION, BILL_AT_EXIT, BILL_PARTIAL, BillPart, CheckpointEntry, ContainerRecord, FRAME_NATIVE,
-    FRAME_PYTHON, Function, KIND_PEAK, LengthRecord, NOTE_CHILD, NOTE_CONTAINERS, NOTE_DEBUG_ALLOCATOR,
-    NOTE_DEEP, NOTE_FORKED, NOTE_FREE_THREADED, NOTE_FULL, NOTE_NO_BILL, NOTE_NO_CONTAINERS, NOTE_NO_HEAP,
-    NOTE_NOT_RESERVED, NOTE_OTHER_LAYOUT, NOTE_STACKS, NOTE_STUCK, NOTE_THREADS, NOTE_TRACER,
-    NOTE_UNKNOWN_PYTHON, NOTE_WRONG_WALK, PartKind, STATE_ENDED, WAITED_FOR, WAITED_NOT,
+    FRAME_PYTHON, Function, KIND_PEAK, LengthRecord, PartKind, STATE_ENDED, WAITED_FOR, WAITED_NOT,
 };
 
 use super::bill::{self, Bill, BillMoment, Part, Survey};
@@ -14,6 +11,7 @@ use super::model::{
     Allocator, Amount, Birth, Checkpoint, CheckpointKind, Container, Domain, Frame, FrameId, Inherited,
     Process, Profile, Site, StackId, StackNode, Thread, ThreadId, Totals,
 };
+use super::notes::notes;
 use super::symbols::Symbols;
 
 /// Makes the model of one process.
@@ -310,7 +308,7 @@ fn composition(moment: &Moment, sites: usize) -> Vec<Amount> {
     amounts
 }
 
-fn kind(number: u32) -> Option<CheckpointKind> {
+pub(super) fn kind(number: u32) -> Option<CheckpointKind> {
     Some(match number {
         0 => CheckpointKind::Start,
         1 => CheckpointKind::Iteration,
@@ -344,103 +342,4 @@ pub(super) fn checkpoint(moment: &Moment) -> Option<Checkpoint> {
         collected: moment.head.collected,
         changes: moment.entries.iter().map(change).collect(),
     })
-}
-
-/// What each bit of the header's notes means.
-const NOTES: &[(u32, &str)] = &[
-    (
-        NOTE_FULL,
-        "the capture could not grow (disk full, no permission any more, or a limit of file size or address space): later stacks are not told apart",
-    ),
-    (
-        NOTE_UNKNOWN_PYTHON,
-        "this version of CPython has no known layout: native memory only, without Python stacks",
-    ),
-    (
-        NOTE_DEBUG_ALLOCATOR,
-        "Python's debug allocator was on, or one of the program's choice: no Python objects or stacks; small objects are in \
-         anonymous mappings",
-    ),
-    (
-        NOTE_FREE_THREADED,
-        "a free-threaded CPython, which the tracker does not know: native memory only, without Python stacks",
-    ),
-    (
-        NOTE_OTHER_LAYOUT,
-        "this build of CPython is laid out otherwise than its version: native memory only, without Python stacks",
-    ),
-    (
-        NOTE_WRONG_WALK,
-        "a trial of reading Python's stacks went wrong on this build of CPython: its objects have no stacks",
-    ),
-    (NOTE_STACKS, "some stacks could not be stored, for want of space or memory: see `stack not recorded`"),
-    (
-        NOTE_THREADS,
-        "more than 4,095 threads at once (255 where address space is limited): the others' allocations have no stack",
-    ),
-    (NOTE_STUCK, "a thread did not leave the tracker: the peak's composition may miss its last event"),
-    (NOTE_NOT_RESERVED, "the file system cannot reserve space for the capture"),
-    (
-        NOTE_DEEP,
-        "some stacks are deeper than 65,536 frames (4,096 where address space is limited): their outermost frames are missing",
-    ),
-    (
-        NOTE_NO_BILL,
-        "what was resident at the end is not known: `/proc` could not be read, or the capture not grow",
-    ),
-    (
-        NOTE_TRACER,
-        "the program traced references itself for a time (tracemalloc does): reused objects may have an earlier line",
-    ),
-    (
-        NOTE_CONTAINERS,
-        "more containers grew, or changed more often, than there is room for: some of their lengths are missing",
-    ),
-    (
-        NOTE_NO_CONTAINERS,
-        "live containers cannot be looked for in this build of CPython: their lengths are not known",
-    ),
-    (
-        NOTE_NO_HEAP,
-        "a snapshot of the heap could not be taken or written: who holds the objects is not known",
-    ),
-    (NOTE_CHILD, LOST_CHILD),
-];
-
-/// The note of a process with a child that is in no figure.
-pub const LOST_CHILD: &str = "a forked child could not be given a capture of its own (disk full, a limit of file sizes, no permission, or no \
-     descriptor left) and was not recorded";
-
-/// The header's notes, in sentences; `outlived`: what was live when an interpreter ended that the program outlived.
-fn notes(file: &File, outlived: Option<Amount>) -> Vec<String> {
-    let mut notes: Vec<String> = NOTES
-        .iter()
-        .filter(|(bit, _)| file.head.notes & bit != 0)
-        .map(|(_, text)| (*text).to_owned())
-        .collect();
-    if file.head.notes & NOTE_FORKED != 0 {
-        notes.push(format!(
-            "forked from process {}: {} in {} blocks were inherited at that moment",
-            file.head.origin.0,
-            crate::units::Bytes(file.head.inherited_bytes),
-            crate::units::grouped(file.head.inherited_blocks)
-        ));
-    }
-    if let Some(Amount { bytes, blocks }) = outlived {
-        notes.push(format!(
-            "the program went on after its interpreter had ended, when {} in {} blocks were live: the end is the \
-             process's own",
-            crate::units::Bytes(bytes),
-            crate::units::grouped(blocks)
-        ));
-    }
-    let head = &file.head;
-    let has_exit = file.moments.iter().any(|moment| kind(moment.head.kind) == Some(CheckpointKind::Exit));
-    if head.notes & NOTE_FULL != 0 && head.state == STATE_ENDED && head.python != 0 && !has_exit {
-        notes.push("figures of the end are of after the interpreter was torn down: there was no space for those before".to_owned());
-    }
-    if file.head.lost > 0 {
-        notes.push(format!("{} events could not be recorded: figures are lower bounds", file.head.lost));
-    }
-    notes
 }

@@ -9,6 +9,7 @@ pub mod follow;
 pub mod load;
 pub mod model;
 mod name;
+mod notes;
 pub mod resident;
 #[cfg(test)]
 pub(crate) mod sample;
@@ -19,7 +20,7 @@ pub mod tree;
 mod untracked;
 
 pub use bill::{Bill, BillLine, BillMoment, LineKind};
-pub use decode::LOST_CHILD;
 pub use model::*;
 pub use name::command_line;
+pub use notes::{LOST_CHILD, UNSEEN_HEAP};
 pub use untracked::{Obstacle, Untracked};

@@ -68,6 +68,30 @@ fn a_child_that_is_given_an_empty_environment_is_no_untracked_one() {
 }
 
 #[test]
+fn a_heap_that_another_library_keeps_to_itself_is_an_error() {
+    let found = Command::new("gcc").arg("-print-file-name=libasan.so").output().unwrap().stdout;
+    let found = std::path::PathBuf::from(String::from_utf8(found).unwrap().trim());
+    let Ok(libasan) = found.canonicalize() else {
+        eprintln!("skipped: gcc has no libasan");
+        return;
+    };
+    let variables = format!("{{ LD_PRELOAD: {}, ASAN_OPTIONS: detect_leaks=0 }}", libasan.display());
+    let project = Project::new(
+        &format!(
+            "scenarios:\n  hidden: {{ run: [cat, /dev/null], env: {variables}, budgets: {{ peak: 1 MiB }} }}\n"
+        ),
+        "",
+    );
+    let checked = project.check();
+    assert_eq!(checked.code, Some(3), "{}", checked.whole());
+    assert!(
+        checked.out.contains("the native heap is not seen, so there is nothing to judge"),
+        "{}",
+        checked.whole()
+    );
+}
+
+#[test]
 fn the_automatic_memory_limit_leaves_untouched_memory_alone() {
     let project = Project::new(
         "scenarios:\n  sparse:\n    call: app:sparse\n    iterations: 1\n    warmup: 0\n",

@@ -77,6 +77,16 @@ static void reserved(void) {
     must(mprotect(at, PAGES(4), PROT_READ) == 0);              /* never writable */
 }
 
+/* The same by another name, without a key. */
+void make_writable_by_key(char *at, size_t length) { must(pkey_mprotect(at, length, READ_WRITE, -1) == 0); }
+
+static void reserved_by_key(void) {
+    char *at = reserve(PAGES(400));
+    make_writable_by_key(at, PAGES(300));
+    must(pkey_mprotect(at + PAGES(350), PAGES(10), PROT_READ, -1) == 0);
+    must(pkey_mprotect(at + 1, PAGES(1), READ_WRITE, -1) == -1);
+}
+
 static void files(const char *path) {
     int file = open(path, O_RDWR | O_CREAT, 0600);
     must(file >= 0 && ftruncate(file, PAGES(50)) == 0);
@@ -176,6 +186,8 @@ int main(int count, char **arguments) {
         over();
     else if (strcmp(course, "reserved") == 0)
         reserved();
+    else if (strcmp(course, "reserved by key") == 0)
+        reserved_by_key();
     else if (strcmp(course, "files") == 0)
         files(arguments[2]);
     else if (strcmp(course, "moving") == 0)

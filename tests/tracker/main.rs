@@ -20,6 +20,7 @@ mod harness;
 mod heap;
 mod heap_views;
 mod limits;
+mod lost_children;
 mod mappings;
 mod marks;
 mod objects;

@@ -68,6 +68,15 @@ fn reserved_space_is_memory_from_when_it_is_made_writable() {
 }
 
 #[test]
+fn reserved_space_is_memory_too_when_its_protection_is_changed_with_a_key() {
+    let recording = record(&["reserved by key"]);
+    let profile = recording.first();
+    assert_eq!(pages(profile, "make_writable_by_key", Domain::Anonymous), [(300, 1), (300, 1)]);
+    assert_eq!(pages(profile, "reserve", Domain::Reserved), [(100, 1), (400, 1)]);
+    assert_eq!(profile.totals.peak, amount(300 * PAGE, 1));
+}
+
+#[test]
 fn file_mappings_stand_apart() {
     let program = Program::of("mappings");
     let file = program.folder().join("file");

@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-use crate::harness::{Program, Run, amount, folder, of_function};
+use leakgate::profile::UNSEEN_HEAP;
+use leakgate::profile::model::{Domain, Site};
+
+use crate::harness::{Figures, Program, Run, amount, figures, folder, of_function};
 use crate::python;
 
 const ALLOCATES: &str = "\
@@ -94,6 +97,7 @@ fn a_preloaded_jemalloc_stays_the_allocator_and_its_blocks_are_counted() {
     let profile = recording.first();
     assert_eq!(of_function(profile, "kept").end, amount(100_000, 100));
     assert_eq!(of_function(profile, "freed").peak, amount(1_500_000, 300));
+    assert!(!profile.notes.iter().any(|note| note == UNSEEN_HEAP), "{:?}", profile.notes);
     for python in python::all() {
         let run = python.run(&["-c", ALLOCATES]).env("LD_PRELOAD", &jemalloc);
         is_the_same_and_exact(&run, &python.to_string());
@@ -111,6 +115,19 @@ fn a_preloaded_libasan_stays_first_and_its_blocks_are_counted() {
 }
 
 #[test]
+fn a_heap_that_is_not_seen_because_libasan_is_first_is_said_also_of_a_child() {
+    let Some(libasan) = libasan() else { return };
+    let run = Program::of("processes");
+    let run = run.run(&["fork"]).env("LD_PRELOAD", &libasan).env("ASAN_OPTIONS", "detect_leaks=0");
+    let recording = run.record().ended_well();
+    let [parent, child] = &recording.capture.processes[..] else { panic!("not two processes") };
+    for process in [parent, child] {
+        assert_eq!(of_function(process, "before"), Figures::default());
+        assert!(process.notes.iter().any(|note| note == UNSEEN_HEAP), "{:?}", process.notes);
+    }
+}
+
+#[test]
 fn a_program_built_with_libasan_still_has_it_first() {
     if libasan().is_none() {
         return;
@@ -123,6 +140,20 @@ fn a_program_built_with_libasan_still_has_it_first() {
     let stderr = String::from_utf8_lossy(&recording.output.stderr);
     assert_eq!((recording.output.status, stderr.as_ref()), (plain.status, ""));
     assert_eq!(of_function(recording.first(), "kept").end, amount(100_000, 100));
+    assert_eq!(recording.first().notes.iter().find(|note| *note == UNSEEN_HEAP), None);
+}
+
+#[test]
+fn what_objects_lie_in_is_no_mapping_where_the_allocator_is_asked_for_by_name() {
+    for python in python::all() {
+        let mapped = |variable: &str| {
+            let recording = python.run(&["-S", "-c", ALLOCATES]).env("PYTHONMALLOC", variable).record();
+            let anonymous = |site: &Site| site.allocator.domain == Domain::Anonymous;
+            figures(python::profile(&recording.capture), anonymous).end
+        };
+        assert_eq!(mapped("default"), mapped(""), "{python}");
+        assert_eq!(mapped("pymalloc"), mapped(""), "{python}");
+    }
 }
 
 const OPTIONS: [&[&str]; 10] = [

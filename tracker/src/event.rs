@@ -3,7 +3,9 @@
 use core::mem::offset_of;
 use core::sync::atomic::{AtomicI64, AtomicU64, Ordering, compiler_fence};
 
-use leakgate_capture::{Function, Header, NOTE_FORKED, Section, SiteRecord, TemporaryRecord};
+use leakgate_capture::{
+    Function, Header, NOTE_FORKED, NOTE_OTHER_MALLOC, Section, SiteRecord, TemporaryRecord,
+};
 
 use crate::capture::{self, header, header_word, place};
 use crate::cells::Cells;
@@ -443,5 +445,6 @@ pub(crate) fn restart(live_bytes: i64) {
     header.peak_bytes = live_bytes;
     header.best_peak = 0;
     header.epoch = header.epoch.wrapping_add(1);
-    header_word(offset_of!(Header, notes)).store(NOTE_FORKED, Ordering::Relaxed);
+    let notes = header_word(offset_of!(Header, notes));
+    notes.store(notes.load(Ordering::Relaxed) & NOTE_OTHER_MALLOC | NOTE_FORKED, Ordering::Relaxed);
 }

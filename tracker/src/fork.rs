@@ -56,9 +56,11 @@ pub(crate) fn is_lost() -> bool {
     LOST.load(Ordering::Acquire)
 }
 
-/// In a copy of the process that ends when it has told what it is for: nothing of it is recorded.
+/// Nothing of this process is recorded: a child without a file, or a copy that ends when it has told what it is for.
 pub(crate) fn leave_unrecorded() {
     mark();
+    // What it frees of its inheritance must not be counted in its parent's file.
+    INHERITED_SITES.store(0, Ordering::Relaxed);
     LOST.store(true, Ordering::Release);
 }
 
@@ -76,7 +78,8 @@ pub(crate) fn is_inherited(site: u32) -> bool {
 
 /// So that the child finds every lock free and every table whole. In the order in which they are nested.
 extern "C" fn before() {
-    if is_lost() || !world::leave_to_fork() {
+    // A fresh child is set up first, and may turn out to be one that is not recorded.
+    if is_lost() || !world::leave_to_fork() || is_lost() {
         return;
     }
     mapping::before_fork();
@@ -103,11 +106,11 @@ pub(crate) fn begin_child() -> Option<()> {
     mapping::after_fork();
     modules::after_fork();
     INTERNER.release();
+    world::leave_locks_in_child();
     python::after_fork();
     if !follow::is_on() {
         // As it was asked for: there is nothing to tell.
-        mark();
-        LOST.store(true, Ordering::Release);
+        leave_unrecorded();
         return None;
     }
     // Read before the child's own identity is written over it.
@@ -119,7 +122,7 @@ pub(crate) fn begin_child() -> Option<()> {
         // A flag and its own entry, set atomically, are all that a child ever writes into its parent's file.
         capture::note(NOTE_CHILD);
         capture::unrecorded(sys::getpid(), b"");
-        LOST.store(true, Ordering::Release);
+        leave_unrecorded();
         return None;
     }
     INTERNER.lock().republish();

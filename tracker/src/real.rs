@@ -104,6 +104,10 @@ functions! {
         usize::MAX
     };
     mprotect(at: usize, length: usize, protection: c_int) -> c_int, else { let _ = (at, length, protection); -1 };
+    pkey_mprotect(at: usize, length: usize, protection: c_int, key: c_int) -> c_int, else {
+        let _ = (at, length, protection, key);
+        missing()
+    };
     brk(at: usize) -> c_int, else { let _ = at; -1 };
     sbrk(increment: isize) -> usize, else { let _ = increment; usize::MAX };
     pthread_create(

@@ -5,6 +5,8 @@
 //! Whoever owns a block owns its slot: it is written between the real allocation and the return to the program, and
 //! cleared before the real free, so no lock is needed. Sizes of 128 GiB and more stand in a side table.
 
+mod spare;
+
 use core::ops::Deref;
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
@@ -316,7 +318,7 @@ fn create(address: usize) -> Option<&'static AtomicU64> {
     let (top, middle, _) = parts(address);
     let middles = publish(TOP.get(top)?)?;
     // SAFETY: `publish` gives a mapping that lives for ever.
-    publish(&unsafe { &*middles }[middle])?;
+    publish_leaf(&unsafe { &*middles }[middle])?;
     // The sampler outside takes the tracker's own memory off what is resident.
     let leaves = LEAVES.fetch_add(1, Ordering::Relaxed) + 1;
     if leaves >= MEASURED_AT.load(Ordering::Relaxed) {
@@ -326,13 +328,26 @@ fn create(address: usize) -> Option<&'static AtomicU64> {
     slot(address)
 }
 
-/// Maps what a pointer of the table stands for, unless another thread was faster.
-fn publish<T>(place: &AtomicPtr<T>) -> Option<*mut T> {
+/// Maps a part of the first level, unless it is there.
+fn publish(place: &AtomicPtr<Middle>) -> Option<*mut Middle> {
+    publish_with(place, || map_if_there_is_room(size_of::<Middle>()))
+}
+
+fn publish_leaf(place: &AtomicPtr<Leaf>) -> Option<*mut Leaf> {
+    publish_with(place, || spare::take().or_else(|| map_if_there_is_room(LEAF_BYTES)))
+}
+
+fn map_if_there_is_room(length: usize) -> Option<*mut u8> {
+    if sys::leaves_room(length) { sys::map(length) } else { None }
+}
+
+/// Makes what a pointer of the table stands for, unless another thread was faster.
+fn publish_with<T>(place: &AtomicPtr<T>, make: impl FnOnce() -> Option<*mut u8>) -> Option<*mut T> {
     let present = place.load(Ordering::Acquire);
     if !present.is_null() {
         return Some(present);
     }
-    let fresh = if sys::leaves_room(size_of::<T>()) { sys::map(size_of::<T>()) } else { None }?;
+    let fresh = make()?;
     match place.compare_exchange(null_mut(), fresh.cast(), Ordering::AcqRel, Ordering::Acquire) {
         Ok(_) => Some(fresh.cast()),
         Err(other) => {

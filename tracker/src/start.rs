@@ -4,7 +4,7 @@ use core::ffi::{CStr, c_char, c_int};
 use core::mem::offset_of;
 use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
-use leakgate_capture::{Header, STATE_ENDED, STATE_RECORDING};
+use leakgate_capture::{Header, NOTE_OTHER_MALLOC, STATE_ENDED, STATE_RECORDING};
 
 use crate::capture::{header, header_word};
 use crate::hooks::call;
@@ -42,6 +42,9 @@ fn begin() -> Option<()> {
     if child_path(capture::create).is_none() {
         journal::unable(capture::why_not());
         return None;
+    }
+    if !is_first() {
+        capture::note(NOTE_OTHER_MALLOC);
     }
     world::begin();
     stack::adapt();
@@ -164,15 +167,25 @@ fn claim(first: &[u8]) -> Option<()> {
 
 /// The path that the loader was given for this library.
 fn own_path() -> Option<&'static [u8]> {
+    let name = library_of(construct as *const ())?.dli_fname;
+    // SAFETY: the loader's name of this library, a C string that lives as long as the library.
+    (!name.is_null()).then(|| unsafe { CStr::from_ptr(name) }.to_bytes())
+}
+
+/// Whether the program's `malloc` is this library's: another one that comes first does not call it.
+fn is_first() -> bool {
+    // SAFETY: the name ends in a 0 byte.
+    let malloc = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"malloc".as_ptr()) };
+    let base = |address| library_of(address).map(|library| library.dli_fbase);
+    malloc.is_null() || base(malloc.cast_const().cast()) == base(construct as *const ())
+}
+
+/// What the loader knows of the library that an address lies in.
+fn library_of(address: *const ()) -> Option<libc::Dl_info> {
     // SAFETY: all zeros is a valid value of this C struct.
     let mut info: libc::Dl_info = unsafe { core::mem::zeroed() };
-    let address = construct as *const () as *const libc::c_void;
     // SAFETY: `info` is valid.
-    if unsafe { libc::dladdr(address, &mut info) } == 0 || info.dli_fname.is_null() {
-        return None;
-    }
-    // SAFETY: the loader's name of this library, a C string that lives as long as the library.
-    Some(unsafe { CStr::from_ptr(info.dli_fname) }.to_bytes())
+    (unsafe { libc::dladdr(address.cast(), &mut info) } != 0).then_some(info)
 }
 
 /// Tries names for this process's file, `process-PID-N.lgp`, until `make` succeeds with one.

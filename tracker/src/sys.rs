@@ -220,6 +220,12 @@ pub(crate) fn has_little_space() -> bool {
     soft_limit(libc::RLIMIT_AS as usize).min(soft_limit(libc::RLIMIT_DATA as usize)) < LITTLE
 }
 
+/// Whether what is mapped ahead has to be less than usual.
+pub(crate) fn has_limited_space() -> bool {
+    const LIMITED: u64 = 1 << 30;
+    soft_limit(libc::RLIMIT_AS as usize).min(soft_limit(libc::RLIMIT_DATA as usize)) < LIMITED
+}
+
 /// Whether a quarter of the address space that the process may have is left after `length` more bytes: that is the
 /// program's, which would be told that there is no memory where there is some without us.
 pub(crate) fn leaves_room(length: usize) -> bool {

@@ -183,10 +183,14 @@ pub(crate) fn after_fork() {
     LOCK.release();
 }
 
-/// In a forked child, alone.
-pub(crate) fn restart() {
+/// In a forked child, alone, whether it will be recorded or not.
+pub(crate) fn leave_locks_in_child() {
     LOCK.release();
     STOPPER.store(0, Ordering::Relaxed);
+}
+
+/// In a forked child that is recorded, alone.
+pub(crate) fn restart() {
     WORLD.mode.store(EXACT, Ordering::Relaxed);
     WORLD.granted.set(0);
     WORLD.patience.set(0);

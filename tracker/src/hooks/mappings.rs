@@ -5,7 +5,7 @@ use core::ffi::c_int;
 use leakgate_capture::Function;
 
 use super::entry;
-use crate::{mapping, real, trim};
+use crate::{mapping, python, real, trim};
 
 const FAILED: usize = usize::MAX;
 
@@ -54,7 +54,7 @@ unsafe extern "C" fn on_mmap(
 ) -> usize {
     // SAFETY: the caller's own arguments.
     let map = || unsafe { real::mmap(at, length, protection, flags, fd, offset) };
-    if mapping::is_inside() {
+    if mapping::is_inside() || python::maps_for_objects(caller) {
         return map();
     }
     let function = mapping::kind(protection, flags);
@@ -98,6 +98,10 @@ entry!(
     mprotect(at: usize, length: usize, protection: c_int) -> c_int, "rcx", "x3", on_mprotect
 );
 entry!(
+    /// Linux `pkey_mprotect`; with key -1 it is `mprotect`.
+    pkey_mprotect(at: usize, length: usize, protection: c_int, key: c_int) -> c_int, "r8", "x4", on_pkey_mprotect
+);
+entry!(
     /// `brk`, called by the program itself; the C library's own calls are not seen here.
     brk(at: usize) -> c_int, "rsi", "x1", on_brk
 );
@@ -138,13 +142,36 @@ unsafe extern "C" fn on_mremap(
 unsafe extern "C" fn on_mprotect(at: usize, length: usize, protection: c_int, caller: usize) -> c_int {
     // SAFETY: the caller's own arguments.
     let result = unsafe { real::mprotect(at, length, protection) };
-    if result == 0 && protection & libc::PROT_WRITE != 0 && !mapping::is_inside() {
-        let tracked = mapping::step(|ranges| ranges.is_reserved(at, length));
-        if let Some(site) = tracked.then(|| mapping::site(Function::MmapAnonymous, caller)).flatten() {
-            mapping::step(|ranges| ranges.make_writable(at, length, site));
-        }
+    if result == 0 {
+        protected(at, length, protection, caller);
     }
     result
+}
+
+unsafe extern "C" fn on_pkey_mprotect(
+    at: usize,
+    length: usize,
+    protection: c_int,
+    key: c_int,
+    caller: usize,
+) -> c_int {
+    // SAFETY: the caller's own arguments.
+    let result = unsafe { real::pkey_mprotect(at, length, protection, key) };
+    if result == 0 {
+        protected(at, length, protection, caller);
+    }
+    result
+}
+
+/// A range has another protection now.
+fn protected(at: usize, length: usize, protection: c_int, caller: usize) {
+    if protection & libc::PROT_WRITE == 0 || mapping::is_inside() {
+        return;
+    }
+    let tracked = mapping::step(|ranges| ranges.is_reserved(at, length));
+    if let Some(site) = tracked.then(|| mapping::site(Function::MmapAnonymous, caller)).flatten() {
+        mapping::step(|ranges| ranges.make_writable(at, length, site));
+    }
 }
 
 unsafe extern "C" fn on_brk(at: usize, caller: usize) -> c_int {

@@ -81,7 +81,7 @@ pub(super) fn begin() {
 extern "C" fn audit(event: *const c_char, arguments: Object, _: *mut c_void) -> c_int {
     if !REHOOKED.swap(true, Ordering::Relaxed) {
         // An allocator named by the environment replaced the hooks while the interpreter was configured.
-        domains::hook();
+        domains::hook_again();
     }
     if INSTALLED.load(Ordering::Relaxed) {
         references::check();

@@ -74,6 +74,37 @@ pub(super) fn hook() {
     }
 }
 
+/// Whether the interpreter is about to put an allocator that is asked for by name in the place of the hooks.
+static IS_REPLACED: AtomicBool = AtomicBool::new(false);
+
+/// The interpreter was asked for an allocator by name.
+pub(super) fn expect_replacement() {
+    IS_REPLACED.store(true, Ordering::Relaxed);
+}
+
+/// Puts the hooks in place again after the interpreter has chosen its allocator.
+pub(super) fn hook_again() {
+    IS_REPLACED.store(false, Ordering::Relaxed);
+    hook();
+}
+
+/// Whether a mapping, made by the code at `caller`, is one that the interpreter takes objects from: outside of the hooks it
+/// makes none but its first, after it has put its allocator in their place. They are put in place again at once.
+#[inline(always)]
+pub(crate) fn maps_for_objects(caller: usize) -> bool {
+    IS_REPLACED.load(Ordering::Relaxed) && maps_first(caller)
+}
+
+#[cold]
+#[inline(never)]
+fn maps_first(caller: usize) -> bool {
+    let is_meant = modules::is_interpreter(caller);
+    if is_meant {
+        hook_again();
+    }
+    is_meant
+}
+
 /// Whether `UNTIL_READY` was put in place and has not seen the interpreter ready.
 static WAITING: AtomicBool = AtomicBool::new(false);
 

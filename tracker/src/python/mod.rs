@@ -38,6 +38,7 @@ use crate::thread::Thread;
 use crate::{modules, start};
 
 pub(crate) use asked::allow as may_be_asked;
+pub(crate) use domains::maps_for_objects;
 pub(crate) use frames::RawFrame;
 use options::Allocators;
 pub(crate) use snapshots::at as take_snapshots_at;
@@ -76,8 +77,11 @@ pub(crate) fn begin() {
             domains::hook_until_ready();
             see_reuse(version.minor);
         }
-        Allocators::Usual | Allocators::Named => {
+        usual_or_named @ (Allocators::Usual | Allocators::Named) => {
             domains::hook();
+            if usual_or_named == Allocators::Named {
+                domains::expect_replacement();
+            }
             see_reuse(version.minor);
             agent::begin();
         }
