@@ -226,6 +226,7 @@ fn findings(before: &ScenarioResult, after: &ScenarioResult) -> Vec<FindingChang
             (Some(was), Some(is)) if was == is && (!is_known || owners.before == owners.after) => {
                 return None;
             }
+            (Some(was), Some(is)) if was == is => Fate::Same,
             (Some(was), Some(is)) if size(is) < size(was) => Fate::Shrank,
             (Some(_), Some(_)) => Fate::Grew,
             (None, _) => Fate::New,
