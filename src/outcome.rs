@@ -91,6 +91,20 @@ pub struct ScenarioResult {
     pub error: Option<ScenarioError>,
     /// Facts about the measurement worth telling (records lost, untracked children).
     pub notes: Vec<String>,
+    /// Where its capture is.
+    pub capture: CapturePlace,
+}
+
+/// Where the capture of a scenario is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum CapturePlace {
+    /// With the reports, below `captures`.
+    #[default]
+    Results,
+    /// In this folder, as the user would type it: the reports are of several results.
+    Folder(String),
+    /// Nobody knows: the result came without it.
+    Unknown,
 }
 
 /// Whether a scenario was compared with a baseline.

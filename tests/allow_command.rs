@@ -155,3 +155,35 @@ fn bad_input_is_one_clear_message() {
     let refused = allow(&project, &["7f3a9", "--reason", "x"]);
     assert!(refused.errors.contains("run `leakgate check` first"), "{}", refused.errors);
 }
+
+#[test]
+fn a_ceiling_of_another_unit_is_refused_with_what_the_finding_has() {
+    let project = Project::new(SCENARIOS, APP);
+    let fingerprint = serde_json::json!({"scheme": 1, "value": "7f3a9c01d2e4"});
+    let measured = |unit: &str, total: u64| {
+        let rate = serde_json::json!({"total": total, "iterations": 80, "unit": unit});
+        let finding = serde_json::json!({"rule": "growth", "title": "it grows", "fingerprint": fingerprint, "rate": rate});
+        let scenario = serde_json::json!({"name": "keeps", "findings": [finding]});
+        let result = serde_json::json!({"version": 1, "scenarios": [scenario]});
+        project.write(".leakgate/result.json", &result.to_string());
+    };
+    let before = project.read("leakgate.yaml");
+    let told = |most: &str| allow(&project, &["7f3a", "--reason", "known", "--at-most", most]);
+    let cases = [
+        ("descriptors", 80, "64 B/iteration", "1 descriptor/iteration"),
+        ("threads", 40, "1 fd/iteration", "40 threads/80 iterations"),
+        ("children", 160, "3", "2 children/iteration"),
+        ("bytes", 80_000, "1 thread/iteration", "1000 B/iteration"),
+    ];
+    for (unit, total, most, has) in cases {
+        measured(unit, total);
+        let refused = told(most);
+        assert_eq!(refused.code, Some(2), "{}", refused.whole());
+        let wanted = format!("which is measured in {unit} an iteration: it has {has}\n");
+        assert!(refused.whole().contains(&wanted), "{}", refused.whole());
+        assert_eq!(project.read("leakgate.yaml"), before, "nothing is written");
+    }
+    measured("entries", 80);
+    let allowed = told("1 entry/iteration");
+    assert_eq!(allowed.code, Some(0), "{}", allowed.whole());
+}

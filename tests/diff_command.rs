@@ -272,6 +272,22 @@ fn findings_of_results_differ_by_their_owners() {
     let owners = &json["scenarios"][0]["findings"][0]["owners"];
     assert_eq!(owners["before"], serde_json::json!(["app.SEEN (list)"]), "{json}");
     assert!(owners["after"].as_array().unwrap().contains(&"app.EXTRA (dict)".into()), "{json}");
+
+    // An owner that is known in one of them only is no difference, and other owners of as much are.
+    let now = project.read(".leakgate/result.json");
+    let mut changed: Value = serde_json::from_str(&now).unwrap();
+    let owners = changed["scenarios"][0]["findings"][0]["owners"].take();
+    changed["scenarios"][0]["findings"][0]["owners"] = serde_json::json!([]);
+    project.write("without.json", &changed.to_string());
+    for files in [["without.json", ".leakgate"], [".leakgate", "without.json"]] {
+        assert!(project.run(&["diff", files[0], files[1]]).out.starts_with("no difference"));
+    }
+    changed["scenarios"][0]["findings"][0]["owners"] = owners;
+    changed["scenarios"][0]["findings"][0]["owners"][0]["name"] = "app.OTHER".into();
+    project.write("other.json", &changed.to_string());
+    let other = project.run(&["diff", ".leakgate", "other.json"]).out;
+    assert!(other.contains("\n  same   "), "{other}");
+    assert!(other.contains("         owner app.OTHER ") && !other.contains("→"), "{other}");
 }
 
 #[test]

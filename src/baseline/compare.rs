@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::model::{AcceptedFigure, Identity, Level, Section};
 use crate::config::Increase;
-use crate::finding::{Rate, RateUnit, Unit};
+use crate::finding::{PartKind, Rate, RateUnit, Unit};
 
 /// A share of a percent is counted in hundredths.
 const WHOLE: i128 = 10_000;
@@ -31,6 +31,21 @@ pub enum Change {
         before: Option<Level>,
         /// How bad it is; `None`: it is gone.
         now: Option<Level>,
+    },
+    /// Of a part of a finding.
+    Part {
+        /// The finding's rule.
+        rule: String,
+        /// What the part is.
+        kind: PartKind,
+        /// Which.
+        identity: Identity,
+        /// Where it is, for people.
+        about: String,
+        /// What it added; `None`: it is new.
+        before: Option<Rate>,
+        /// What it adds; `None`: it is gone.
+        now: Option<Rate>,
     },
 }
 
@@ -113,19 +128,28 @@ fn changed_parts(before: &Section, now: &Section) -> Vec<Change> {
     let (before, now) = (parts(before), parts(now));
     let keys: BTreeSet<_> = before.keys().chain(now.keys()).collect();
     let changed = keys.into_iter().filter(|key| {
-        let count = |of: &Parts| of.get(*key).map(|(count, _)| *count);
+        let count = |of: &Parts| of.get(*key).map(|parts| parts.count);
         count(&before) != count(&now)
     });
-    let change = |key: &(Identity, String)| {
-        let level = |of: &Parts| of.get(key).map(|(_, rate)| Level::Rate(*rate));
-        let (identity, rule) = key.clone();
-        Change::Finding { identity, rule, before: level(&before), now: level(&now) }
+    let change = |key: &(Identity, String, PartKind)| {
+        let rate = |of: &Parts| of.get(key).map(|parts| parts.rate);
+        let about = now.get(key).or(before.get(key)).map(|parts| parts.about.clone()).unwrap_or_default();
+        let (identity, rule, kind) = key.clone();
+        Change::Part { rule, kind, identity, about, before: rate(&before), now: rate(&now) }
     };
     changed.map(change).collect()
 }
 
-/// How many parts have an identity, of a rule's findings, and what they add together.
-type Parts = BTreeMap<(Identity, String), (usize, Rate)>;
+/// The parts of a rule's findings by their identity.
+type Parts = BTreeMap<(Identity, String, PartKind), Together>;
+
+/// Parts with the same identity.
+struct Together {
+    count: usize,
+    /// What they add together.
+    rate: Rate,
+    about: String,
+}
 
 /// The parts of a section, but for those that have the fingerprint of their finding.
 fn parts(section: &Section) -> Parts {
@@ -133,10 +157,12 @@ fn parts(section: &Section) -> Parts {
     for (of, accepted) in &section.findings {
         for part in accepted.parts.iter().filter(|part| part.identity != of.value) {
             let identity = Identity { scheme: of.scheme, value: part.identity.clone() };
-            let nothing = (0, Rate { total: 0, ..part.rate });
-            let (count, rate) = parts.entry((identity, accepted.rule.clone())).or_insert(nothing);
-            *count += 1;
-            rate.total = rate.total.saturating_add(part.rate.total);
+            let key = (identity, accepted.rule.clone(), part.kind);
+            let nothing = Rate { total: 0, ..part.rate };
+            let nothing = Together { count: 0, rate: nothing, about: part.about.clone() };
+            let together = parts.entry(key).or_insert(nothing);
+            together.count += 1;
+            together.rate.total = together.rate.total.saturating_add(part.rate.total);
         }
     }
     parts

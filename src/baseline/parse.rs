@@ -1,6 +1,6 @@
 //! Reads a lock, whatever was done to it: finds all that is wrong, each with its line, and keeps what is sound.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::VERSION;
 use super::layout::{Chunk, END, Layout, layout};
@@ -47,6 +47,8 @@ pub struct Parsed {
     pub lock: Lock,
     /// What is wrong, in the order of lines.
     pub problems: Vec<Problem>,
+    /// Scenarios that have a section here which is not sound.
+    pub damaged: BTreeSet<Key>,
 }
 
 /// Reads a lock.
@@ -85,12 +87,13 @@ struct Reader {
     references: Vec<(usize, Key, String)>,
     /// Whether a merge conflict has begun and not ended.
     is_in_conflict: bool,
+    damaged: BTreeSet<Key>,
 }
 
 impl Reader {
     fn finish(mut self) -> Parsed {
         self.problems.sort_by_key(|problem| problem.line);
-        Parsed { lock: self.lock, problems: self.problems }
+        Parsed { lock: self.lock, problems: self.problems, damaged: self.damaged }
     }
 
     fn problem(&mut self, line: usize, message: impl Into<String>) {
@@ -205,7 +208,10 @@ impl Reader {
 
     fn forget(&mut self, heading: &Heading) {
         match heading {
-            Heading::Scenario(key) => drop(self.lock.sections.remove(key)),
+            Heading::Scenario(key) => {
+                self.lock.sections.remove(key);
+                self.damaged.insert(key.clone());
+            }
             Heading::Packages(digest) => drop(self.lock.packages.remove(digest)),
         }
     }
@@ -359,7 +365,7 @@ fn add_finding(section: &mut Section, content: &str, comment: &str) -> Result<()
     let identity = self::identity(identity).filter(|_| is_word(rule)).ok_or_else(wrong)?;
     let level = match right {
         None => Level::Present,
-        Some(text) => level(text).ok_or_else(wrong)?,
+        Some(text) => level(text).filter(|level| !is_negative(*level)).ok_or_else(wrong)?,
     };
     let about = comment.to_owned();
     let accepted = Accepted { rule: rule.to_owned(), level, about, parts: Vec::new() };
@@ -410,6 +416,11 @@ fn level(text: &str) -> Option<Level> {
     let iterations =
         iterations.trim().strip_suffix(" iterations")?.parse().ok().filter(|count| *count > 0)?;
     Some(Level::Rate(Rate { total: total.parse().ok()?, iterations, unit }))
+}
+
+/// No finding is of what takes memory away with every iteration.
+fn is_negative(level: Level) -> bool {
+    matches!(level, Level::Rate(rate) if rate.total < 0)
 }
 
 fn figure(text: &str) -> Option<AcceptedFigure> {

@@ -55,7 +55,7 @@ impl Random {
                 0 => Level::Present,
                 1 => Level::Figure(AcceptedFigure { value: self.number(), unit: self.pick(&names).1 }),
                 _ => Level::Rate(Rate {
-                    total: self.number(),
+                    total: self.number().max(0),
                     iterations: self.next().max(1),
                     unit: *self.pick(&RATE_UNITS),
                 }),
@@ -156,7 +156,7 @@ fn an_update_changes_what_it_names_and_leaves_all_else_byte_for_byte() {
         let used: BTreeSet<_> =
             expected.sections.values().filter_map(|section| section.packages.clone()).collect();
         expected.packages.retain(|digest, _| used.contains(digest));
-        assert_eq!(parse(&updated), Parsed { lock: expected, problems: vec![] });
+        assert_eq!(parse(&updated), Parsed { lock: expected, ..Parsed::default() });
         let layout = layout::layout(&text);
         for chunk in layout.chunks.iter().filter(|chunk| chunk.heading() != format!("[{}]", new.key)) {
             let digest = chunk.heading().strip_prefix("[packages ").and_then(|rest| rest.strip_suffix(']'));

@@ -81,14 +81,20 @@ fn has(parts: &[AcceptedPart], part: &AcceptedPart) -> bool {
 }
 
 fn together(mut whole: Accepted, other: Accepted) -> Accepted {
-    match (&mut whole.level, other.level) {
+    match (whole.level, other.level) {
         (Level::Rate(sum), Level::Rate(rate))
             if sum.unit == rate.unit && sum.iterations == rate.iterations =>
         {
-            sum.total = sum.total.saturating_add(rate.total);
+            let sum = Level::Rate(Rate { total: sum.total.saturating_add(rate.total), ..sum });
+            // What people read begins with the level.
+            let place = whole.about.strip_prefix(&words::level(whole.level)).unwrap_or_default();
+            whole.about = format!("{}{place}", words::level(sum));
+            whole.level = sum;
         }
         // What takes no bytes does not change how many the other takes.
-        (level @ Level::Rate(Rate { unit: RateUnit::Entries | RateUnit::Blocks, .. }), rate) => *level = rate,
+        (Level::Rate(Rate { unit: RateUnit::Entries | RateUnit::Blocks, .. }), _) => {
+            (whole.level, whole.about) = (other.level, other.about);
+        }
         _ => {}
     }
     whole.parts.extend(other.parts);
@@ -246,4 +252,27 @@ pub fn ratcheted(before: &Section, now: &Section) -> Ratcheted {
         section.packages.clone_from(&before.packages);
     }
     Ratcheted { section, above }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn leak(total: i64, unit: RateUnit, place: &str) -> Accepted {
+        let level = Level::Rate(Rate { total, iterations: 128, unit });
+        let about = format!("{}, {place}", words::level(level));
+        Accepted { rule: leak::RULE.to_owned(), level, about, parts: Vec::new() }
+    }
+
+    #[test]
+    fn what_is_said_of_a_leak_of_two_is_of_both() {
+        let entries = leak(128, RateUnit::Entries, "m.py in <module>");
+        assert_eq!(entries.about, "1 entry an iteration, m.py in <module>");
+        let bytes = leak(130_240, RateUnit::Bytes, "m.py in two");
+        let whole = together(entries.clone(), bytes.clone());
+        assert_eq!(whole.about, "1,017.5 B an iteration, m.py in two");
+        assert_eq!(whole, together(bytes.clone(), entries));
+        let whole = together(bytes, leak(64, RateUnit::Bytes, "m.py in three"));
+        assert_eq!(whole.about, "1,018 B an iteration, m.py in two");
+    }
 }

@@ -60,6 +60,18 @@ pub fn more(before: Rate, now: Rate) -> Option<String> {
     (is_comparable && rate(before) == rate(now)).then(|| format!("{} more", rate(more)))
 }
 
+/// The word for one of a unit.
+fn one_of_rate(unit: RateUnit) -> &'static str {
+    match unit {
+        RateUnit::Bytes => "B",
+        RateUnit::Blocks => "block",
+        RateUnit::Entries => "entry",
+        RateUnit::Descriptors => "descriptor",
+        RateUnit::Threads => "thread",
+        RateUnit::Children => "child",
+    }
+}
+
 /// `7.9 KiB an iteration`, `0.1 entries an iteration`.
 fn rate(rate: Rate) -> String {
     let sign = if rate.total < 0 { "-" } else { "" };
@@ -73,7 +85,8 @@ fn rate(rate: Rate) -> String {
     if rate.unit == RateUnit::Bytes && (whole >= 1024 || rest == 0) {
         return format!("{sign}{} an iteration", Bytes(whole));
     }
-    format!("{sign}{}{parts} {} an iteration", grouped(whole), unit_of_rate(rate.unit))
+    let unit = if hundredths == 100 { one_of_rate(rate.unit) } else { unit_of_rate(rate.unit) };
+    format!("{sign}{}{parts} {unit} an iteration", grouped(whole))
 }
 
 /// `requests 2.31.0 → 2.32.0, +2 more`; `None` where nothing changed.
@@ -115,14 +128,22 @@ pub fn change(change: &Change) -> String {
         }
         Change::Figure { name, .. } => name.clone(),
         Change::Finding { identity, rule, before, now } => {
-            let said = match (before, now) {
-                (Some(before), Some(now)) => format!("{} → {}", level(*before), level(*now)),
-                (None, Some(now)) => format!("{} is new", level(*now)),
-                (Some(before), None) => format!("{} is gone", level(*before)),
-                (None, None) => String::new(),
-            };
-            format!("{rule} {}: {said}", identity.value)
+            format!("{rule} {}: {}", identity.value, levels(*before, *now))
         }
+        Change::Part { rule, kind, identity, about, before, now } => {
+            let about = if about.is_empty() { String::new() } else { format!(" ({about})") };
+            let levels = levels(before.map(Level::Rate), now.map(Level::Rate));
+            format!("{rule}, {} {}{about}: {levels}", kind.word(), identity.value)
+        }
+    }
+}
+
+fn levels(before: Option<Level>, now: Option<Level>) -> String {
+    match (before, now) {
+        (Some(before), Some(now)) => format!("{} → {}", level(before), level(now)),
+        (None, Some(now)) => format!("{} is new", level(now)),
+        (Some(before), None) => format!("{} is gone", level(before)),
+        (None, None) => String::new(),
     }
 }
 
@@ -137,7 +158,7 @@ mod tests {
         assert_eq!(said(640, 80, RateUnit::Bytes), "8 B an iteration");
         assert_eq!(said(25, 80, RateUnit::Bytes), "0.31 B an iteration");
         assert_eq!(said(8, 80, RateUnit::Entries), "0.1 entries an iteration");
-        assert_eq!(said(80, 80, RateUnit::Threads), "1 threads an iteration");
-        assert_eq!(said(-80, 80, RateUnit::Blocks), "-1 blocks an iteration");
+        assert_eq!(said(80, 80, RateUnit::Threads), "1 thread an iteration");
+        assert_eq!(said(-80, 80, RateUnit::Blocks), "-1 block an iteration");
     }
 }

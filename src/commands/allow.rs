@@ -83,6 +83,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Exit> {
         args.from.clone().unwrap_or_else(|| args.config.with_file_name(".leakgate").join("result.json"));
     let found = last::find(&result, &args.fingerprint, args.scenario.as_deref())?;
     refuse_twice(&config, &found)?;
+    args.at_most.as_ref().map_or(Ok(()), |most| found.refuse_other_unit(most))?;
     let entry = entry(args, &found);
     let source = fs::read_to_string(&args.config)
         .with_context(|| format!("failed to read {}", args.config.display()))?;

@@ -12,7 +12,7 @@ use super::deliver::{self, Delivery};
 use super::results;
 use super::surroundings::{self, CiArgs};
 use crate::exit::Exit;
-use crate::outcome::{BaselineFile, Outcome, Partition};
+use crate::outcome::{BaselineFile, CapturePlace, Outcome, Partition, ScenarioResult};
 use crate::report::Format;
 use crate::scenario::capture_dir::{self, RESULTS_FOLDER};
 
@@ -35,7 +35,32 @@ pub struct Args {
 /// A result with the name of its file.
 struct Shard {
     file: String,
+    /// The folder that it is in.
+    folder: PathBuf,
     outcome: Outcome,
+}
+
+impl Shard {
+    fn load(path: &PathBuf) -> anyhow::Result<Shard> {
+        let file = results::file(path);
+        let folder = file.parent().unwrap_or(Path::new("")).to_path_buf();
+        Ok(Shard { file: path.display().to_string(), folder, outcome: results::load(path)? })
+    }
+
+    /// Its scenarios, each with the place of its capture: beside the result, if that came with them.
+    fn scenarios(self) -> impl Iterator<Item = ScenarioResult> {
+        let Shard { folder, outcome, .. } = self;
+        outcome.scenarios.into_iter().map(move |mut scenario| {
+            if scenario.capture == CapturePlace::Results {
+                let capture = folder.join("captures").join(&scenario.name);
+                scenario.capture = match capture.is_dir() {
+                    true => CapturePlace::Folder(capture.display().to_string()),
+                    false => CapturePlace::Unknown,
+                };
+            }
+            scenario
+        })
+    }
 }
 
 /// Runs it; the report goes to `out`.
@@ -45,10 +70,7 @@ struct Shard {
 pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Exit> {
     let surroundings = args.ci.surroundings()?;
     let surroundings = surroundings.as_ref();
-    let load = |path: &PathBuf| {
-        results::load(path).map(|outcome| Shard { file: path.display().to_string(), outcome })
-    };
-    let shards = args.files.iter().map(load).collect::<anyhow::Result<Vec<Shard>>>()?;
+    let shards = args.files.iter().map(Shard::load).collect::<anyhow::Result<Vec<Shard>>>()?;
     let folder = args.output_dir.clone().unwrap_or_else(|| PathBuf::from(RESULTS_FOLDER));
     let outcome = merged(shards, &folder)?;
     capture_dir::prepare_results(&folder)?;
@@ -81,7 +103,7 @@ fn merged(mut shards: Vec<Shard>, folder: &Path) -> anyhow::Result<Outcome> {
     // As `python`: of the first that has any.
     let packages = shards.iter().map(|shard| &shard.outcome.packages).find(|packages| !packages.is_empty());
     let packages = packages.cloned().unwrap_or_default();
-    let mut scenarios: Vec<_> = shards.into_iter().flat_map(|shard| shard.outcome.scenarios).collect();
+    let mut scenarios: Vec<_> = shards.into_iter().flat_map(Shard::scenarios).collect();
     scenarios.sort_by_key(|scenario| scenario.config_line);
     Ok(Outcome {
         config,

@@ -19,7 +19,7 @@ pub(super) fn load(path: &Path) -> anyhow::Result<Outcome> {
 }
 
 /// `path`, or the `result.json` of the folder `path`.
-fn file(path: &Path) -> PathBuf {
+pub(super) fn file(path: &Path) -> PathBuf {
     match (path.is_dir(), Format::Json.file_name()) {
         (true, Some(name)) => path.join(name),
         _ => path.to_owned(),

@@ -28,10 +28,12 @@ pub enum Fate {
     Shrank,
     /// It is not there any more.
     Gone,
+    /// It is as much as it was, and others keep it.
+    Same,
 }
 
 impl Fate {
-    /// All, in the order in which people read them.
+    /// All of what changes, in the order in which people read them.
     pub const ALL: [Fate; 4] = [Fate::Grew, Fate::New, Fate::Shrank, Fate::Gone];
 
     /// The word above those that share it.
@@ -41,6 +43,7 @@ impl Fate {
             Fate::New => "new",
             Fate::Shrank => "shrank",
             Fate::Gone => "gone",
+            Fate::Same => "same",
         }
     }
 }

@@ -82,7 +82,7 @@ fn object_line(change: &ObjectChange) -> String {
     let less = |after: u64, before: u64| i128::from(after) - i128::from(before);
     let sizes = match change.fate {
         Fate::Grew | Fate::Shrank => format!("{} → {}   ", Bytes(was.bytes), Bytes(is.bytes)),
-        Fate::New | Fate::Gone => String::new(),
+        Fate::New | Fate::Gone | Fate::Same => String::new(),
     };
     let mut counts = counted(less(is.objects, was.objects), ["object", "objects"]);
     let entries = less(is.entries.unwrap_or(0), was.entries.unwrap_or(0));
@@ -117,7 +117,7 @@ fn line(change: &Change) -> String {
         Fate::Grew | Fate::Shrank => {
             format!("{} → {}   ", Bytes(change.before.bytes), Bytes(change.after.bytes))
         }
-        Fate::New | Fate::Gone => String::new(),
+        Fate::New | Fate::Gone | Fate::Same => String::new(),
     };
     let blocks = counted(change.blocks(), ["block", "blocks"]);
     let moved = change.moved_from.map(|line| format!(" (was line {line})")).unwrap_or_default();
@@ -165,6 +165,7 @@ fn scenario(change: &ScenarioChange) -> String {
     }
     for finding in &change.findings {
         let levels = match (&finding.before, &finding.after) {
+            (Some(before), Some(_)) if finding.fate == Fate::Same => format!(" ({before})"),
             (Some(before), Some(after)) => format!(" ({before} → {after})"),
             _ => String::new(),
         };

@@ -220,8 +220,13 @@ fn findings(before: &ScenarioResult, after: &ScenarioResult) -> Vec<FindingChang
         let is = is.map(|index| &after.findings[index]);
         let levels = (was.map(Level::of), is.map(Level::of));
         let owners = Both::of([was, is], |finding| finding.map(kept_by).unwrap_or_default());
+        // Who is looked for in a second process may be found in one check and not in another.
+        let is_known = !owners.before.is_empty() && !owners.after.is_empty();
         let fate = match levels {
-            (Some(was), Some(is)) if was == is && owners.before == owners.after => return None,
+            (Some(was), Some(is)) if was == is && (!is_known || owners.before == owners.after) => {
+                return None;
+            }
+            (Some(was), Some(is)) if was == is => Fate::Same,
             (Some(was), Some(is)) if size(is) < size(was) => Fate::Shrank,
             (Some(_), Some(_)) => Fate::Grew,
             (None, _) => Fate::New,

@@ -21,7 +21,7 @@ use crate::baseline::Level;
 use crate::finding::{Counted, Figure, Finding, Holder, Owner, Part, Place, Rate, Standing};
 use crate::gate::fingerprint::SCHEME;
 use crate::gate::steps::Step;
-use crate::outcome::{GrowthReport, JudgedBudget, Outcome, Partition, ScenarioResult, Verdict};
+use crate::outcome::{CapturePlace, GrowthReport, JudgedBudget, Outcome, Partition, ScenarioResult, Verdict};
 use crate::profile::{Bill, BillLine};
 
 /// The format's version.
@@ -100,6 +100,11 @@ impl Scenario {
             figures: scenario.figures.iter().map(FigureEntry::of).collect(),
             growth: scenario.growth.as_ref().map(GrowthEntry::of),
             notes: sentences(&scenario.notes),
+            capture: match &scenario.capture {
+                CapturePlace::Results => None,
+                CapturePlace::Folder(folder) => Some(clean::line(folder, clean::SENTENCE)),
+                CapturePlace::Unknown => Some(String::new()),
+            },
         }
     }
 }

@@ -6,7 +6,9 @@ use std::time::Duration;
 use super::clean;
 use crate::baseline::words;
 use crate::finding::{Counted, Figure, Finding, Rate, RateUnit, Severity, Standing, Unit};
-use crate::outcome::{BudgetState, Compared, JudgedBudget, Outcome, Partition, ScenarioResult, Verdict};
+use crate::outcome::{
+    BudgetState, CapturePlace, Compared, JudgedBudget, Outcome, Partition, ScenarioResult, Verdict,
+};
 use crate::units::grouped;
 
 /// Scenarios with what the reader must act on first: failures, errors, what is not certain, warnings, passes; else as
@@ -260,10 +262,18 @@ pub(super) fn covered(finding: &Finding) -> Option<(&'static str, String)> {
 }
 
 /// What to type to look at a scenario's memory: `leakgate view tree quote`.
-pub(super) fn look_command(outcome: &Outcome, scenario: &ScenarioResult) -> String {
+/// `None` where nobody knows where that is.
+pub(super) fn look_command(outcome: &Outcome, scenario: &ScenarioResult) -> Option<String> {
     // Where owners are known there are snapshots of the heap.
     let has_owners = scenario.findings.iter().any(|finding| !finding.owners.is_empty());
-    view_command(outcome, if has_owners { "owners" } else { "tree" }, &scenario.name)
+    let view = if has_owners { "owners" } else { "tree" };
+    match &scenario.capture {
+        CapturePlace::Results => Some(view_command(outcome, view, &scenario.name)),
+        CapturePlace::Folder(folder) => {
+            Some(format!("leakgate view {view} {}", argument(folder, clean::FRAME)))
+        }
+        CapturePlace::Unknown => None,
+    }
 }
 
 fn view_command(outcome: &Outcome, view: &str, name: &str) -> String {

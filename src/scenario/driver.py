@@ -104,9 +104,10 @@ class Driver:
     def work(self):
         spec = self.spec
         function = self.resolve(spec["target"])
-        setup = self.resolve(spec["setup"])
-        teardown = self.resolve(spec["teardown"])
-        self.between = self.resolve(spec["between"])
+        setup = self.resolve_hook("setup")
+        teardown = self.resolve_hook("teardown")
+        self.between = self.resolve_hook("between")
+        self.phase = "import"
         arguments = compile(spec["arguments"], "<arguments>", "eval")
         if setup is not None:
             self.phase = "setup"
@@ -243,6 +244,11 @@ class Driver:
         """What the program freezes itself stays as it is, and all else with it."""
         self.may_freeze = self.may_freeze and _count_frozen() <= self.frozen
         return self.may_freeze
+
+    def resolve_hook(self, hook):
+        """As `resolve`; a failure says which one it is about."""
+        self.phase = hook + " import"
+        return self.resolve(self.spec[hook])
 
     def resolve(self, target):
         """The function that `[module, dotted name]` means; of a test class, one that runs the test on a new object."""
@@ -395,7 +401,9 @@ class Driver:
 
     def left_threads(self):
         try:
-            return left_threads()
+            # The workers of executors are ended and joined at the interpreter's end.
+            pools = sys.modules.get("concurrent.futures.thread")
+            return left_threads(list(getattr(pools, "_threads_queues", ())))
         except Exception:
             # Replaced by something else: the program's own business.
             return []
@@ -436,13 +444,14 @@ class Driver:
             _exit(0)
 
 
-def left_threads():
+def left_threads(besides=()):
     """Names of the threads that the interpreter would wait for at its end."""
     threading = sys.modules.get("threading")
     if threading is None:
         return []
     current = threading.current_thread()
     others = [thread for thread in threading.enumerate() if thread is not current]
+    others = [thread for thread in others if thread not in besides]
     return [str(thread.name)[:LONGEST_NAME] for thread in others if not thread.daemon]
 
 

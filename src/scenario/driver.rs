@@ -128,7 +128,7 @@ impl DriverResult {
 /// An exception of the program under test.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct DriverError {
-    /// `import`, `setup`, `call` or `teardown`.
+    /// `import`, `setup`, `call` or `teardown`; `setup import` where that could not be imported.
     pub phase: String,
     /// Number of the iteration, from 1; 0 outside of iterations.
     pub iteration: u32,

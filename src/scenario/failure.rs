@@ -96,6 +96,7 @@ fn raised(error: &DriverError) -> ScenarioError {
     if let Some(hook) = error.phase.strip_suffix(" generator") {
         return generator(error, hook);
     }
+    let imported = error.phase.strip_suffix(" import");
     let message: String =
         plain(error.message.lines().next().unwrap_or("")).chars().take(LONGEST_MESSAGE).collect();
     let exception =
@@ -105,7 +106,10 @@ fn raised(error: &DriverError) -> ScenarioError {
         ("import", _) => format!("the function could not be imported: {exception}"),
         ("call", 0) => format!("the work failed between iterations: {exception}"),
         ("call", iteration) => format!("the function raised {exception} (iteration {iteration})"),
-        (phase, _) => format!("the {phase} function raised {exception}"),
+        (phase, _) => match imported {
+            Some(hook) => format!("the {hook} function could not be imported: {exception}"),
+            None => format!("the {phase} function raised {exception}"),
+        },
     };
     let traceback = plain(&error.traceback).trim_end().to_owned();
     let is_exit = error.class == EXIT;

@@ -149,7 +149,8 @@ fn a_result_with_a_new_leak_is_accepted_as_one() {
     assert_eq!(project.check().code, Some(1));
     let differs = project.run(&["baseline", "diff"]);
     assert_eq!(differs.out.matches(" an iteration is new").count(), 1, "{}", differs.whole());
-    assert!(differs.out.contains(": 1 entries an iteration → 2 entries an iteration"), "{}", differs.whole());
+    assert!(differs.out.contains(": 1 entry an iteration → 2 entries an iteration"), "{}", differs.whole());
+    assert!(differs.out.contains("growth, container "), "{}", differs.whole());
     updated(&project, &["--from", ".leakgate/result.json"]);
     let lines = section(&project, "work");
     let count = |word: &str| lines.iter().filter(|line| line.starts_with(word)).count();

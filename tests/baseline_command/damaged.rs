@@ -45,12 +45,25 @@ fn conflict_marks_spoil_their_section_and_no_other() {
     let checked = check_with(&project, &lock);
     assert_eq!(verdicts(&project), ["fail", "pass"], "{}", checked.whole());
     assert_eq!(project.scenario("first")["baseline"], "unreadable");
+    let note = "not compared with the baseline: its section in leakgate.lock is damaged; judged by its other budgets alone";
+    assert_eq!(project.scenario("first")["notes"][0], note);
     let line = line_of(&lock, "<<<<<<<");
     let expected = format!("leakgate.lock:{line}: a mark of a merge conflict: keep the lines of one side");
     assert!(problems(&project)[0].starts_with(&expected), "{:?}", problems(&project));
     assert!(checked.out.contains(&format!("ERROR   leakgate.lock:{line}: ")), "{}", checked.out);
     assert!(project.read(".leakgate/report.xml").contains("classname=\"leakgate.baseline\""));
     assert!(project.read(".leakgate/report.md").contains(&format!("- ❌ leakgate.lock:{line}: ")));
+}
+
+#[test]
+fn an_accepted_rate_below_zero_is_a_problem_of_its_line() {
+    let (project, lock) = adopted();
+    let line = line_of(&lock, "accepted ");
+    let text = lock.lines().nth(line - 1).unwrap();
+    let (left, right) = text.split_once(" = ").unwrap();
+    check_with(&project, &lock.replace(text, &format!("{left} = -{right}")));
+    let expected = format!("leakgate.lock:{line}: `{left} = -");
+    assert!(problems(&project)[0].starts_with(&expected), "{:?}", problems(&project));
 }
 
 #[test]

@@ -50,6 +50,12 @@ def stays_once():
         HEALTHY.append(1)
         threading.Thread(target=threading.Event().wait, name='left behind').start()
 
+def pools():
+    if not HEALTHY:
+        from concurrent.futures import ThreadPoolExecutor
+        HEALTHY.append(ThreadPoolExecutor(1))
+        HEALTHY[0].submit(len, '').result()
+
 def generates():
     HEALTHY.append(1)
     yield
@@ -112,6 +118,8 @@ fn what_cannot_be_imported_is_told_without_the_drivers_frames() {
   no-function: { call: \"app:healthyy\" }
   syntax: { call: \"broken:work\" }
   no-setup: { call: \"app:healthy\", setup: \"app:nothing\" }
+  no-teardown: { call: \"app:healthy\", teardown: \"app:nothing\" }
+  no-between: { call: \"app:healthy\", between: \"app:nothing\" }
 ";
     let project = Project::new(config, APP);
     project.write("broken.py", "def work(:\n    pass\n");
@@ -125,7 +133,12 @@ fn what_cannot_be_imported_is_told_without_the_drivers_frames() {
     );
     let missing = "the function could not be imported: AttributeError: module 'app' has no attribute ";
     assert_eq!(title("no-function"), format!("{missing}'healthyy'"));
-    assert_eq!(title("no-setup"), format!("{missing}'nothing'"));
+    for hook in ["setup", "teardown", "between"] {
+        assert_eq!(
+            title(&format!("no-{hook}")),
+            format!("{missing}'nothing'").replacen("the", &format!("the {hook}"), 1)
+        );
+    }
     assert!(title("syntax").starts_with("the function could not be imported: SyntaxError: "));
 }
 
@@ -178,8 +191,7 @@ fn a_function_that_hangs_is_ended_at_its_timeout_with_the_last_output() {
             the end of its output:
             waiting for godot
             the first call of the function did not return
-            raise `timeout`, or have it called less: lower `iterations`, or `time` where that is
-            `auto`
+            raise `timeout`, or find what it waits for
       note  not judged: growth
 
     pass  healthy  [time]  growth 0 B
@@ -251,13 +263,15 @@ fn a_thread_that_never_ends_does_not_keep_the_check_from_its_end() {
 
 #[test]
 fn a_thread_that_would_keep_a_program_from_its_end_is_told_also_where_nothing_leaks() {
-    let project = calling(&["stays_once"], "");
+    let project = calling(&["stays_once", "pools"], "");
     let checked = project.check();
     assert_eq!(checked.code, Some(0), "{}", checked.whole());
     let told = "thread `left behind` still ran after the work and is no daemon: a program that calls the function would \
                 not end; stop what it started, and join it";
     let scenario = project.scenario("stays_once");
     assert!(scenario["notes"].as_array().unwrap().iter().any(|note| note == told), "{scenario:#}");
+    // The workers of a pool are ended at the end of the program.
+    assert!(!project.scenario("pools")["notes"].to_string().contains("still ran"));
 }
 
 #[test]

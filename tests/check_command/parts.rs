@@ -42,6 +42,7 @@ fn essence(project: &Project, file: &str) -> serde_json::Value {
     }
     for scenario in result["scenarios"].as_array_mut().unwrap() {
         scenario["elapsed_ms"] = serde_json::Value::Null;
+        scenario.as_object_mut().unwrap().remove("capture");
         // Live bytes of the interpreter differ by a few from run to run.
         scenario["figures"] = serde_json::Value::Null;
         scenario["growth"]["floors"] = serde_json::Value::Null;
@@ -81,6 +82,18 @@ fn merged_parts_are_what_one_check_of_all_says() {
         assert!(project.has(&format!("all/{name}")), "{name}");
     }
     assert!(merged.out.contains("_KEPT.append"), "the source is shown: {}", merged.out);
+    let folder = (1..=3)
+        .map(|index| format!("part-{index}"))
+        .find(|folder| project.has(&format!("{folder}/captures/keeps")));
+    let folder = folder.expect("one of the parts has the capture");
+    let look = regex::Regex::new("\n  look    leakgate view [a-z]+ (.+)\n").unwrap();
+    let shown = |text: &str| look.captures(text).map(|found| found[1].to_owned());
+    assert_eq!(shown(&merged.out), Some(format!("{folder}/captures/keeps")), "{}", merged.out);
+    // Results that came without their captures: nothing can be looked at.
+    std::fs::remove_dir_all(project.path().join(&folder).join("captures")).unwrap();
+    let merged = project.run(&["merge", "part-1", "part-2", "part-3", "--output-dir", "all"]);
+    assert_eq!(shown(&merged.out), None, "{}", merged.out);
+    assert!(!project.read("all/report.md").contains("**look**"));
     // Folders stand for the result in them, and a report can be had in any format.
     let json =
         project.command(&["merge", "part-1", "part-2", "part-3", "--format", "json"]).output().unwrap();

@@ -6,7 +6,8 @@ use leakgate::baseline::{Level, Package};
 use leakgate::config::FailOn;
 use leakgate::finding::{Figure, Finding, Holder, Owner, Place, Rate, RateUnit, Severity, Standing, Unit};
 use leakgate::outcome::{
-    BaselineFile, BudgetState, Compared, JudgedBudget, Outcome, ScenarioError, ScenarioResult, Verdict,
+    BaselineFile, BudgetState, CapturePlace, Compared, JudgedBudget, Outcome, ScenarioError, ScenarioResult,
+    Verdict,
 };
 use leakgate::profile::{Bill, BillLine, BillMoment, LineKind};
 use leakgate::units::Bytes;
@@ -79,6 +80,7 @@ pub(crate) fn scenario(name: &str, what: &str, verdict: Verdict) -> ScenarioResu
         growth: None,
         error: None,
         notes: vec![],
+        capture: CapturePlace::Results,
     }
 }
 

@@ -7,6 +7,8 @@ use std::path::Path;
 use anyhow::{Context, anyhow, bail};
 use serde::Deserialize;
 
+use crate::config::Ceiling;
+use crate::finding::RateUnit;
 use crate::gate::fingerprint::SCHEME;
 use crate::report::JSON_VERSION;
 
@@ -36,6 +38,21 @@ struct Finding {
     fingerprint: Fingerprint,
     #[serde(default)]
     parts: Vec<Part>,
+    rate: Option<Rate>,
+    figure: Option<Figure>,
+}
+
+/// What an iteration adds.
+#[derive(Deserialize)]
+struct Rate {
+    total: i64,
+    iterations: u64,
+    unit: String,
+}
+
+#[derive(Deserialize)]
+struct Figure {
+    unit: String,
 }
 
 #[derive(Deserialize)]
@@ -60,9 +77,53 @@ pub(super) struct Found {
     /// The identities of what a leak is made of.
     pub(super) parts: Vec<String>,
     title: String,
+    rate: Option<Rate>,
+    figure: Option<Figure>,
 }
 
+/// Units of rates: in results, for one, and for several.
+const UNITS: [(&str, &str, &str); 6] = [
+    ("bytes", "B", "B"),
+    ("blocks", "block", "blocks"),
+    ("entries", "entry", "entries"),
+    ("descriptors", "descriptor", "descriptors"),
+    ("threads", "thread", "threads"),
+    ("children", "child", "children"),
+];
+
 impl Found {
+    /// Refuses a ceiling that can never be compared with what the finding is measured in: the entry would not cover it.
+    pub(super) fn refuse_other_unit(&self, most: &Ceiling) -> anyhow::Result<()> {
+        let typed = &most.typed;
+        let Some(rate) = &self.rate else {
+            let is_count = self.figure.as_ref().is_some_and(|figure| figure.unit == "count");
+            if is_count && most.iterations.is_some() {
+                bail!("`--at-most {typed}`: {} is a count, and no rate: expected a plain number", self.rule);
+            }
+            return Ok(());
+        };
+        let Some((unit, one, many)) = UNITS.iter().find(|unit| unit.0 == rate.unit) else { return Ok(()) };
+        let fits = match (most.iterations, most.unit.map(RateUnit::word)) {
+            // Of memory that leaks the entries may be known, too.
+            (Some(_), Some(word)) => word == *unit || (*unit == "bytes" && word == "entries"),
+            (Some(_), None) => false,
+            (None, _) => self.figure.is_some(),
+        };
+        if fits {
+            return Ok(());
+        }
+        let total = rate.total.unsigned_abs();
+        let (amount, iterations) = match total.checked_rem(rate.iterations) {
+            Some(0) => (total / rate.iterations, "iteration".to_owned()),
+            _ => (total, format!("{} iterations", rate.iterations)),
+        };
+        let word = if amount == 1 { one } else { many };
+        bail!(
+            "`--at-most {typed}` cannot be compared with this finding, which is measured in {unit} an iteration: it has \
+             {amount} {word}/{iterations}"
+        )
+    }
+
     /// `memory grows by 7.9 KiB after every iteration (growth, scenario quote)`.
     pub(super) fn describe(&self) -> String {
         format!("{} ({}, scenario {})", self.title, self.rule, self.scenario)
@@ -114,6 +175,8 @@ fn findings(result: &Path) -> anyhow::Result<Vec<Found>> {
             scenario: name.clone(),
             parts: finding.parts.into_iter().map(|part| part.identity).collect(),
             title: finding.title,
+            rate: finding.rate,
+            figure: finding.figure,
         })
     });
     Ok(found.filter(|found| !has_control(found)).collect())

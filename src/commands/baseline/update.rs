@@ -158,9 +158,10 @@ const LISTED: usize = 6;
 
 fn in_words(is_new: bool, changes: &[Change]) -> String {
     if is_new {
+        let figures = changes.iter().filter(|change| matches!(change, Change::Figure { .. })).count();
         let findings = changes.iter().filter(|change| matches!(change, Change::Finding { .. })).count();
         let plural = if findings == 1 { "" } else { "s" };
-        return format!("new, {} figures, {findings} accepted finding{plural}", changes.len() - findings);
+        return format!("new, {figures} figures, {findings} accepted finding{plural}");
     }
     let mut words: Vec<String> = changes.iter().take(LISTED).map(words::change).collect();
     if changes.len() > LISTED {

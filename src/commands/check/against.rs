@@ -21,6 +21,8 @@ pub(super) struct Against {
     /// `None` where there is no file.
     lock: Option<Lock>,
     problems: Vec<String>,
+    /// Sections that are there and are not sound.
+    damaged: BTreeSet<Key>,
     /// What is installed now.
     pub(super) packages: Vec<Package>,
 }
@@ -32,18 +34,19 @@ impl Against {
     /// When it is there and cannot be read at all.
     pub(super) fn read(path: Option<&Path>, packages: Vec<Package>) -> anyhow::Result<Against> {
         let Some(path) = path else {
-            return Ok(Against { path: String::new(), lock: None, problems: Vec::new(), packages });
+            let (problems, damaged) = (Vec::new(), BTreeSet::new());
+            return Ok(Against { path: String::new(), lock: None, problems, damaged, packages });
         };
-        let (lock, problems) = match lock_file::text(path) {
+        let (lock, problems, damaged) = match lock_file::text(path) {
             Ok(Some(text)) => {
                 let parsed = baseline::parse(&text);
-                (Some(parsed.lock), lock_file::problems(path, &parsed.problems))
+                (Some(parsed.lock), lock_file::problems(path, &parsed.problems), parsed.damaged)
             }
-            Ok(None) => (None, Vec::new()),
+            Ok(None) => (None, Vec::new(), BTreeSet::new()),
             // Everything is judged without it, and the check says that it was.
-            Err(error) => (Some(Lock::default()), vec![format!("{error:#}")]),
+            Err(error) => (Some(Lock::default()), vec![format!("{error:#}")], BTreeSet::new()),
         };
-        Ok(Against { path: path.display().to_string(), lock, problems, packages })
+        Ok(Against { path: path.display().to_string(), lock, problems, damaged, packages })
     }
 
     /// The file, where there is one.
@@ -96,7 +99,14 @@ impl Against {
                 ))
             }
             Compared::Unreadable => {
-                Some(format!("not compared with the baseline: {path} cannot be read; {only}"))
+                let key = Key { scenario: name.clone(), environment: environment.clone() };
+                let is_whole = self.lock.as_ref().is_some_and(|lock| lock.sections.is_empty());
+                let what = match self.damaged.contains(&key) {
+                    true => format!("its section in {path} is damaged"),
+                    false if is_whole => format!("{path} cannot be read"),
+                    false => format!("{path} is damaged, and has no sound section of it"),
+                };
+                Some(format!("not compared with the baseline: {what}; {only}"))
             }
             Compared::NoBaseline if has_increase && path.is_empty() => Some(
                 "`increase` was not judged: there is no baseline to compare with (`--baseline none`)"

@@ -138,9 +138,13 @@ fn told(undecided: Option<Finding>, judgement: &Judgement, measurement: &Measure
 /// The error of a function that did not come to its end, with how far it came.
 fn of_call(error: &ScenarioError, run: &ScenarioRun, plan: &Plan) -> ScenarioError {
     match (&plan.work, run.end) {
-        (Work::Call(_), End::TimedOut) => with_advice(error, &[calls_seen(run), CALL_HELP.to_owned()]),
+        (Work::Call(_), End::TimedOut) => {
+            let (seen, calls) = calls_seen(run);
+            let help = if calls == 0 { FIRST_HELP } else { CALL_HELP };
+            with_advice(error, &[seen, help.to_owned()])
+        }
         (Work::Call(_), End::ByItself) if run.recorded && run.driver.is_none() => {
-            with_advice(error, &[calls_seen(run)])
+            with_advice(error, &[calls_seen(run).0])
         }
         _ => error.clone(),
     }
@@ -149,8 +153,11 @@ fn of_call(error: &ScenarioError, run: &ScenarioRun, plan: &Plan) -> ScenarioErr
 const CALL_HELP: &str =
     "raise `timeout`, or have it called less: lower `iterations`, or `time` where that is `auto`";
 
-/// How far a function came.
-fn calls_seen(run: &ScenarioRun) -> String {
+/// Where no call came to its end fewer of them would not help.
+const FIRST_HELP: &str = "raise `timeout`, or find what it waits for";
+
+/// How far a function came, and how many calls of it were done.
+fn calls_seen(run: &ScenarioRun) -> (String, u64) {
     let main = load::capture(&run.capture).ok();
     let profile = main.as_ref().and_then(|capture| capture.last_of(run.root_pid));
     let of = |kind: CheckpointKind| {
@@ -158,7 +165,7 @@ fn calls_seen(run: &ScenarioRun) -> String {
         all.filter(|checkpoint| checkpoint.kind == kind).count() as u64
     };
     let (calls, has_ended) = (of(CheckpointKind::Iteration), of(CheckpointKind::Left) > 0);
-    match (of(CheckpointKind::Start), calls) {
+    let seen = match (of(CheckpointKind::Start), calls) {
         (0, _) => "the function was not called yet: it was being imported, or `setup` was at work".to_owned(),
         _ if has_ended => {
             format!("all {} calls were done, and what is done after them was at work", grouped(calls))
@@ -168,7 +175,8 @@ fn calls_seen(run: &ScenarioRun) -> String {
         (_, calls) => {
             format!("{} calls of the function were done, and the next one was at work", grouped(calls))
         }
-    }
+    };
+    (seen, calls)
 }
 
 /// A command without iterations that had as much memory at its end as ever: it may grow without end.

@@ -169,6 +169,7 @@ mod tests {
             baseline: crate::outcome::Compared::default(),
             error: None,
             notes: vec![],
+            capture: crate::outcome::CapturePlace::default(),
         }
     }
 

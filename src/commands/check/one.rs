@@ -13,7 +13,7 @@ use crate::gate::budgets::{Judgement, Limit, MostIncrease, ScenarioFacts, judge}
 use crate::gate::measurement::Measurement;
 use crate::gate::owners::Values;
 use crate::gate::processes::{self, figure_name};
-use crate::outcome::{Compared, ScenarioError, ScenarioResult, Verdict};
+use crate::outcome::{CapturePlace, Compared, ScenarioError, ScenarioResult, Verdict};
 use crate::profile::{Capture, Checkpoint, CheckpointKind, LOST_CHILD, Profile, command_line, load};
 use crate::scenario::capture_dir::{self, Existing};
 use crate::scenario::memory_limit::MemoryLimit;
@@ -123,6 +123,7 @@ fn empty(scenario: &Scenario) -> ScenarioResult {
         error: None,
         skipped: None,
         notes: Vec::new(),
+        capture: CapturePlace::Results,
     }
 }
 

@@ -126,6 +126,9 @@ pub(super) struct Scenario {
     pub(super) growth: Option<GrowthEntry>,
     /// What else is worth knowing about the measurement.
     pub(super) notes: Vec<String>,
+    /// The folder of its capture, where that is not below `results_dir`; empty where the result came without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) capture: Option<String>,
 }
 
 /// The verdict on growth.

@@ -19,7 +19,7 @@ use crate::config::is_scenario_name;
 use crate::finding::{Counted, Figure, Finding, Holder, Owner, Part, PartKind, Place, Rate, Standing};
 use crate::gate::steps::{Step, Steps};
 use crate::outcome::{
-    BaselineFile, GrowthReport, JudgedBudget, Outcome, Partition, ScenarioError, ScenarioResult,
+    BaselineFile, CapturePlace, GrowthReport, JudgedBudget, Outcome, Partition, ScenarioError, ScenarioResult,
 };
 use crate::profile::{Bill, BillLine};
 use crate::report::clean;
@@ -201,7 +201,16 @@ fn scenario(entry: Scenario) -> Result<ScenarioResult, ReadError> {
         growth: entry.growth.map(growth),
         error: entry.error.as_ref().map(error),
         notes: sentences(&entry.notes),
+        capture: capture(entry.capture.as_deref()),
     })
+}
+
+fn capture(folder: Option<&str>) -> CapturePlace {
+    match folder {
+        None => CapturePlace::Results,
+        Some("") => CapturePlace::Unknown,
+        Some(folder) => CapturePlace::Folder(sentence(folder)),
+    }
 }
 
 fn environment(text: &str) -> Result<Environment, ReadError> {

@@ -28,7 +28,7 @@ pub(super) fn heading(outcome: &Outcome, options: &Options) -> String {
 fn passed(outcome: &Outcome, all: &str) -> String {
     if outcome.baseline.as_ref().is_some_and(|baseline| !baseline.problems.is_empty()) {
         return format!(
-            "❌ leakgate: the baseline cannot be read; by what else they are judged by, all of {all} passed"
+            "❌ leakgate: the baseline is damaged; by what else they are judged by, all of {all} passed"
         );
     }
     match outcome.scenarios.iter().filter(|scenario| scenario.warned()).count() {

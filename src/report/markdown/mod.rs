@@ -216,8 +216,9 @@ fn error_details(details: &str, left: usize) -> String {
 
 fn commands(outcome: &Outcome, scenario: &ScenarioResult) -> String {
     let check = summary::check_command(outcome, &[&scenario.name]);
-    let view = summary::look_command(outcome, scenario);
-    format!("\n**Try it**: {} · **look**: {}\n", code(&check, clean::SENTENCE), code(&view, clean::SENTENCE))
+    let look = summary::look_command(outcome, scenario);
+    let look = look.map(|look| format!(" · **look**: {}", code(&look, clean::SENTENCE))).unwrap_or_default();
+    format!("\n**Try it**: {}{look}\n", code(&check, clean::SENTENCE))
 }
 
 /// A line for each scenario, as many as fit into what is left of the comment.

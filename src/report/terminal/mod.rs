@@ -385,7 +385,9 @@ fn footer(page: &mut Page, outcome: &Outcome) {
         .collect();
     if let Some(first) = failing.first() {
         page.whole(&format!("  again   {}", summary::check_command(outcome, &again)));
-        page.whole(&format!("  look    {}", summary::look_command(outcome, first)));
+        if let Some(look) = summary::look_command(outcome, first) {
+            page.whole(&format!("  look    {look}"));
+        }
     }
     let new = failing.iter().flat_map(|scenario| summary::acceptable(scenario));
     // Findings of one place may share a fingerprint: one entry covers them.
