@@ -330,15 +330,11 @@ fn create(address: usize) -> Option<&'static AtomicU64> {
 
 /// Maps a part of the first level, unless it is there.
 fn publish(place: &AtomicPtr<Middle>) -> Option<*mut Middle> {
-    publish_with(place, || map_if_there_is_room(size_of::<Middle>()))
+    publish_with(place, || spare::map(size_of::<Middle>()))
 }
 
 fn publish_leaf(place: &AtomicPtr<Leaf>) -> Option<*mut Leaf> {
-    publish_with(place, || spare::take().or_else(|| map_if_there_is_room(LEAF_BYTES)))
-}
-
-fn map_if_there_is_room(length: usize) -> Option<*mut u8> {
-    if sys::leaves_room(length) { sys::map(length) } else { None }
+    publish_with(place, || spare::take().or_else(|| spare::map(LEAF_BYTES)))
 }
 
 /// Makes what a pointer of the table stands for, unless another thread was faster.

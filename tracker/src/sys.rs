@@ -217,13 +217,12 @@ pub(crate) fn file_size_limit() -> u64 {
 /// Whether the process may have so little address space or memory of its own that what is only reserved has to be little.
 pub(crate) fn has_little_space() -> bool {
     const LITTLE: u64 = 256 << 20;
-    soft_limit(libc::RLIMIT_AS as usize).min(soft_limit(libc::RLIMIT_DATA as usize)) < LITTLE
+    most_space() < LITTLE
 }
 
-/// Whether what is mapped ahead has to be less than usual.
-pub(crate) fn has_limited_space() -> bool {
-    const LIMITED: u64 = 1 << 30;
-    soft_limit(libc::RLIMIT_AS as usize).min(soft_limit(libc::RLIMIT_DATA as usize)) < LIMITED
+/// The address space, or memory of its own, that the process may have.
+pub(crate) fn most_space() -> u64 {
+    soft_limit(libc::RLIMIT_AS as usize).min(soft_limit(libc::RLIMIT_DATA as usize))
 }
 
 /// Whether a quarter of the address space that the process may have is left after `length` more bytes: that is the

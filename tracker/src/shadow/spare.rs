@@ -5,13 +5,14 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use super::{LEAF_BYTES, map_if_there_is_room};
+use super::LEAF_BYTES;
 use crate::sys;
 
-/// Leaves that are mapped in one step.
+/// Leaves that are mapped in one step where the process may have less than so much space: the last of a step may never be
+/// needed.
+const STEPS: [(u64, usize); 2] = [(128 << 20, 1), (1 << 30, 4)];
+/// Where it may have more.
 const STEP: usize = 16;
-/// Where address space is limited.
-const SMALL_STEP: usize = 4;
 const COUNT: u64 = 0xfff;
 
 /// The address of the next one, and below it how many there are.
@@ -33,12 +34,21 @@ pub(super) fn take() -> Option<*mut u8> {
 
 /// Maps some, of which the first is the caller's. Where another thread was faster, the others are not needed.
 fn more(seen: u64) -> Option<*mut u8> {
-    let count = if sys::has_limited_space() { SMALL_STEP } else { STEP };
-    let first = map_if_there_is_room(count * LEAF_BYTES)?;
+    let space = sys::most_space();
+    let count = STEPS.iter().find(|(limit, _)| space < *limit).map_or(STEP, |(_, count)| *count);
+    let first = map(count * LEAF_BYTES)?;
+    if count == 1 {
+        return Some(first);
+    }
     let others = first.wrapping_add(LEAF_BYTES);
     let spare = others as u64 | (count - 1) as u64;
     if SPARE.compare_exchange(seen, spare, Ordering::AcqRel, Ordering::Acquire).is_err() {
         sys::unmap(others, (count - 1) * LEAF_BYTES);
     }
     Some(first)
+}
+
+/// Maps memory that the program can do without.
+pub(super) fn map(length: usize) -> Option<*mut u8> {
+    if sys::leaves_room(length) { sys::map(length) } else { None }
 }
