@@ -41,7 +41,7 @@ struct Shard {
 }
 
 impl Shard {
-    fn load(path: &PathBuf) -> anyhow::Result<Shard> {
+    fn load(path: &Path) -> anyhow::Result<Shard> {
         let file = results::file(path);
         let folder = file.parent().unwrap_or(Path::new("")).to_path_buf();
         Ok(Shard { file: path.display().to_string(), folder, outcome: results::load(path)? })
@@ -70,7 +70,7 @@ impl Shard {
 pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Exit> {
     let surroundings = args.ci.surroundings()?;
     let surroundings = surroundings.as_ref();
-    let shards = args.files.iter().map(Shard::load).collect::<anyhow::Result<Vec<Shard>>>()?;
+    let shards = args.files.iter().map(|path| Shard::load(path)).collect::<anyhow::Result<Vec<Shard>>>()?;
     let folder = args.output_dir.clone().unwrap_or_else(|| PathBuf::from(RESULTS_FOLDER));
     let outcome = merged(shards, &folder)?;
     capture_dir::prepare_results(&folder)?;
