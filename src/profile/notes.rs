@@ -74,7 +74,7 @@ const NOTES: &[(u32, &str)] = &[
 
 /// The note of a process whose native heap is in no figure.
 pub const UNSEEN_HEAP: &str = "the native heap is not seen: the `malloc` of another library comes before the tracker's (that of a preloaded \
-     libasan does), or the program has one of its own";
+     libasan does)";
 
 /// The note of a process with a child that is in no figure.
 pub const LOST_CHILD: &str = "a forked child could not be given a capture of its own (disk full, a limit of file sizes, no permission, or no \
