@@ -273,6 +273,6 @@ mod tests {
         assert_eq!(whole.about, "1,017.5 B an iteration, m.py in two");
         assert_eq!(whole, together(bytes.clone(), entries));
         let whole = together(bytes, leak(64, RateUnit::Bytes, "m.py in three"));
-        assert_eq!(whole.about, "1,018 B an iteration, m.py in two");
+        assert_eq!(whole.about, "1018 B an iteration, m.py in two");
     }
 }

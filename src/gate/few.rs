@@ -35,17 +35,16 @@ pub(super) fn judge(scenario: &ScenarioFacts, measurement: &Measurement) -> Opti
 }
 
 /// A function that was called too seldom. Where it was to be called until that is decided, it is not; where a number was
-/// said, a note tells what that leaves out.
+/// said, a note tells what that leaves out. A single call is not meant for it.
 pub(super) fn of_call(scenario: &ScenarioFacts, measurement: &Measurement) -> Growing {
     let judged = measurement.iterations.len();
     match measurement.repeats {
         Some(Repeats::Auto { most: 2.., .. }) if measurement.memory_limit_reached.is_none() => {
             called_too_seldom(scenario, measurement)
         }
-        Some(Repeats::Fixed { .. }) => Growing {
+        Some(Repeats::Fixed { .. }) if judged > 1 => Growing {
             notes: vec![format!(
-                "whether memory leaks was not judged: {judged} judged iteration{}, at least {WINDOWS} are needed",
-                if judged == 1 { "" } else { "s" }
+                "whether memory leaks was not judged: {judged} judged iterations, at least {WINDOWS} are needed"
             )],
             ..Growing::default()
         },

@@ -222,7 +222,8 @@ pub fn split(finding: &mut Finding, known: &[Option<usize>], beside: &str) -> Op
 /// Whether it is a container of the type of a new one, and filled by a line that fills none that is known.
 fn is_kept_by_another(owner: &Owner, new: &[Part], old: &[Part]) -> bool {
     let is_of_type = |part: &Part| part.kind == PartKind::Container && part.type_name == owner.type_name;
-    let Some(place) = &owner.place else { return false };
+    // What fills it is not seen where its table has not grown meanwhile.
+    let Some(place) = &owner.place else { return new.iter().any(is_of_type) };
     let is_there =
         |part: &Part| part.place.as_ref().is_some_and(|of| (&of.file, of.line) == (&place.file, place.line));
     new.iter().any(is_of_type) && !old.iter().any(is_there)

@@ -94,6 +94,9 @@ fn a_new_leak_that_is_small_beside_the_accepted_one_fails_at_its_own_line() {
 #[test]
 fn eight_bytes_into_another_list_fail_beside_twenty_thousand() {
     let project = accepted();
+    // A second process says who keeps it.
+    let asked = project.read("leakgate.yaml").replace("confirm: false", "confirm: true");
+    project.write("leakgate.yaml", &asked);
     project.write("app.py", &with_new("None"));
     let checked = project.check();
     assert_eq!(checked.code, Some(1), "{}", checked.whole());
