@@ -190,10 +190,37 @@ pub struct Counted {
 }
 
 impl RateUnit {
+    /// All of them.
+    pub const ALL: [RateUnit; 6] = [
+        RateUnit::Bytes,
+        RateUnit::Blocks,
+        RateUnit::Entries,
+        RateUnit::Descriptors,
+        RateUnit::Threads,
+        RateUnit::Children,
+    ];
+
     /// Its word in reports.
     pub fn word(self) -> &'static str {
+        if self == RateUnit::Bytes { "bytes" } else { self.many() }
+    }
+
+    /// What stands after the number one.
+    pub fn one(self) -> &'static str {
         match self {
-            RateUnit::Bytes => "bytes",
+            RateUnit::Bytes => "B",
+            RateUnit::Blocks => "block",
+            RateUnit::Entries => "entry",
+            RateUnit::Descriptors => "descriptor",
+            RateUnit::Threads => "thread",
+            RateUnit::Children => "child",
+        }
+    }
+
+    /// What stands after other numbers.
+    pub fn many(self) -> &'static str {
+        match self {
+            RateUnit::Bytes => "B",
             RateUnit::Blocks => "blocks",
             RateUnit::Entries => "entries",
             RateUnit::Descriptors => "descriptors",

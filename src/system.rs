@@ -1,6 +1,9 @@
 //! What the program does otherwise where the system is not Linux.
 
-use crate::exit::Exit;
+#[cfg(not(target_os = "linux"))]
+pub(crate) use elsewhere::{begin, end_by, not_run};
+#[cfg(target_os = "linux")]
+pub(crate) use linux::{begin, end_by, not_run};
 
 #[cfg(target_os = "linux")]
 mod linux {
@@ -12,18 +15,21 @@ mod linux {
     use crate::scenario::executable::ExecutableError;
     use crate::scenario::{limits, signals};
 
-    pub(super) fn begin() {
+    /// Readies the process, before anything else.
+    pub(crate) fn begin() {
         // A file size limit is then an error that can be told, and not the end of this program. Programs that it starts
         // have the signal as it was.
         let _ = signal_hook::flag::register(SIGXFSZ, Arc::default());
         limits::raise();
     }
 
-    pub(super) fn end_by(number: i32) {
+    /// Ends the process by signal `number`.
+    pub(crate) fn end_by(number: i32) {
         signals::raise(number);
     }
 
-    pub(super) fn not_run(error: &anyhow::Error) -> Exit {
+    /// What `leakgate run` ends with where it could not run the command.
+    pub(crate) fn not_run(error: &anyhow::Error) -> Exit {
         match error.downcast_ref::<ExecutableError>() {
             Some(ExecutableError::NotFound(..)) => Exit::NotFound,
             Some(_) => Exit::NotExecutable,
@@ -33,29 +39,14 @@ mod linux {
 }
 
 #[cfg(not(target_os = "linux"))]
-mod linux {
+mod elsewhere {
     use crate::exit::Exit;
 
-    pub(super) fn begin() {}
+    pub(crate) fn begin() {}
 
-    pub(super) fn end_by(_: i32) {}
+    pub(crate) fn end_by(_: i32) {}
 
-    pub(super) fn not_run(_: &anyhow::Error) -> Exit {
+    pub(crate) fn not_run(_: &anyhow::Error) -> Exit {
         Exit::BadInput
     }
-}
-
-/// Readies the process, before anything else.
-pub(crate) fn begin() {
-    linux::begin();
-}
-
-/// Ends the process by signal `number`, where there are signals.
-pub(crate) fn end_by(number: i32) {
-    linux::end_by(number);
-}
-
-/// What `leakgate run` ends with where it could not run the command.
-pub(crate) fn not_run(error: &anyhow::Error) -> Exit {
-    linux::not_run(error)
 }

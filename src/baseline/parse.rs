@@ -8,8 +8,8 @@ use super::model::{
     Accepted, AcceptedFigure, AcceptedPart, Identity, Key, Level, Lock, Section, figure_names, unit_of,
 };
 use super::packages::Package;
-use super::words::{RATE_UNITS, unit_of_rate, unit_word};
-use crate::finding::{PartKind, Rate};
+use super::words::unit_word;
+use crate::finding::{PartKind, Rate, RateUnit};
 
 /// The word before the version.
 const MAGIC: &str = "leakgate-lock";
@@ -412,7 +412,7 @@ fn level(text: &str) -> Option<Level> {
         return figure(text).map(Level::Figure);
     };
     let (total, unit) = amount.trim().split_once(' ')?;
-    let unit = RATE_UNITS.into_iter().find(|known| unit_of_rate(*known) == unit)?;
+    let unit = RateUnit::ALL.into_iter().find(|known| known.many() == unit)?;
     let iterations =
         iterations.trim().strip_suffix(" iterations")?.parse().ok().filter(|count| *count > 0)?;
     Some(Level::Rate(Rate { total: total.parse().ok()?, iterations, unit }))

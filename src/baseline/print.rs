@@ -6,7 +6,7 @@ use super::VERSION;
 use super::layout::END;
 use super::model::{Accepted, AcceptedFigure, AcceptedPart, Identity, Key, Level, Lock, Section};
 use super::packages::Package;
-use super::words::{unit_of_rate, unit_word};
+use super::words::unit_word;
 use crate::finding::{Rate, Unit};
 
 /// What stands above the sections.
@@ -81,7 +81,7 @@ fn remark(about: &str) -> String {
 }
 
 fn exact_rate(rate: Rate) -> String {
-    format!("{} {} in {} iterations", rate.total, unit_of_rate(rate.unit), rate.iterations)
+    format!("{} {} in {} iterations", rate.total, rate.unit.many(), rate.iterations)
 }
 
 fn exact(figure: AcceptedFigure) -> String {

@@ -4,9 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::model::figure_names;
-use super::words::RATE_UNITS;
 use super::*;
-use crate::finding::{PartKind, Rate};
+use crate::finding::{PartKind, Rate, RateUnit};
 
 /// Numbers that are the same in every run.
 struct Random(u64);
@@ -57,7 +56,7 @@ impl Random {
                 _ => Level::Rate(Rate {
                     total: self.number().max(0),
                     iterations: self.next().max(1),
-                    unit: *self.pick(&RATE_UNITS),
+                    unit: *self.pick(&RateUnit::ALL),
                 }),
             };
             let rule = (*self.pick(&["growth", "budget-peak", "growth-fds"])).to_owned();
@@ -77,7 +76,7 @@ impl Random {
             rate: Rate {
                 total: self.number(),
                 iterations: self.next().max(1),
-                unit: *self.pick(&RATE_UNITS),
+                unit: *self.pick(&RateUnit::ALL),
             },
             about: (*self.pick(&["", "app.py in keep", "list made in é # b in <module>"])).to_owned(),
         }

@@ -18,28 +18,6 @@ pub(super) fn unit_word(unit: Unit) -> &'static str {
     }
 }
 
-/// The units of rates as a lock has them.
-pub(super) const RATE_UNITS: [RateUnit; 6] = [
-    RateUnit::Bytes,
-    RateUnit::Blocks,
-    RateUnit::Entries,
-    RateUnit::Descriptors,
-    RateUnit::Threads,
-    RateUnit::Children,
-];
-
-/// The unit of a rate as a lock has it.
-pub(super) fn unit_of_rate(unit: RateUnit) -> &'static str {
-    match unit {
-        RateUnit::Bytes => "B",
-        RateUnit::Blocks => "blocks",
-        RateUnit::Entries => "entries",
-        RateUnit::Descriptors => "descriptors",
-        RateUnit::Threads => "threads",
-        RateUnit::Children => "children",
-    }
-}
-
 /// `7.9 KiB an iteration`, `96.2 MiB`, `12`.
 pub fn level(level: Level) -> String {
     match level {
@@ -60,18 +38,6 @@ pub fn more(before: Rate, now: Rate) -> Option<String> {
     (is_comparable && rate(before) == rate(now)).then(|| format!("{} more", rate(more)))
 }
 
-/// The word for one of a unit.
-fn one_of_rate(unit: RateUnit) -> &'static str {
-    match unit {
-        RateUnit::Bytes => "B",
-        RateUnit::Blocks => "block",
-        RateUnit::Entries => "entry",
-        RateUnit::Descriptors => "descriptor",
-        RateUnit::Threads => "thread",
-        RateUnit::Children => "child",
-    }
-}
-
 /// `7.9 KiB an iteration`, `0.1 entries an iteration`.
 fn rate(rate: Rate) -> String {
     let sign = if rate.total < 0 { "-" } else { "" };
@@ -85,7 +51,7 @@ fn rate(rate: Rate) -> String {
     if rate.unit == RateUnit::Bytes && (whole >= 1024 || rest == 0) {
         return format!("{sign}{} an iteration", Bytes(whole));
     }
-    let unit = if hundredths == 100 { one_of_rate(rate.unit) } else { unit_of_rate(rate.unit) };
+    let unit = if hundredths == 100 { rate.unit.one() } else { rate.unit.many() };
     format!("{sign}{}{parts} {unit} an iteration", grouped(whole))
 }
 

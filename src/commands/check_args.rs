@@ -65,16 +65,6 @@ pub struct Args {
 }
 
 impl Args {
-    /// The scenarios that were asked for.
-    pub(super) fn names(&self) -> &[String] {
-        &self.names
-    }
-
-    /// The configuration.
-    pub(super) fn config(&self) -> &Path {
-        &self.config
-    }
-
     /// The file that results are compared with; `None` where there is to be none. One that is named has to be there: else
     /// nothing would be compared, and nobody would know.
     pub(super) fn lock(&self, config: &Config) -> anyhow::Result<Option<PathBuf>> {

@@ -63,11 +63,11 @@ pub mod check {
         _: &mut dyn Write,
         messages: &mut dyn Write,
     ) -> anyhow::Result<Attempt> {
-        let config = match config::load(args.config()) {
+        let config = match config::load(&args.config) {
             Ok(config) => config,
             Err(errors) => return refuse(&errors, messages).map(Attempt::Stopped),
         };
-        let chosen = choose(&config, args.names())?;
+        let chosen = choose(&config, &args.names)?;
         let scenarios = if chosen.len() == 1 { "scenario" } else { "scenarios" };
         writeln!(messages, "{}: {} {scenarios}, nothing wrong", config.path.display(), chosen.len())?;
         Err(super::refusal("check"))

@@ -23,16 +23,6 @@ pub struct Ceiling {
 #[error("expected an amount such as 64 B/iteration, 1 entry/iteration, 2 blocks/10 iterations, 16 MiB or 3")]
 pub struct CeilingError;
 
-/// The words for what is counted, besides sizes.
-const UNITS: [(&str, &str, RateUnit); 6] = [
-    ("block", "blocks", RateUnit::Blocks),
-    ("entry", "entries", RateUnit::Entries),
-    ("descriptor", "descriptors", RateUnit::Descriptors),
-    ("fd", "fds", RateUnit::Descriptors),
-    ("thread", "threads", RateUnit::Threads),
-    ("child", "children", RateUnit::Children),
-];
-
 impl FromStr for Ceiling {
     type Err = CeilingError;
 
@@ -64,12 +54,20 @@ fn quantity(text: &str) -> Option<(u64, Option<RateUnit>)> {
         return Some((number, None));
     }
     let (number, word) = text.split_at(text.find(|letter: char| !letter.is_ascii_digit())?);
-    let counted = UNITS.iter().find(|(one, more, _)| [*one, *more].contains(&word.trim()));
-    if let Some((_, _, unit)) = counted {
-        return Some((whole(number)?, Some(*unit)));
+    if let Some(unit) = counted(word.trim()) {
+        return Some((whole(number)?, Some(unit)));
     }
     let bytes = text.parse::<Bytes>().ok()?;
     (i64::try_from(bytes.0).is_ok()).then_some((bytes.0, Some(RateUnit::Bytes)))
+}
+
+/// What is counted, besides sizes, by its word.
+fn counted(word: &str) -> Option<RateUnit> {
+    if matches!(word, "fd" | "fds") {
+        return Some(RateUnit::Descriptors);
+    }
+    let mut units = RateUnit::ALL.into_iter().filter(|unit| *unit != RateUnit::Bytes);
+    units.find(|unit| [unit.one(), unit.many()].contains(&word))
 }
 
 /// A whole number that fits beside signed figures.

@@ -62,10 +62,9 @@ fn one_every(total: u64, iterations: u64) -> Option<Pace> {
 /// A few after a few iterations: the shortest such sentence that is true.
 fn some_every(total: u64, iterations: u64) -> Option<Pace> {
     let step = (2..=LARGEST_STEP).find_map(|every| {
-        let count =
-            u64::try_from((u128::from(total) * u128::from(every) * 2 / u128::from(iterations)).div_ceil(2))
-                .ok()?;
-        let is_exact = u128::from(total) * u128::from(every) == u128::from(count) * u128::from(iterations);
+        let (made, of) = (u128::from(total) * u128::from(every), u128::from(iterations));
+        let count = u64::try_from((2 * made + of) / (2 * of)).ok()?;
+        let is_exact = made == u128::from(count) * of;
         let fits = is_exact || iterations >= ENOUGH && is_about(total, iterations, (count, every));
         (count > 1 && fits).then_some((count, every))
     });

@@ -10,6 +10,7 @@ use crate::gate::leak::{RULE, Told};
 use crate::gate::measurement::Garbage;
 use crate::gate::verdict::{Direction, Floors, Leak, WINDOWS};
 use crate::gate::wording;
+use crate::profile::Checkpoint;
 use crate::units::{Bytes, grouped};
 
 impl Told<'_> {
@@ -75,17 +76,17 @@ impl Told<'_> {
             let said = self.slower(&self.named(container), RateUnit::Entries, &of.floors);
             return Some((said, Some(self.entries_of(container))));
         }
-        if let (true, Some(fds)) = (slowing.contains(&Leak::Descriptors), &series.fds) {
-            let said = self.slower("the number of open file descriptors", RateUnit::Descriptors, fds);
-            return Some((said, self.series_of(RateUnit::Descriptors, &|at| at.fds)));
-        }
-        if let (true, Some(threads)) = (slowing.contains(&Leak::Threads), &series.threads) {
-            let said = self.slower("the number of threads", RateUnit::Threads, threads);
-            return Some((said, self.series_of(RateUnit::Threads, &|at| at.threads)));
-        }
-        if let (true, Some(children)) = (slowing.contains(&Leak::Children), &series.children) {
-            let said = self.slower("the number of child processes", RateUnit::Children, children);
-            return Some((said, self.series_of(RateUnit::Children, &|at| at.children)));
+        type Count = fn(&Checkpoint) -> Option<u32>;
+        let counts: [(Leak, RateUnit, &str, &Option<Floors>, Count); 3] = [
+            (Leak::Descriptors, RateUnit::Descriptors, "open file descriptors", &series.fds, |at| at.fds),
+            (Leak::Threads, RateUnit::Threads, "threads", &series.threads, |at| at.threads),
+            (Leak::Children, RateUnit::Children, "child processes", &series.children, |at| at.children),
+        ];
+        for (leak, unit, what, floors, count) in counts {
+            if let Some(floors) = floors.as_ref().filter(|_| slowing.contains(&leak)) {
+                let said = self.slower(&format!("the number of {what}"), unit, floors);
+                return Some((said, self.series_of(unit, &count)));
+            }
         }
         let sites = slowing.iter().filter_map(|leak| match leak {
             Leak::Site(index) => Some(&series.sites[*index]),

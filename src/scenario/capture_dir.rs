@@ -89,11 +89,11 @@ impl CaptureDirError {
     }
 }
 
-#[cfg(target_os = "linux")]
 /// Whether the file of a process can be made in `folder`: no longer one is tried than each begins with.
 ///
 /// # Errors
 /// Why it cannot be.
+#[cfg(target_os = "linux")]
 pub fn try_room(folder: &Path) -> Result<(), CaptureDirError> {
     let failed = |error| CaptureDirError::Io { action: "write to", path: folder.to_path_buf(), error };
     // With the system's own error, which says nothing of the temporary name.

@@ -100,11 +100,15 @@ pub fn running_with(library: &Path, since: Option<u64>) -> io::Result<Vec<u32>> 
 
 /// When a process was started, in the kernel's own count; `None`: there is none of that number.
 pub(super) fn started_at(pid: u32) -> Option<u64> {
-    let text = fs::read(format!("/proc/{pid}/stat")).ok()?;
-    // The program's name, in parentheses, may contain anything.
+    after_name(pid)?.split_ascii_whitespace().nth(19)?.parse().ok()
+}
+
+/// What `stat` says of a process after its name: the state, the parent, the process group and so on.
+fn after_name(pid: u32) -> Option<String> {
+    let mut text = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    // The name, in parentheses, may contain anything.
     let after = text.iter().rposition(|byte| *byte == b')')? + 1;
-    let text = std::str::from_utf8(text.get(after..)?).ok()?;
-    text.split_ascii_whitespace().nth(19)?.parse().ok()
+    String::from_utf8(text.split_off(after)).ok()
 }
 
 /// Of `pids`, those that do not end by themselves within `patience`: what multiprocessing starts for itself ends a moment
@@ -132,10 +136,8 @@ pub(super) fn others_of_group(group: u32) -> Vec<u32> {
 
 /// Whether process `pid` runs and is of the process group `group`.
 pub(super) fn is_of_group(pid: u32, group: u32) -> bool {
-    let stat = fs::read(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let stat = String::from_utf8_lossy(&stat);
-    // The name stands in brackets, and may itself hold anything.
-    let mut fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
+    let stat = after_name(pid).unwrap_or_default();
+    let mut fields = stat.split_ascii_whitespace();
     let (state, of) = (fields.next(), fields.nth(1));
     !matches!(state, None | Some("Z" | "X")) && of.and_then(|of| of.parse().ok()) == Some(group)
 }

@@ -81,16 +81,6 @@ pub(super) struct Found {
     figure: Option<Figure>,
 }
 
-/// Units of rates: in results, for one, and for several.
-const UNITS: [(&str, &str, &str); 6] = [
-    ("bytes", "B", "B"),
-    ("blocks", "block", "blocks"),
-    ("entries", "entry", "entries"),
-    ("descriptors", "descriptor", "descriptors"),
-    ("threads", "thread", "threads"),
-    ("children", "child", "children"),
-];
-
 impl Found {
     /// Refuses a ceiling that can never be compared with what the finding is measured in: the entry would not cover it.
     pub(super) fn refuse_other_unit(&self, most: &Ceiling) -> anyhow::Result<()> {
@@ -102,10 +92,14 @@ impl Found {
             }
             return Ok(());
         };
-        let Some((unit, one, many)) = UNITS.iter().find(|unit| unit.0 == rate.unit) else { return Ok(()) };
-        let fits = match (most.iterations, most.unit.map(RateUnit::word)) {
+        let Some(unit) = RateUnit::ALL.into_iter().find(|unit| unit.word() == rate.unit) else {
+            return Ok(());
+        };
+        let fits = match (most.iterations, most.unit) {
             // Of memory that leaks the entries may be known, too.
-            (Some(_), Some(word)) => word == *unit || (*unit == "bytes" && word == "entries"),
+            (Some(_), Some(typed)) => {
+                typed == unit || (unit == RateUnit::Bytes && typed == RateUnit::Entries)
+            }
             (Some(_), None) => false,
             (None, _) => self.figure.is_some(),
         };
@@ -117,10 +111,11 @@ impl Found {
             Some(0) => (total / rate.iterations, "iteration".to_owned()),
             _ => (total, format!("{} iterations", rate.iterations)),
         };
-        let word = if amount == 1 { one } else { many };
+        let word = if amount == 1 { unit.one() } else { unit.many() };
         bail!(
-            "`--at-most {typed}` cannot be compared with this finding, which is measured in {unit} an iteration: it has \
-             {amount} {word}/{iterations}"
+            "`--at-most {typed}` cannot be compared with this finding, which is measured in {} an iteration: it has \
+             {amount} {word}/{iterations}",
+            unit.word()
         )
     }
 

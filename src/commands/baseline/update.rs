@@ -33,7 +33,7 @@ pub(super) struct Args {
 /// Runs it: exit code 3 where a scenario could not be accepted, 2 where a part of the lock is damaged still; all others are
 /// accepted.
 pub(super) fn run(args: &Args, out: &mut dyn Write, messages: &mut dyn Write) -> anyhow::Result<Exit> {
-    let path = lock_file::beside(args.check.config());
+    let path = lock_file::beside(&args.check.config);
     // Before anything is run: its result would have no place.
     mendable_lock(&path)?;
     let outcome = match &args.from {
@@ -47,13 +47,13 @@ pub(super) fn run(args: &Args, out: &mut dyn Write, messages: &mut dyn Write) ->
         },
     };
     let read = mendable_lock(&path)?;
-    let declared = declared(args.check.config())?;
+    let declared = declared(&args.check.config)?;
     let mut accepting = Accepting::new(&outcome, &read, args.ratchet);
     let mut refused = false;
-    for result in chosen(&outcome, args.check.names())? {
+    for result in chosen(&outcome, &args.check.names)? {
         let why = match declared.contains(&result.name) {
             true => section(&outcome, result, &read.lock).map(|(key, section)| Update { key, section }),
-            false => Err(format!("{} does not declare it", args.check.config().display())),
+            false => Err(format!("{} does not declare it", args.check.config.display())),
         };
         match why {
             Ok(update) => accepting.accept(update),
@@ -72,7 +72,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write, messages: &mut dyn Write) ->
     let path = path.display().to_string();
     writeln!(out, "{}", said(&path, updates.len(), &read.text))?;
     let left = read_lock(Path::new(&path))?;
-    if let Some(note) = undeclared(&left.lock, args.check.config()) {
+    if let Some(note) = undeclared(&left.lock, &args.check.config) {
         writeln!(messages, "leakgate: note: {note}")?;
     }
     let damaged = tell_problems(&left.problems, messages)?;

@@ -132,8 +132,8 @@ fn too_short(finding: &Finding, iterations: u32) -> Option<String> {
     if iterations == 0 {
         return Some(format!("{UNKNOWN}: the process took no two snapshots while it grew"));
     }
-    let rate = finding.rate.filter(|rate| finding.owners.is_empty() && rate.unit != RateUnit::Bytes);
-    let rate = rate.or(finding.entries).filter(|rate| finding.owners.is_empty() && rate.total > 0)?;
+    let counted = finding.rate.filter(|rate| rate.unit != RateUnit::Bytes).or(finding.entries);
+    let rate = counted.filter(|rate| finding.owners.is_empty() && rate.total > 0)?;
     let expected =
         u128::from(rate.total.unsigned_abs()) * u128::from(iterations) / u128::from(rate.iterations);
     (expected < TIMES as u128 / 2).then(|| {

@@ -87,22 +87,34 @@ pub fn descriptors(told: Told, heaps: &Heaps) -> Option<Owner> {
     if open.is_empty() {
         return None;
     }
+    let count = open.len() as u64;
+    nobody(told, heaps, (Kind::Resource, TYPE), (count, "file descriptor is open"), facts(&open))
+}
+
+/// The owner of what no object of Python stands for: so many, each of which is what `noun` says.
+pub(super) fn nobody(
+    told: Told,
+    heaps: &Heaps,
+    (kind, of): (Kind, &str),
+    (count, noun): (u64, &str),
+    facts: Vec<String>,
+) -> Option<Owner> {
     let gains = Gains { entries: 0, objects: 0, bytes: 0, iterations: heaps.iterations };
     let named = told.rules.name(&Evidence {
-        kind: Kind::Resource,
+        kind,
         owner: "and no Python object stands for it".to_owned(),
         held_by: None,
-        types: vec![TYPE.to_owned()],
-        gains: gains.counted(open.len() as u64, "file descriptor is open"),
+        types: vec![of.to_owned()],
+        gains: gains.counted(count, noun),
     })?;
     Some(Owner {
         pattern: Some(named.rule),
         sentence: named.message,
-        name: TYPE.to_owned(),
-        type_name: TYPE.to_owned(),
-        path: vec![format!("nothing in Python, {TYPE}")],
+        name: of.to_owned(),
+        type_name: of.to_owned(),
+        path: vec![format!("nothing in Python, {of}")],
         place: None,
-        facts: facts(&open),
+        facts,
         help: named.fix,
     })
 }

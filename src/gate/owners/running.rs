@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::gains::Gains;
+use super::open::nobody;
 use super::{Heaps, Told};
 use crate::finding::Owner;
-use crate::rules::{Evidence, Kind};
+use crate::rules::Kind;
 use crate::scenario::around::{Around, Thread};
 use crate::units::grouped;
 use crate::view::text::clean;
@@ -40,8 +40,13 @@ pub(super) fn noun(type_name: &str, around: &Around) -> Option<&'static str> {
     if !CHILDREN.contains(&type_name) || around.children.is_empty() {
         return None;
     }
-    let is_over = around.children.iter().all(|(_, state, _)| is_over(state));
-    Some(if is_over { "child process is not waited for" } else { "child process is not over" })
+    Some(child(around))
+}
+
+/// What child processes are, as a sentence about one of them goes on.
+fn child(around: &Around) -> &'static str {
+    let are_over = around.children.iter().all(|(_, state, _)| is_over(state));
+    if are_over { "child process is not waited for" } else { "child process is not over" }
 }
 
 /// Of a type that `noun` knows, or of threads.
@@ -122,26 +127,8 @@ pub(super) fn is_child(step: &str) -> bool {
 /// Child processes that no object of Python stands for.
 pub fn children(told: Told, heaps: &Heaps) -> Option<Owner> {
     let around = told.around.filter(|around| !around.children.is_empty())?;
-    let are_over = around.children.iter().all(|(_, state, _)| is_over(state));
-    let noun = if are_over { "child process is not waited for" } else { "child process is not over" };
-    let gains = Gains { entries: 0, objects: 0, bytes: 0, iterations: heaps.iterations };
-    let named = told.rules.name(&Evidence {
-        kind: Kind::Thread,
-        owner: "and no Python object stands for it".to_owned(),
-        held_by: None,
-        types: vec![TYPE.to_owned()],
-        gains: gains.counted(around.children.len() as u64, noun),
-    })?;
-    Some(Owner {
-        pattern: Some(named.rule),
-        sentence: named.message,
-        name: TYPE.to_owned(),
-        type_name: TYPE.to_owned(),
-        path: vec![format!("nothing in Python, {TYPE}")],
-        place: None,
-        facts: of_children(around),
-        help: named.fix,
-    })
+    let count = around.children.len() as u64;
+    nobody(told, heaps, (Kind::Thread, TYPE), (count, child(around)), of_children(around))
 }
 
 fn of_children(around: &Around) -> Vec<String> {

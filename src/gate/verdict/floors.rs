@@ -103,17 +103,23 @@ impl Floors {
         Direction::Open
     }
 
+    /// What each window adds to the one before.
+    fn steps(&self) -> impl Iterator<Item = i128> {
+        self.lowest.windows(2).map(|pair| i128::from(pair[1]) - i128::from(pair[0]))
+    }
+
+    /// How much the later steps are larger than the earlier ones: each is weighed by its place from the middle.
+    fn tilt(&self) -> i128 {
+        self.steps().zip(-(STEPS - 1) / 2..).map(|(step, place)| place * step).sum()
+    }
+
     /// Whether each step tends to be smaller than the one before, and the last ones are much smaller than the first, as
     /// where something fills. Steps are fitted by a straight line: its slope is measured by its own error, that of counts
     /// that come by chance (whose variance is their mean) at the least.
     pub fn slows(&self, sure: Sureness) -> bool {
-        let step = |pair: &[i64]| i128::from(pair[1]) - i128::from(pair[0]);
-        let places = -(STEPS - 1) / 2..;
-        let steps = self.lowest.windows(2).map(step).zip(places);
-        let (sum, squares, tilt) =
-            steps.fold((0i128, 0i128, 0i128), |(sum, squares, tilt), (step, place)| {
-                (sum + step, squares.saturating_add(step.saturating_mul(step)), tilt + place * step)
-            });
+        let sum: i128 = self.steps().sum();
+        let squares = self.steps().fold(0i128, |all, step| all.saturating_add(step.saturating_mul(step)));
+        let tilt = self.tilt();
         // With seven steps the slope is tilt / 28. The last step of the line is to be so much of the first at the most.
         let (squared_t, (part, whole)) = match sure {
             Sureness::Certain => (12, (3, 4)),
@@ -135,13 +141,8 @@ impl Floors {
     /// Whether it may slow down as another series does: it has too few to tell that it does not. Of what comes by chance, and as the
     /// other one, the tilt of the steps differs by four times the root of their sum once in forty times.
     pub fn may_slow_as(&self, other: &Floors) -> bool {
-        let tilt = |floors: &Floors| {
-            let step = |pair: &[i64]| i128::from(pair[1]) - i128::from(pair[0]);
-            let steps = floors.lowest.windows(2).map(step).zip(-(STEPS - 1) / 2..);
-            steps.fold(0i128, |tilt, (step, place)| tilt + place * step)
-        };
         let (sum, whole) = (i128::from(self.growth()), i128::from(other.growth()));
-        let apart = (tilt(self).saturating_mul(whole)).saturating_sub(sum.saturating_mul(tilt(other)));
+        let apart = (self.tilt().saturating_mul(whole)).saturating_sub(sum.saturating_mul(other.tilt()));
         let most = whole.saturating_mul(whole).saturating_mul(16).saturating_mul(sum);
         sum > 0 && (apart <= 0 || apart.saturating_mul(apart) <= most)
     }
