@@ -29,5 +29,6 @@ pub mod rules;
 pub mod run;
 mod summary;
 mod surroundings;
+#[cfg(target_os = "linux")]
 mod unrecorded;
 pub mod view;
