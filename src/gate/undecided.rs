@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 
+use crate::config::Checkpoints;
 use crate::finding::{Counted, Finding, RateUnit, Severity};
 use crate::gate::budgets::finding;
 use crate::gate::growth::growth;
@@ -20,10 +21,13 @@ impl Told<'_> {
         let mut evidence: Vec<String> =
             growth.iter().map(|growth| format!("{}, {}", growth.in_words(), growth.sureness)).collect();
         evidence.extend(self.open_counts());
-        let is_seldom = self.measurement.needs.is_some_and(|needs| needs.garbage == Garbage::Seldom);
+        let needs = self.measurement.needs;
+        let is_seldom = needs.is_some_and(|needs| needs.garbage == Garbage::Seldom);
+        let is_time = needs.is_some_and(|needs| matches!(needs.each, Checkpoints::Time(_)));
         let (slowing, counted) = self.slowing().unzip();
         let why = match &slowing {
             _ if is_seldom => wording::GARBAGE_SELDOM,
+            Some(_) if is_time => wording::SLOWING_IN_TIME,
             Some(_) => wording::SLOWING,
             None => wording::OPEN,
         };

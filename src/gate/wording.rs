@@ -196,6 +196,11 @@ pub const OPEN: &str = "it grew in some windows and not in others: more iteratio
 pub const SLOWING: &str = "what grows less and less may be a cache that fills, or things that come more and more seldom: only \
      more iterations can tell";
 
+/// The same, where an iteration is a time.
+pub const SLOWING_IN_TIME: &str = "what grows less and less may be a cache that fills, things that come more and more seldom, or \
+     work whose steps take longer and longer, as `text += line` does: more iterations can tell, or iterations of the program's \
+     own (`checkpoints: program`)";
+
 /// What it is that is undecided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Undecided {

@@ -2,9 +2,10 @@
 
 use leakgate_capture::read::File;
 use leakgate_capture::{
-    NOTE_CHILD, NOTE_CONTAINERS, NOTE_DEBUG_ALLOCATOR, NOTE_DEEP, NOTE_FORKED, NOTE_FREE_THREADED, NOTE_FULL,
-    NOTE_NO_BILL, NOTE_NO_CONTAINERS, NOTE_NO_HEAP, NOTE_NOT_RESERVED, NOTE_OTHER_LAYOUT, NOTE_OTHER_MALLOC,
-    NOTE_STACKS, NOTE_STUCK, NOTE_THREADS, NOTE_TRACER, NOTE_UNKNOWN_PYTHON, NOTE_WRONG_WALK, STATE_ENDED,
+    NOTE_CHILD, NOTE_CONTAINERS, NOTE_DEBUG_ALLOCATOR, NOTE_DEBUG_OFF, NOTE_DEEP, NOTE_FORKED,
+    NOTE_FREE_THREADED, NOTE_FULL, NOTE_NO_BILL, NOTE_NO_CONTAINERS, NOTE_NO_HEAP, NOTE_NOT_RESERVED,
+    NOTE_OTHER_LAYOUT, NOTE_OTHER_MALLOC, NOTE_STACKS, NOTE_STUCK, NOTE_THREADS, NOTE_TRACER,
+    NOTE_UNKNOWN_PYTHON, NOTE_WRONG_WALK, STATE_ENDED,
 };
 
 use super::decode::kind;
@@ -70,11 +71,16 @@ const NOTES: &[(u32, &str)] = &[
     ),
     (NOTE_CHILD, LOST_CHILD),
     (NOTE_OTHER_MALLOC, UNSEEN_HEAP),
+    (NOTE_DEBUG_OFF, DEBUG_OFF),
 ];
 
 /// The note of a process whose native heap is in no figure.
 pub const UNSEEN_HEAP: &str = "the native heap is not seen: the `malloc` of another library comes before the tracker's (that of a preloaded \
      libasan does)";
+
+/// The note of a process that runs with `PYTHONMALLOC=default`.
+const DEBUG_OFF: &str = "`PYTHONMALLOC` is `default` here, whatever was asked for (`-X dev` asks for the debug allocator): what that one \
+     checks, such as writes beyond the end of a block, is not checked";
 
 /// The note of a process with a child that is in no figure.
 pub const LOST_CHILD: &str = "a forked child could not be given a capture of its own (disk full, a limit of file sizes, no permission, or no \

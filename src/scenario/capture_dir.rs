@@ -43,7 +43,7 @@ pub enum CaptureDirError {
     Taken(PathBuf),
     /// A capture is there that is being written.
     #[error(
-        "`{folder}` is a capture that process {pid} still writes to; name another folder, or end the process"
+        "`{folder}` is a capture that process {pid} still writes to: end it (`kill {pid}`), or name another folder"
     )]
     Busy {
         /// The capture.

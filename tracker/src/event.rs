@@ -4,7 +4,7 @@ use core::mem::offset_of;
 use core::sync::atomic::{AtomicI64, AtomicU64, Ordering, compiler_fence};
 
 use leakgate_capture::{
-    Function, Header, NOTE_FORKED, NOTE_OTHER_MALLOC, Section, SiteRecord, TemporaryRecord,
+    Function, Header, NOTE_DEBUG_OFF, NOTE_FORKED, NOTE_OTHER_MALLOC, Section, SiteRecord, TemporaryRecord,
 };
 
 use crate::capture::{self, header, header_word, place};
@@ -446,5 +446,8 @@ pub(crate) fn restart(live_bytes: i64) {
     header.best_peak = 0;
     header.epoch = header.epoch.wrapping_add(1);
     let notes = header_word(offset_of!(Header, notes));
-    notes.store(notes.load(Ordering::Relaxed) & NOTE_OTHER_MALLOC | NOTE_FORKED, Ordering::Relaxed);
+    notes.store(
+        notes.load(Ordering::Relaxed) & (NOTE_OTHER_MALLOC | NOTE_DEBUG_OFF) | NOTE_FORKED,
+        Ordering::Relaxed,
+    );
 }

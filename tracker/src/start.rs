@@ -174,14 +174,18 @@ fn own_path() -> Option<&'static [u8]> {
 
 /// Whether the program's `malloc` is this library's: another one that comes first does not call it.
 fn is_first() -> bool {
-    // SAFETY: the name ends in a 0 byte.
-    let malloc = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"malloc".as_ptr()) };
     let base = |address| library_of(address).map(|library| library.dli_fbase);
-    // A program at a fixed address has an entry of its own for a function whose address it takes: it leads on to the first.
+    let own = base(construct as *const ());
     // SAFETY: no preconditions.
-    let program = unsafe { libc::getauxval(libc::AT_ENTRY) } as *const ();
-    let found = base(malloc.cast_const().cast());
-    malloc.is_null() || found == base(construct as *const ()) || found == base(program)
+    let program = base(unsafe { libc::getauxval(libc::AT_ENTRY) } as *const ());
+    // A program at a fixed address has an entry of its own for a function whose address it takes, which leads on to the
+    // first: it tells nothing. What takes the place of one of these functions takes that of the others.
+    [c"malloc", c"calloc", c"realloc", c"free", c"pvalloc"].iter().all(|name| {
+        // SAFETY: the name ends in a 0 byte.
+        let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
+        let library = base(found.cast_const().cast());
+        found.is_null() || library == own || library == program
+    })
 }
 
 /// What the loader knows of the library that an address lies in.

@@ -25,8 +25,8 @@ mod walk;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use leakgate_capture::{
-    FRAME_NOTE, FRAME_PYTHON, FrameRecord, NOTE_DEBUG_ALLOCATOR, NOTE_FREE_THREADED, NOTE_OTHER_LAYOUT,
-    NOTE_UNKNOWN_PYTHON, NOTE_WRONG_WALK, WAITED_UNKNOWN,
+    FRAME_NOTE, FRAME_PYTHON, FrameRecord, NOTE_DEBUG_ALLOCATOR, NOTE_DEBUG_OFF, NOTE_FREE_THREADED,
+    NOTE_OTHER_LAYOUT, NOTE_UNKNOWN_PYTHON, NOTE_WRONG_WALK, WAITED_UNKNOWN,
 };
 
 use crate::capture::note;
@@ -77,10 +77,13 @@ pub(crate) fn begin() {
             domains::hook_until_ready();
             see_reuse(version.minor);
         }
-        usual_or_named @ (Allocators::Usual | Allocators::Named) => {
+        choice @ (Allocators::Usual | Allocators::Named | Allocators::Default) => {
             domains::hook();
-            if usual_or_named == Allocators::Named {
+            if choice != Allocators::Usual {
                 domains::expect_replacement();
+            }
+            if choice == Allocators::Default {
+                note(NOTE_DEBUG_OFF);
             }
             see_reuse(version.minor);
             agent::begin();

@@ -12,6 +12,8 @@ pub(super) enum Allocators {
     Usual,
     /// Others by name, which take the place of hooks that are there by then.
     Named,
+    /// Those that `default` names: another choice may have stood in its place before.
+    Default,
     /// Debug allocators, `malloc`'s domain among them: what was allocated in it before must not be freed in it.
     Debug,
     /// This is no `python`: the program may choose as it likes.
@@ -29,6 +31,7 @@ pub(super) fn allocators() -> Allocators {
     };
     match variable(b"PYTHONMALLOC=") {
         Some(name) if name.ends_with(b"debug") => Allocators::Debug,
+        Some(b"default") => Allocators::Default,
         Some(_) => Allocators::Named,
         None if options.dev || variable(b"PYTHONDEVMODE=").is_some() => Allocators::Debug,
         None if is_python => Allocators::Usual,
