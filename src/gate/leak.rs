@@ -323,11 +323,24 @@ impl Told<'_> {
             let series = &self.verdict.series.containers[*index];
             let container = &self.measurement.profile.containers[series.container];
             let bound = container.bound.filter(|bound| series.length < *bound)?;
-            let (length, bound) = (grouped(series.length), grouped(bound));
             let named = self.named(container);
-            Some(format!("{named} is filling, which is no leak: {length} of at most {bound} entries"))
+            let full = match self.until_full(container, bound) {
+                Some(more) => format!(", full after about {} more iterations", grouped(more)),
+                None => String::new(),
+            };
+            let (length, bound) = (grouped(series.length), grouped(bound));
+            Some(format!("{named} is filling, which is no leak: {length} of at most {bound} entries{full}"))
         };
         self.verdict.filling.iter().filter_map(note).collect()
+    }
+
+    /// After how many more iterations a container has the most entries that it takes, at the rate of the judged ones.
+    fn until_full(&self, container: &Container, bound: u64) -> Option<u64> {
+        let lengths = verdict::lengths(container, &self.verdict.series.checkpoints);
+        let (first, last) = (*lengths.first()?, *lengths.last()?);
+        let gained = u128::try_from(last - first).ok().filter(|gained| *gained > 0)?;
+        let left = u128::from(bound) - u128::try_from(last).ok()?.min(bound.into());
+        u64::try_from((left * (lengths.len() - 1) as u128).div_ceil(gained)).ok()
     }
 }
 

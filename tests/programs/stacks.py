@@ -318,9 +318,16 @@ def monitored():
     sys.monitoring.set_events(sys.monitoring.COVERAGE_ID, 0)
 
 
+class Made:
+    def __init__(self, is_marked):
+        if is_marked:
+            keep(bytes(mark()))
+
+
 def hot():
     """Runs often enough to be specialised by the interpreter; allocates in the end."""
     for index in range(3000):
+        Made(index > 2990)
         if index > 2990:
             keep(bytes(mark()))
 

@@ -21,6 +21,9 @@ use crate::profile::{Allocator, Checkpoint, Container, StackId};
 const NOISE_BYTES: (i64, i64) = (1, 2);
 /// Blocks that an entry of a filling cache may take.
 const MOST_BLOCKS_AN_ENTRY: i64 = 32;
+/// Entries and bytes of the pieces that a deque is made of; other containers have one table. CPython 3.8 to 3.15,
+/// `Modules/_collectionsmodule.c`: 64 pointers and two links.
+const PIECE_OF_DEQUE: (i64, i64) = (64, 66 * 8);
 
 /// What is known of a process's growth.
 #[derive(Debug, Clone, Copy)]
@@ -190,11 +193,13 @@ fn is_exchanged(series: &Series, rising: &[usize]) -> bool {
     series.blocks.growth() <= 0 && lost > 0 && 2 * lost >= gained
 }
 
-/// Whether a site grew by whole numbers of blocks for each entry that a filling cache gained.
+/// Whether a site grew by whole numbers of blocks for each entry that a filling cache gained, or is where it has them.
 fn is_explained(site: &SiteSeries, entries: i64) -> bool {
     let blocks = site.blocks.growth();
-    if blocks == 0 {
-        // The table of the cache itself.
+    let (entries_a_piece, bytes_a_piece) = PIECE_OF_DEQUE;
+    let is_deque = site.bytes.growth() == blocks * bytes_a_piece
+        && (blocks * entries_a_piece - entries).abs() <= 2 * entries_a_piece;
+    if blocks == 0 || is_deque {
         return true;
     }
     let each = (blocks + entries / 2) / entries;

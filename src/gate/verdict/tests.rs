@@ -106,6 +106,19 @@ fn a_cache_below_its_bound_explains_what_it_holds() {
 }
 
 #[test]
+fn a_deque_below_its_bound_explains_the_pieces_that_it_is_made_of() {
+    let deque = container(Some(100_000), |i| 40 * i);
+    let pieces = |i: u64| 40 * i / 64;
+    let verdict = judged(
+        &[&|i| (133 * 40 * i, 40 * i), &|i| (528 * pieces(i), pieces(i))],
+        std::slice::from_ref(&deque),
+    );
+    assert_eq!((verdict.outcome, &verdict.leaks[..]), (Outcome::NoLeak, &[][..]));
+    let others = judged(&[&|i| (133 * 40 * i, 40 * i), &|i| (520 * pieces(i), pieces(i))], &[deque]);
+    assert_eq!((others.outcome, &others.leaks[..]), (Outcome::Leak, &[Leak::Site(1)][..]));
+}
+
+#[test]
 fn a_cache_below_its_bound_does_not_explain_what_grows_otherwise() {
     let cache = container(Some(1_000), |i| i / 8);
     let verdict = judged(&[&|i| (90 * i, i + i / 3)], &[cache]);

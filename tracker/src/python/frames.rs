@@ -65,6 +65,9 @@ pub(super) fn thread_of(state: usize) -> usize {
     unsafe { word(state + layout().state_thread) }
 }
 
+/// Since then a call of a class that is made often enough has a frame of its own.
+const FIRST_WITH_STEPS: u8 = 13;
+
 /// Steps through the frames from the innermost to the frame before `floor`.
 struct Frames {
     at: usize,
@@ -94,11 +97,22 @@ impl Iterator for Frames {
 impl Frames {
     #[inline(always)]
     fn is_function(&self, frame: usize) -> bool {
-        match self.layout.frame_owner {
+        let is_owned = match self.layout.frame_owner {
             None => true,
             // SAFETY: as above.
             Some(offset) => unsafe { ((frame + offset) as *const u8).read() < 3 },
+        };
+        is_owned && !self.is_step(frame)
+    }
+
+    /// Whether a frame is a step of the interpreter's own, between a call of a class and its `__init__`: its code is static,
+    /// has one string for all names, and no line. Such a frame looks like any other otherwise.
+    fn is_step(&self, frame: usize) -> bool {
+        if self.layout.minor < FIRST_WITH_STEPS {
+            return false;
         }
+        let raw = self.read(frame);
+        code_name(raw.code) == code_file(raw.code) && line(&raw) == 0
     }
 
     #[inline(always)]
