@@ -28,9 +28,10 @@ impl Leaking<'_> {
     fn bring(&self, part: &Part) -> bool {
         let is_as_many = |count: i64| count.abs_diff(self.count) <= FEW;
         if part.kind == PartKind::Container {
-            // Made before the program was tracked, or what an event of the program notes of who waits for it.
-            let innermost = part.frames.iter().find(|frame| matches!(frame, Frame::Python { .. }));
-            let is_of_threading = innermost.is_some_and(threads::is_of_threading);
+            // Made before the program was tracked, or what an event of the program notes of who waits for it; one of its
+            // sets is made by a class of the library's.
+            let frames = part.frames.iter().filter(|frame| matches!(frame, Frame::Python { .. }));
+            let is_of_threading = frames.take(2).any(threads::is_of_threading);
             return (part.place.is_none() || is_of_threading) && is_as_many(part.rate.total);
         }
         let Some(holder) = &part.holder else { return false };
