@@ -46,7 +46,8 @@ impl ContainerKind {
 pub struct ContainerRecord {
     /// 0: address of the object.
     pub address: u64,
-    /// 8: the length that it never exceeds (`deque.maxlen`, the `maxsize` of the cache that a dictionary is of); -1: none.
+    /// 8: the length that it never exceeds (`deque.maxlen`, the `maxsize` of the cache that a dictionary is of); -1: none. Below
+    /// that: an attribute of what holds it says that it does not exceed -1 minus this.
     pub bound: i64,
     /// 16: the site that made it; 0: not known.
     pub site: u32,
@@ -57,6 +58,9 @@ pub struct ContainerRecord {
     /// 28: [`ContainerKind`].
     pub kind: u32,
 }
+
+/// The largest length that an attribute is believed to say of a container.
+pub const LARGEST_SAID: i64 = 1_000_000;
 
 /// A length of a container, where it is not what it was before.
 #[derive(Debug, Clone, Copy, Default)]

@@ -324,14 +324,17 @@ impl Told<'_> {
             let container = &self.measurement.profile.containers[series.container];
             let bound = container.bound.filter(|bound| series.length < *bound)?;
             let named = self.named(container);
-            let full = match self.until_full(container, bound) {
-                Some(more) => format!(", full after about {} more iterations", grouped(more)),
-                None => String::new(),
-            };
+            let full = self.full_in_words(container, bound);
             let (length, bound) = (grouped(series.length), grouped(bound));
             Some(format!("{named} is filling, which is no leak: {length} of at most {bound} entries{full}"))
         };
         self.verdict.filling.iter().filter_map(note).collect()
+    }
+
+    /// `, full after about 4,880 more iterations`, or nothing where that is not known.
+    pub(super) fn full_in_words(&self, container: &Container, bound: u64) -> String {
+        let more = self.until_full(container, bound);
+        more.map_or(String::new(), |more| format!(", full after about {} more iterations", grouped(more)))
     }
 
     /// After how many more iterations a container has the most entries that it takes, at the rate of the judged ones.

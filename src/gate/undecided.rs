@@ -9,9 +9,9 @@ use crate::gate::growth::growth;
 use crate::gate::holders::{By, Moment, held};
 use crate::gate::leak::{RULE, Told};
 use crate::gate::measurement::Garbage;
-use crate::gate::verdict::{Direction, Floors, Leak, WINDOWS};
+use crate::gate::verdict::{Direction, Floors, Leak, WINDOWS, containers_of};
 use crate::gate::wording;
-use crate::profile::Checkpoint;
+use crate::profile::{Checkpoint, Container};
 use crate::units::{Bytes, grouped};
 
 impl Told<'_> {
@@ -27,6 +27,7 @@ impl Told<'_> {
         let (slowing, counted) = self.slowing().unzip();
         let why = match &slowing {
             _ if is_seldom => wording::GARBAGE_SELDOM,
+            Some(_) if self.is_said_to_stop() => wording::SAID_TO_STOP,
             Some(_) if is_time => wording::SLOWING_IN_TIME,
             Some(_) => wording::SLOWING,
             None => wording::OPEN,
@@ -46,6 +47,16 @@ impl Told<'_> {
                 held(self.scenario, self.measurement, Moment::Growth, By::Bytes),
             )
         }
+    }
+
+    /// Whether all that may stop to grow is said to do so.
+    fn is_said_to_stop(&self) -> bool {
+        let containers = &self.verdict.series.containers;
+        let has_bound = |index: usize| {
+            self.measurement.profile.containers[containers[index].container].said_bound.is_some()
+        };
+        let mut growing = containers_of(&self.verdict.slowing).peekable();
+        growing.peek().is_some() && growing.all(has_bound)
     }
 
     /// What is counted, and why it is undecided: the series is of bytes.
@@ -71,13 +82,14 @@ impl Told<'_> {
     fn slowing(&self) -> Option<(String, Option<Counted>)> {
         let series = &self.verdict.series;
         let slowing = &self.verdict.slowing;
-        let containers = slowing.iter().filter_map(|leak| match leak {
-            Leak::Container(index) => Some(&series.containers[*index]),
-            _ => None,
-        });
+        let containers = containers_of(slowing).map(|index| &series.containers[index]);
         if let Some(of) = containers.max_by_key(|of| (of.floors.growth(), Reverse(of.container))) {
             let container = &self.measurement.profile.containers[of.container];
-            let said = self.slower(&self.named(container), RateUnit::Entries, &of.floors);
+            let named = self.named(container);
+            let said = match container.said_bound.filter(|bound| of.length < *bound) {
+                Some(bound) => self.has_room(&named, container, (of.length, bound)),
+                None => self.slower(&named, RateUnit::Entries, &of.floors),
+            };
             return Some((said, Some(self.entries_of(container))));
         }
         type Count = fn(&Checkpoint) -> Option<u32>;
@@ -105,6 +117,16 @@ impl Told<'_> {
             None => self.slower("the number of live blocks", RateUnit::Blocks, &series.blocks),
         };
         Some((said, None))
+    }
+
+    /// `a dict made at app.py:3 in <module> has 5,120 entries, and an attribute of what holds it says 10,000 …`.
+    fn has_room(&self, named: &str, container: &Container, (length, bound): (u64, u64)) -> String {
+        format!(
+            "{named} has {} entries, and an attribute of what holds it says that it has at most {}{}",
+            grouped(length),
+            grouped(bound),
+            self.full_in_words(container, bound)
+        )
     }
 
     /// `a dict made at app.py:3 in <module> grows ever slower, by 0.26 entries an iteration …`.

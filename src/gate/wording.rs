@@ -201,6 +201,10 @@ pub const SLOWING_IN_TIME: &str = "what grows less and less may be a cache that 
      work whose steps take longer and longer, as `text += line` does: more iterations can tell, or iterations of the program's \
      own (`checkpoints: program`)";
 
+/// Why growth does not tell that is said to stop.
+pub const SAID_TO_STOP: &str =
+    "it is no leak if it stops there: only more iterations can tell, or a smaller bound while it is checked";
+
 /// What it is that is undecided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Undecided {

@@ -57,6 +57,7 @@ pub(super) fn container(record: &ContainerRecord, type_name: &str) -> Container 
         address: record.address,
         site: record.site.checked_sub(1),
         bound: u64::try_from(record.bound).ok(),
+        said_bound: u64::try_from(-1 - i128::from(record.bound)).ok().filter(|bound| *bound > 0),
         gone_at: (record.gone as usize).checked_sub(1),
         lengths: Vec::new(),
     }

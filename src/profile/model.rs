@@ -392,6 +392,8 @@ pub struct Container {
     pub site: Option<u32>,
     /// The length that it never exceeds, where it has one of its own.
     pub bound: Option<u64>,
+    /// The length that it does not exceed as an attribute says (`maxsize`, `capacity`) of what holds it, where one does.
+    pub said_bound: Option<u64>,
     /// The checkpoint, by index, at which it was there no more.
     pub gone_at: Option<usize>,
     /// Its lengths, by index of the checkpoint after which they were read: the first, and each that is another; not empty.

@@ -3,7 +3,7 @@
 use alloc::vec;
 
 use super::{File, ReadError, Reader, u32_at, u64_at};
-use crate::{ContainerKind, ContainerRecord, LAST_KIND, LengthRecord, Section};
+use crate::{ContainerKind, ContainerRecord, LARGEST_SAID, LAST_KIND, LengthRecord, Section};
 
 /// Most containers that a file can have.
 pub(super) const MOST: u32 = 1 << 16;
@@ -44,7 +44,7 @@ impl Reader<'_> {
 pub(super) fn check(id: usize, record: &ContainerRecord, sites: usize) -> Result<(), ReadError> {
     let is_whole = ContainerKind::from_number(record.kind).is_some()
         && (record.site as usize) < sites.max(1)
-        && record.bound >= -1;
+        && record.bound >= -1 - LARGEST_SAID;
     if id > 0 && !is_whole {
         return Err(ReadError::Corrupt("a container is of no known kind or site"));
     }

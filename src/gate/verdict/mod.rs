@@ -14,6 +14,7 @@ mod tests;
 pub use floors::{Direction, Floors, Sureness, WINDOWS, window};
 pub use patience::{Round, first, next, warmup};
 pub use series::{ContainerSeries, Series, SiteSeries, Sites, lengths};
+pub use slowing::containers_of;
 
 use crate::profile::{Allocator, Checkpoint, Container, StackId};
 
@@ -60,7 +61,7 @@ pub struct Verdict {
     pub leaks: Vec<Leak>,
     /// Growing caches that know where they will stop, by index of the container.
     pub filling: Vec<usize>,
-    /// What grows less and less, and may be a cache that fills: no leak yet.
+    /// What grows less and less, or is said to stop, and may be a cache that fills: no leak yet.
     pub slowing: Vec<Leak>,
 }
 
@@ -104,7 +105,9 @@ impl Verdict {
 pub fn judge(evidence: &Evidence) -> Option<Verdict> {
     let series = Series::of(evidence)?;
     let filling = filling(&series, evidence.containers);
-    let slowing = slowing::slowing(&series, &filling);
+    let mut slowing = slowing::slowing(&series, &filling);
+    let said = slowing::said_to_stop(&series, evidence.containers);
+    slowing.extend(said.into_iter().filter(|leak| !slowing.contains(leak)).collect::<Vec<_>>());
     let leaks = leaks(&series, &filling, &slowing);
     let outcome = if !leaks.is_empty() {
         Outcome::Leak
@@ -116,11 +119,13 @@ pub fn judge(evidence: &Evidence) -> Option<Verdict> {
     Some(Verdict { outcome, series, leaks, filling, slowing })
 }
 
-/// Caches that have room left below a bound of their own.
+/// Caches that have room left below a bound of their own, or have stopped at the one that an attribute says.
 fn filling(series: &Series, containers: &[Container]) -> Vec<usize> {
     let bounded = series.containers.iter().enumerate().filter(|(_, of)| {
-        let bound = containers.get(of.container).and_then(|container| container.bound);
-        bound.is_some() && of.floors.growth() > 0
+        let is_bounded = containers
+            .get(of.container)
+            .is_some_and(|container| container.bound.is_some() || container.said_bound == Some(of.length));
+        is_bounded && of.floors.growth() > 0
     });
     bounded.map(|(index, _)| index).collect()
 }

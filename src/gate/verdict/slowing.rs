@@ -1,14 +1,15 @@
-//! Growth that slows down from window to window: a cache of keys that come by chance gains fewer the fuller it is. It is
-//! not called a leak, nor cleared, before it has stopped.
+//! Growth that may stop by itself: what slows down from window to window, as a cache of keys that come by chance does, and
+//! what an attribute says that it stops. It is not called a leak, nor cleared, before it has stopped.
 
 use super::floors::{Direction, Floors, Sureness};
-use super::{Leak, Series, SiteSeries, is_explained};
+use super::{ContainerSeries, Leak, Series, SiteSeries, is_explained};
+use crate::profile::Container;
 
 /// What grows less and less. Where something does for certain, what likely does as well belongs to it: of a cache whose
 /// entries are not all alike, one line makes fewer blocks than another.
 pub(super) fn slowing(series: &Series, filling: &[usize]) -> Vec<Leak> {
     let certain = of(series, filling, Sureness::Certain);
-    let Some(most) = containers(&certain).max_by_key(|index| series.containers[*index].floors.growth())
+    let Some(most) = containers_of(&certain).max_by_key(|index| series.containers[*index].floors.growth())
     else {
         return if certain.is_empty() { certain } else { of(series, filling, Sureness::Likely) };
     };
@@ -22,6 +23,17 @@ pub(super) fn slowing(series: &Series, filling: &[usize]) -> Vec<Leak> {
         }
     }
     slowing
+}
+
+/// What an attribute says that it stops, and has room left.
+pub(super) fn said_to_stop(series: &Series, containers: &[Container]) -> Vec<Leak> {
+    let has_room = |of: &ContainerSeries| {
+        let bound = containers.get(of.container).and_then(|container| container.said_bound);
+        bound.is_some_and(|bound| of.length < bound)
+    };
+    let grows = |(_, of): &(usize, &ContainerSeries)| of.floors.growth() > 0 && has_room(of);
+    let growing = series.containers.iter().enumerate().filter(grows);
+    growing.map(|(index, _)| Leak::Container(index)).collect()
 }
 
 fn of(series: &Series, filling: &[usize], sure: Sureness) -> Vec<Leak> {
@@ -51,7 +63,7 @@ fn figure(site: &SiteSeries) -> &Floors {
 }
 
 /// The containers among them, by their indices.
-pub(super) fn containers(slowing: &[Leak]) -> impl Iterator<Item = usize> {
+pub fn containers_of(slowing: &[Leak]) -> impl Iterator<Item = usize> {
     slowing.iter().filter_map(|leak| match leak {
         Leak::Container(index) => Some(*index),
         _ => None,
@@ -62,7 +74,7 @@ pub(super) fn containers(slowing: &[Leak]) -> impl Iterator<Item = usize> {
 /// has no more blocks and rises nevertheless is none.
 pub(super) fn is_part(site: &SiteSeries, series: &Series, slowing: &[Leak]) -> bool {
     let is_of = |index: usize| is_explained(site, series.containers[index].floors.growth());
-    site.blocks.growth() > 0 && containers(slowing).any(is_of)
+    site.blocks.growth() > 0 && containers_of(slowing).any(is_of)
 }
 
 /// Live bytes and blocks of all that does not slow down.

@@ -50,6 +50,7 @@ fn container(bound: Option<u64>, length: impl Fn(u64) -> u64) -> Container {
         address: 0x1000,
         site: None,
         bound,
+        said_bound: None,
         gone_at: None,
         lengths: (0..ITERATIONS).map(|iteration| (iteration as usize, length(iteration))).collect(),
     }
@@ -116,6 +117,21 @@ fn a_deque_below_its_bound_explains_the_pieces_that_it_is_made_of() {
     assert_eq!((verdict.outcome, &verdict.leaks[..]), (Outcome::NoLeak, &[][..]));
     let others = judged(&[&|i| (133 * 40 * i, 40 * i), &|i| (520 * pieces(i), pieces(i))], &[deque]);
     assert_eq!((others.outcome, &others.leaks[..]), (Outcome::Leak, &[Leak::Site(1)][..]));
+}
+
+#[test]
+fn what_an_attribute_bounds_is_undecided_until_it_stops_there() {
+    let said = |bound: u64, length: &dyn Fn(u64) -> u64| {
+        let cache = Container { said_bound: Some(bound), ..container(None, length) };
+        judged(&[&|i| (90 * i, 2 * i)], &[cache])
+    };
+    let filling = said(1_000, &|i| i);
+    assert_eq!((filling.outcome, &filling.slowing[..]), (Outcome::Undecided, &[Leak::Container(0)][..]));
+    assert_eq!(said(ITERATIONS - 1, &|i| i).outcome, Outcome::NoLeak);
+    // It goes on beyond.
+    let leak = said(ITERATIONS / 2, &|i| i);
+    assert_eq!(leak.outcome, Outcome::Leak);
+    assert!(leak.leaks.contains(&Leak::Container(0)));
 }
 
 #[test]

@@ -4,6 +4,7 @@ use core::ffi::{c_int, c_void};
 
 use leakgate_capture::{ContainerKind, NOTE_NO_CONTAINERS};
 
+use super::bounds;
 use super::frames::word;
 use super::heap::{self, Builtins, Class, Growing, Visitor, length_offset};
 use super::objects::Type;
@@ -71,6 +72,7 @@ pub(super) fn look() -> u64 {
     let is_whole = heap::walk(&builtins, &mut seen) && seen.is_whole;
     let Seen { mut look, caches, count, .. } = seen;
     record_fresh(&mut look);
+    bounds::find(&mut look, &builtins);
     for cache in caches.items() {
         if let Some((dictionary, bound)) = bound_of_cache(*cache)
             && look.id_of(dictionary) != 0

@@ -3,6 +3,7 @@
 pub(crate) mod agent;
 mod api;
 mod asked;
+mod bounds;
 mod containers;
 mod deallocation;
 mod dictionaries;

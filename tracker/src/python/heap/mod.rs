@@ -14,7 +14,8 @@ mod types;
 pub(super) use enumerate::{begin, is_known};
 pub(super) use room::Growing;
 pub(super) use snapshot::{
-    after_fork, take as take_snapshot, take_forked as take_forked_snapshot, type_name,
+    after_fork, each_attribute, entries, take as take_snapshot, take_forked as take_forked_snapshot,
+    type_name,
 };
 pub(super) use traverse::{Traverse, Visitor, walk};
 pub(super) use types::{Builtins, Class, length_offset};

@@ -10,6 +10,7 @@
 //! With the GIL. Nothing of the interpreter is called but what visits an object's references; nothing of the program is.
 //! The file is written by system calls from memory of our own, which goes when it is done.
 
+mod attributes;
 mod held;
 mod ids;
 mod names;
@@ -34,6 +35,7 @@ use super::enumerate::{each_tracked, is_known};
 use super::types::Builtins;
 use crate::capture::{header, note};
 use crate::{checkpoint, fork, journal, shadow, start, sys, thread};
+pub(in crate::python) use attributes::{each_attribute, entries};
 use held::Held;
 use ids::Ids;
 use names::Names;

@@ -22,7 +22,7 @@ const HAS_MANAGED_DICTIONARY: usize = 1 << 4;
 
 /// In a type: a list of its objects' fields, and where its objects have their dictionary.
 const MEMBERS: usize = 240;
-const DICTIONARY_OFFSET: usize = 288;
+pub(super) const DICTIONARY_OFFSET: usize = 288;
 /// In a descriptor of a field: its name, and the description.
 const DESCRIPTOR_NAME: usize = 24;
 const DESCRIPTION: usize = 40;
@@ -293,6 +293,12 @@ impl<'a> Shapes<'a> {
     }
 }
 
+/// Where the field is that a descriptor stands for, if it is an object. `descriptor` must be one.
+pub(super) fn described_field(descriptor: usize) -> Option<usize> {
+    // SAFETY: a live descriptor.
+    object_field(unsafe { word(descriptor + DESCRIPTION) })
+}
+
 /// Where a described field is, if it is an object.
 fn object_field(description: usize) -> Option<usize> {
     // SAFETY: a live description: a name, a kind and an offset.
@@ -386,7 +392,8 @@ fn shared_keys(of: Type) -> Option<usize> {
     (keys >= objects::LOWEST).then_some(keys)
 }
 
-fn attributes(of: Type) -> Attributes {
+/// Where the attributes of a type's instances are.
+pub(super) fn attributes(of: Type) -> Attributes {
     let is_managed = of.flags() & HAS_MANAGED_DICTIONARY != 0 && frames::layout().minor >= FIRST_MANAGED;
     let keys = if is_managed && of.is_made() { shared_keys(of) } else { None };
     keys.map_or(Attributes::Field, |keys| Attributes::Managed { keys })
