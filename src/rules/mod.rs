@@ -135,6 +135,12 @@ mod tests {
         assert_eq!(named("shop.price", "functools._lru_cache_wrapper"), "unbounded-cache");
         assert_eq!(named("shop.POOL", "cachetools.Cache"), "unbounded-cache");
         assert_eq!(named("shop.MEMORANDA_", "list"), "growing-global");
+        // A module's name says nothing of what is in it.
+        assert_eq!(named("shop.cache.PENDING", "list"), "growing-global");
+        assert_eq!(named("shop.PriceCache.entries", "dict"), "unbounded-cache");
+        assert_eq!(named("shop._cache.entries", "dict"), "unbounded-cache");
+        assert_eq!(named("shop.lookup_errors", "list"), "growing-global");
+        assert_eq!(named("shop.LOOKUP", "dict"), "unbounded-cache");
     }
 
     #[test]

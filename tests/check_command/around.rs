@@ -167,3 +167,42 @@ def pipes(): CHILDREN.append(subprocess.Popen(['cat'], stdin=subprocess.PIPE))
         assert_eq!(fact(pipes, "open:"), "open: pipe, 8 times");
     });
 }
+
+#[test]
+fn what_is_closed_or_over_is_a_matter_of_who_keeps_it_and_functions_for_the_end_are_atexits() {
+    let app = "\
+import atexit, io, os, socket, subprocess, threading
+KEEP = []
+class Row: pass
+def sockets():
+    one = socket.socket()
+    one.close()
+    KEEP.append(one)
+def texts(): KEEP.append(io.StringIO())
+def children():
+    child = subprocess.Popen(['true'])
+    child.wait()
+    KEEP.append(child)
+def threads():
+    thread = threading.Thread(target=str)
+    thread.start()
+    thread.join()
+    KEEP.append(thread)
+def at_exit(): atexit.register(Row().__init__)
+";
+    each_checked(app, &["sockets", "texts", "children", "threads", "at_exit"], |_, scenario| {
+        for name in ["sockets", "texts", "children", "threads"] {
+            let work = scenario(name);
+            let owner = &finding(&work, "growth")["owners"][0];
+            assert_eq!(
+                (&owner["pattern"], &owner["name"]),
+                (&json!("growing-global"), &json!("app.KEEP")),
+                "{name}: {owner:#}"
+            );
+        }
+        let at_exit = scenario("at_exit");
+        let owner = &finding(&at_exit, "growth")["owners"][0];
+        assert_eq!(owner["pattern"], "growing-global", "{owner:#}");
+        assert!(owner["name"].as_str().unwrap().starts_with("atexit"), "{owner:#}");
+    });
+}

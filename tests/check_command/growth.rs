@@ -1,6 +1,7 @@
 //! The verdict on growth, through the program: what leaks, what does not, what is not certain.
 
 use crate::project::Project;
+use crate::pythons::each_python;
 
 fn checked(app: &str, scenario: &str) -> (Option<i32>, serde_json::Value) {
     let project = Project::new(&format!("scenarios:\n  work: {{ {scenario} }}\n"), app);
@@ -253,4 +254,70 @@ fn too_few_calls_for_a_verdict_are_told_and_undecided_where_the_number_was_not_s
     let once = Project::new(&scenario("iterations: 1"), app);
     assert_eq!(once.check().code, Some(0));
     assert!(!once.scenario("work")["notes"].to_string().contains("not judged"));
+}
+
+/// Caches that say their bound: an instance with its own attributes, one whose class says it, one with slots, a
+/// dictionary itself; and a list beside a number that has nothing to do with it.
+const BOUNDED: &str = "\
+import collections
+class Cache:
+    def __init__(self, most):
+        self._maxsize = most
+        self.data = {}
+    def put(self, key):
+        if len(self.data) >= self._maxsize: self.data.pop(next(iter(self.data)))
+        self.data[key] = float(key)
+class Constant(Cache):
+    max_entries = 5000
+    def __init__(self): self.data = {}
+    @property
+    def _maxsize(self): return self.max_entries
+class Slots(Cache):
+    __slots__ = '_maxsize', 'data'
+class Itself(dict):
+    capacity = 5000
+    def put(self, key):
+        if len(self) >= self.capacity: self.pop(next(iter(self)))
+        self[key] = float(key)
+class Log:
+    def __init__(self): self.max_size, self.lines = 1, []
+    def put(self, key): self.lines.append(float(key))
+INSTANCE, CONSTANT, SLOTS, ITSELF, LOG = Cache(5000), Constant(), Slots(5000), Itself(), Log()
+RECENT = collections.deque(maxlen=5000)
+def work(of, count=[0]):
+    count[0] += 1
+    of.put(count[0] + 1000)
+def instance(): work(INSTANCE)
+def constant(): work(CONSTANT)
+def slots(): work(SLOTS)
+def itself(): work(ITSELF)
+def log(): work(LOG)
+def recent(count=[0]):
+    count[0] += 1
+    RECENT.append(float(count[0] + 1000))
+";
+
+#[test]
+fn a_cache_that_says_its_bound_is_no_leak_before_it_exceeds_it() {
+    let names = ["instance", "constant", "slots", "itself", "log", "recent"];
+    for python in each_python() {
+        let scenarios: String = names
+            .map(|name| format!("  {name}: {{ call: \"app:{name}\", warmup: 40, iterations: 200 }}\n"))
+            .concat();
+        let project = Project::new(&format!("{python}scenarios:\n{scenarios}"), BOUNDED);
+        let checked = project.check();
+        assert_eq!(checked.code, Some(1), "{python}{}", checked.whole());
+        for name in ["instance", "constant", "slots", "itself"] {
+            let scenario = project.scenario(name);
+            assert_eq!(scenario["growth"]["verdict"], "undecided", "{python}{name}: {scenario:#}");
+            let said = "has 240 entries, and an attribute of what holds it says that it has at most 5,000, full after \
+                        about 4,760 more iterations";
+            assert!(title(&scenario).ends_with(said), "{python}{name}: {}", title(&scenario));
+        }
+        assert_eq!(project.scenario("log")["growth"]["verdict"], "leak", "{python}");
+        let recent = project.scenario("recent");
+        assert_eq!(recent["growth"]["verdict"], "no-leak", "{python}{recent:#}");
+        let said = "is filling, which is no leak: 240 of at most 5,000 entries, full after about 4,760 more iterations";
+        assert!(recent["notes"][0].as_str().unwrap().ends_with(said), "{python}{recent:#}");
+    }
 }

@@ -155,6 +155,14 @@ fn is_held(finding: &Finding, measurement: &Measurement) -> bool {
 /// Who keeps what grows, as far as the finding is about that.
 fn growing(told: Told, finding: &Finding, (found, heaps): (&[Found], &Heaps)) -> Vec<Owner> {
     let mut of_finding: Vec<&Found> = found.iter().filter(|found| is_about(finding, found)).collect();
+    let is_of_memory = finding.rule == leak::RULE;
+    if is_of_memory && of_finding.iter().all(|found| found.kind == Kind::Lost) {
+        let place = of_finding.first().and_then(|found| found.owner.place.clone());
+        let place = place.or_else(|| finding.place.clone());
+        if let Some(atexit) = owners::callbacks(told, heaps, place) {
+            return vec![atexit];
+        }
+    }
     // What a thread or a connection brings with it comes after it.
     of_finding.sort_by_key(|found| !matches!(found.kind, Kind::Thread | Kind::Resource));
     let mut owners: Vec<Owner> = of_finding.iter().map(|found| found.owner.clone()).collect();
@@ -297,6 +305,14 @@ pub(super) fn take_over(result: &mut ScenarioResult, second: &ScenarioResult, cw
     }
 }
 
+/// Where the sentence is another finding's already, this one's own names the container: `a list made at …` is the owner.
+fn name_container(title: &mut String, owner: &Owner) {
+    let is_it = title.starts_with(&format!("a {} made at ", owner.type_name));
+    if let Some((_, rate)) = title.split_once(" keeps ").filter(|_| is_it) {
+        *title = format!("`{}` ({}) keeps {rate}", owner.name, owner.type_name);
+    }
+}
+
 fn take_owners(finding: &mut Finding, owners: &[Owner], (rules, said): (&RuleSet, &mut Vec<String>)) {
     finding.owners = owners.to_vec();
     let first = &owners[0];
@@ -308,6 +324,7 @@ fn take_owners(finding: &mut Finding, owners: &[Owner], (rules, said): (&RuleSet
         said.push(first.sentence.clone());
     } else if is_growth(finding) {
         finding.evidence.push(first.sentence.clone());
+        name_container(&mut finding.title, first);
     } else {
         // Of a finding after the first, reports show what is said first.
         finding.evidence.insert(0, first.sentence.clone());

@@ -7,7 +7,11 @@ use crate::heap::owners::meant;
 use crate::heap::reach::Hold;
 use crate::heap::{self, NodeId};
 use crate::rules::{Evidence, Kind};
-use crate::scenario::around::Open;
+use crate::scenario::around::{Around, Open};
+
+/// What types begin with whose objects are open as long as a descriptor is.
+const WITH_DESCRIPTOR: [&str; 6] =
+    ["_io.", "socket.socket", "_socket.socket", "ssl.SSLSocket", "select.epoll", "subprocess.Popen"];
 
 /// What an owner keeps.
 pub(super) struct Kept<'a> {
@@ -25,7 +29,7 @@ impl Looked<'_> {
         let kind = match owner.hold {
             Hold::Native if owner.node.is_none() => Kind::Lost,
             Hold::Cycle => Kind::Cycle,
-            _ if THREADS.iter().any(|threads| name.starts_with(threads)) => Kind::Thread,
+            _ if self.are_alive(owner, name) => Kind::Thread,
             _ => Kind::Growth,
         };
         let mut kept = Kept { kind, of: None, noun: None };
@@ -40,10 +44,24 @@ impl Looked<'_> {
         // A child process has pipes, and they are its.
         if let Some((of, noun)) = came().find_map(|of| Some((of, noun(of.0)?))) {
             kept = Kept { kind: Kind::Thread, of: Some(of), noun: Some(noun) };
-        } else if let Some(of) = came().find(|(of, _)| self.is_resource(of)) {
+        } else if let Some(of) = came().find(|(of, _)| self.is_resource(of) && self.may_be_open(owner, of)) {
             kept = Kept { kind: Kind::Resource, of: Some(of), noun: None };
         }
         kept
+    }
+
+    /// Whether an owner of that name is where the interpreter notes threads, and as many of them run. It notes those that
+    /// are over, too, as long as somebody keeps them.
+    fn are_alive(&self, owner: &heap::Owner, name: &str) -> bool {
+        let is_note = THREADS.iter().any(|threads| name.starts_with(threads));
+        let came = |around: &Around| around.threads.len() + around.native.len();
+        is_note && self.told.around.is_none_or(|around| came(around) as i64 >= owner.entries)
+    }
+
+    /// Whether objects of a type to be closed may be open still: of those that have a descriptor, one is open.
+    fn may_be_open(&self, owner: &heap::Owner, of: &str) -> bool {
+        let has_descriptor = WITH_DESCRIPTOR.iter().any(|start| of.starts_with(start));
+        !has_descriptor || !self.descriptors(owner).is_empty()
     }
 
     /// Whether objects of this type are to be closed.

@@ -19,7 +19,7 @@ pub use garbage::cycles;
 pub use large::largest;
 pub use native::native;
 pub use open::descriptors;
-pub use running::children;
+pub use running::{callbacks, children};
 
 use std::collections::{BTreeMap, BTreeSet};
 

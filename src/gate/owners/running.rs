@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::gains::Gains;
 use super::open::nobody;
-use super::{Heaps, Told};
-use crate::finding::Owner;
-use crate::rules::Kind;
+use super::{Heaps, LEAST, Told};
+use crate::finding::{Owner, Place};
+use crate::rules::{Evidence, HeldBy, Kind};
 use crate::scenario::around::{Around, Thread};
 use crate::units::grouped;
 use crate::view::text::clean;
@@ -24,6 +25,9 @@ const POOLS: [(&str, &str); 4] = [
 const TASKS: [&str; 2] = ["_asyncio.Task", "asyncio.tasks.Task"];
 /// What a process is called that nothing stands for.
 const TYPE: &str = "child process";
+/// Who keeps functions for the end of the process, and what they are called.
+const ATEXIT: &str = "atexit";
+const CALLBACKS: &str = "functions to be called at the end";
 /// Types that stand for a child process.
 const CHILDREN: [&str; 4] = [
     "subprocess.Popen",
@@ -129,6 +133,30 @@ pub fn children(told: Told, heaps: &Heaps) -> Option<Owner> {
     let around = told.around.filter(|around| !around.children.is_empty())?;
     let count = around.children.len() as u64;
     nobody(told, heaps, (Kind::Thread, TYPE), (count, child(around)), of_children(around))
+}
+
+/// Functions that are to be called at the end of the process, which `atexit` keeps where no Python object refers to them.
+pub fn callbacks(told: Told, heaps: &Heaps, place: Option<Place>) -> Option<Owner> {
+    let count = told.around.map_or(0, |around| around.callbacks);
+    let entries = u64::try_from(count).ok().filter(|_| heaps.iterations > 0 && count >= LEAST)?;
+    let gains = Gains { entries, objects: 0, bytes: 0, iterations: heaps.iterations };
+    let named = told.rules.name(&Evidence {
+        kind: Kind::Growth,
+        owner: ATEXIT.to_owned(),
+        held_by: Some(HeldBy::Registry),
+        types: vec![CALLBACKS.to_owned()],
+        gains: gains.in_words(),
+    })?;
+    Some(Owner {
+        pattern: Some(named.rule),
+        sentence: named.message,
+        path: vec![format!("{ATEXIT} ({CALLBACKS})")],
+        name: ATEXIT.to_owned(),
+        type_name: CALLBACKS.to_owned(),
+        place,
+        facts: Vec::new(),
+        help: named.fix,
+    })
 }
 
 fn of_children(around: &Around) -> Vec<String> {
