@@ -60,7 +60,7 @@ fn pretended(folder: &Path, version: &str) -> String {
 #[test]
 fn a_python_that_is_too_old_is_said_to_be_by_doctor_check_and_call() {
     let folder = tempfile::tempdir().unwrap();
-    let config = "scenarios:\n  quote: { call: \"shop:quote\" }\n";
+    let config = "version: 1\nscenarios:\n  quote: { call: \"shop:quote\" }\n";
     std::fs::write(folder.path().join("leakgate.yaml"), config).unwrap();
     for version in ["2.7.18", "3.6.15", "3.7.16"] {
         let python = pretended(folder.path(), version);
