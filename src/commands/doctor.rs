@@ -59,11 +59,9 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Exit> {
             },
         },
     ];
-    if let Ok(python) = &chosen {
-        if python.supported().is_ok() {
-            findings.push(Finding { what: "tracking", result: tracking(&python.path) });
-            findings.push(Finding { what: "bill", result: bill(&python.path) });
-        }
+    if let Some(python) = chosen.as_ref().ok().filter(|python| python.supported().is_ok()) {
+        findings.push(Finding { what: "tracking", result: tracking(&python.path) });
+        findings.push(Finding { what: "bill", result: bill(&python.path) });
     }
     findings.push(Finding { what: "results", result: results(&folder) });
     findings.push(Finding { what: "surroundings", result: Ok(surroundings()) });

@@ -81,7 +81,8 @@ fn parts<'a>(outcome: &'a Outcome, options: &Options, shown: &[&'a ScenarioResul
         let first = parts.len();
         let error = scenario.error.iter().map(What::Error);
         let findings = order::findings(outcome, scenario, options).into_iter().map(What::Finding);
-        for what in error.chain(findings).chain([What::Accepted]) {
+        let accepted = scenario.findings.iter().any(|finding| outcome.is_accepted(finding));
+        for what in error.chain(findings).chain(accepted.then_some(What::Accepted)) {
             parts.push(Part {
                 scenario,
                 what,
