@@ -74,6 +74,16 @@ impl Date {
     }
 }
 
+impl Date {
+    /// Days since 1970-01-01; none for what was before.
+    pub fn days(self) -> u64 {
+        let years = (1970..self.year).flat_map(|year| (1..=12).map(move |month| (year, month)));
+        let months = years.chain((1..u16::from(self.month)).map(|month| (self.year, month)));
+        let days: u64 = months.filter_map(|(year, month)| days_of(year, month)).map(u64::from).sum();
+        if self.year < 1970 { 0 } else { days + u64::from(self.day) - 1 }
+    }
+}
+
 impl fmt::Display for Date {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:04}-{:02}-{:02}", self.year, self.month, self.day)

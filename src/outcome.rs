@@ -22,6 +22,8 @@ pub struct Outcome {
     pub python: String,
     /// The packages that are installed for it, by name; empty where they are not known.
     pub packages: Vec<Package>,
+    /// The options that the check was called with, which another one needs for the same result.
+    pub arguments: Vec<String>,
     /// Which findings fail the gate.
     pub fail_on: FailOn,
     /// The baseline's file, where there is one, and what is wrong with it.

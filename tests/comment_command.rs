@@ -13,7 +13,7 @@ mod server;
 use std::fs;
 use std::process::{Command, Output};
 
-use leakgate::outcome::Outcome;
+use leakgate::outcome::{Outcome, Partition};
 use leakgate::report::{Color, DEFAULT_COMMENT, Format, Options, render};
 use outcomes::{canonical, passing};
 use server::{Comment, Fault, Server, TOKEN, US};
@@ -161,6 +161,10 @@ fn when_says_in_which_cases_there_is_a_comment() {
     );
     job.result(&canonical());
     job.run(&["--when", "on-failure"]).says(0, "comment 102 made");
+    // One that is there is never left wrong.
+    job.result(&passing());
+    job.run(&["--when", "on-failure"]).says(0, "comment 102 brought up to date");
+    assert_eq!(heading(&job.server.ours()[1]), "### ✅ leakgate: fixed, all of 2 scenarios passed");
     job.run(&["--name", "a --> b"]).says(2, "expected letters, digits");
 }
 
@@ -181,6 +185,14 @@ fn a_limit_is_waited_for_and_a_server_that_fails_is_asked_again() {
     job.server.fail(LIST, Fault::Answer(502, "", "<html>bad gateway</html>"));
     job.comment(&canonical()).says(0, "comment 101 made");
     assert_eq!(job.server.ours().len(), 1);
+    let job = Job::new();
+    let past = "retry-after: Wed, 21 Oct 2015 07:28:00 GMT\r\n";
+    job.server.fail(LIST, Fault::Answer(429, past, "{}"));
+    job.comment(&canonical()).says(0, "comment 101 made");
+    for absurd in ["retry-after: 121\r\n", "retry-after: 99999999999999999999999\r\n"] {
+        job.server.fail(LIST, Fault::Answer(429, absurd, "{}"));
+        job.comment(&passing()).says(2, "asked too often; the next request is allowed in");
+    }
     let job = Job::new();
     let used_up = "x-ratelimit-remaining: 0\r\nx-ratelimit-reset: 99999999999\r\n";
     job.server.fail(LIST, Fault::Answer(403, used_up, r#"{"message": "API rate limit exceeded"}"#));
@@ -252,7 +264,7 @@ fn events_without_an_open_pull_request_are_told_and_fail_nothing() {
         done.says(0, &format!("no comment: the event `{name}` is about no pull request"));
     }
     let none = Done::of(&job.command(&[]).env_remove("GITHUB_EVENT_PATH").output().unwrap());
-    none.says(0, "no comment: the event `pull_request` is about no pull request");
+    none.says(0, "no comment: there is no payload of the event `pull_request`: GITHUB_EVENT_PATH is not set");
     job.event("{");
     job.run(&[]).says(2, "failed to read the event's payload");
     assert_eq!(job.server.state.lock().unwrap().seen, Vec::<String>::new());
@@ -270,6 +282,17 @@ fn authorities_of_a_file_that_has_none_are_an_error_before_anything_is_asked() {
     with("empty.pem")
         .says(2, "failed to read SSL_CERT_FILE, `empty.pem`: it has no certificate in PEM format");
     assert_eq!(job.server.state.lock().unwrap().seen, Vec::<String>::new());
+}
+
+#[test]
+fn a_password_in_the_address_of_the_api_is_in_no_message() {
+    let job = Job::new();
+    job.result(&canonical());
+    let with = job.server.address.replace("http://", "http://user:hunter2@");
+    (0..4).for_each(|_| job.server.fail("GET /repos/shop/shop/pulls/5", Fault::Answer(503, "", "")));
+    let done = Done::of(&job.command(&[]).env("GITHUB_API_URL", with).output().unwrap());
+    done.says(2, "no answer from 127.0.0.1:");
+    assert!(!done.errors.contains("hunter2"), "{done:?}");
 }
 
 #[test]
@@ -313,4 +336,88 @@ fn a_merge_request_of_gitlab_gets_its_comment_too() {
     comment(&canonical()).says(0, "comment 103 made");
     comment(&passing()).says(0, "comment 103 brought up to date");
     assert_eq!(heading(&job.server.ours()[0]), "### ✅ leakgate: fixed, all of 2 scenarios passed");
+    // A pipeline of a fork: the number is one of the project that the merge request is in.
+    let mut fork = run(&canonical());
+    fork.env("CI_PROJECT_ID", "13").env("CI_MERGE_REQUEST_PROJECT_ID", "12").env("CI_MERGE_REQUEST_IID", "5");
+    Done::of(&fork.output().unwrap()).says(0, "comment 103 brought up to date");
+    job.server.fail("GET /projects/12/merge_requests/5/notes", Fault::Answer(403, "", "{}"));
+    comment(&canonical()).says(0, "no comment: the token may not write comments; it needs the scope `api`");
+    let used_up = "RateLimit-Remaining: 0\r\nRateLimit-Reset: 1445412480\r\n";
+    job.server.fail("GET /projects/12/merge_requests/5/notes", Fault::Answer(429, used_up, "{}"));
+    comment(&canonical()).says(0, "comment 103 says so already");
+    job.server.say("/projects/12/merge_requests/5", r#"{"state": "merged"}"#);
+    comment(&passing()).says(0, "no comment: merge request !5 is closed");
+}
+
+#[test]
+fn a_pull_request_that_was_closed_meanwhile_is_asked_about_and_not_commented_on() {
+    let job = Job::new();
+    job.server.say("/repos/shop/shop/pulls/5", r#"{"state": "closed"}"#);
+    let closed = job.comment(&canonical());
+    closed.says(0, "leakgate: no comment: pull request #5 is closed\n");
+    assert_eq!(job.run(&["--pull-request", "5"]), closed);
+    assert_eq!((job.server.ours(), job.server.count(LIST)), (vec![], 0));
+    // A token that may not ask comments all the same.
+    for status in [403, 404] {
+        let job = Job::new();
+        job.server.fail("GET /repos/shop/shop/pulls/5", Fault::Answer(status, "", "{}"));
+        job.comment(&canonical()).says(0, "comment 101 made");
+    }
+}
+
+#[test]
+fn a_part_of_the_scenarios_speaks_for_no_other_part() {
+    let job = Job::new();
+    job.comment(&canonical()).says(0, "comment 101 made");
+    let before = job.server.ours();
+    let part = |outcome: Outcome, scenarios: usize| Outcome {
+        partition: Some(Partition { index: 2, of: 4, scenarios }),
+        ..outcome
+    };
+    let refused = "no comment: this result is part 2 of 4; `leakgate merge` joins the results of all parts";
+    job.comment(&part(passing(), 5)).says(0, refused);
+    let empty = Outcome { scenarios: vec![], ..passing() };
+    job.comment(&part(empty.clone(), 5)).says(0, refused);
+    assert_eq!(job.server.ours(), before);
+    // What it prints says what it is.
+    let dry = |outcome: &Outcome| {
+        job.result(outcome);
+        job.run(&["--dry-run"]).out.lines().nth(1).unwrap().to_owned()
+    };
+    assert_eq!(dry(&part(passing(), 5)), "### ✅ leakgate: all of 2 scenarios passed · part 2 of 4");
+    assert_eq!(dry(&part(empty, 5)), "### ✅ leakgate: nothing to run in part 2 of 4, passed");
+    let whole = Outcome { partition: Some(Partition { index: 1, of: 1, scenarios: 2 }), ..passing() };
+    job.comment(&whole).says(0, "comment 101 brought up to date");
+}
+
+#[test]
+fn each_configuration_has_its_own_comment_and_is_named_in_it() {
+    let job = Job::new();
+    let of = |outcome: Outcome, config: &str| Outcome { config: config.to_owned(), ..outcome };
+    job.comment(&of(canonical(), "leakgate.yaml")).says(0, "comment 101 made");
+    job.comment(&of(passing(), "svc-b/leakgate.yaml")).says(0, "no comment: nothing fails");
+    job.comment(&of(canonical(), "svc-b/leakgate.yaml")).says(0, "comment 102 made");
+    job.comment(&of(passing(), "./svc-b/leakgate.yaml")).says(0, "comment 102 brought up to date");
+    job.comment(&of(canonical(), "svc b/--x.yaml")).says(0, "comment 103 made");
+    job.run(&["--name", "nightly"]).says(0, "comment 104 made");
+    let ours = job.server.ours();
+    let first = |comment: &Comment| comment.body.lines().next().unwrap().to_owned();
+    assert_eq!(first(&ours[0]), MARKER);
+    assert_eq!(first(&ours[1]), "<!-- leakgate:svc-b/leakgate.yaml -->");
+    assert!(first(&ours[2]).starts_with("<!-- leakgate:config-"), "{ours:?}");
+    assert_eq!(
+        heading(&ours[1]),
+        "### ✅ leakgate: fixed, all of 2 scenarios passed · `svc-b/leakgate.yaml`"
+    );
+    assert!(heading(&ours[0]).ends_with(" could not be measured"), "{ours:?}");
+    assert!(heading(&ours[2]).ends_with(" · `svc b/--x.yaml`"), "{ours:?}");
+    assert!(heading(&ours[3]).ends_with(" · `nightly`"), "{ours:?}");
+    // Two of the same name, each run from its own folder.
+    let folder = job.folder.path().join("svc-b");
+    fs::create_dir_all(folder.join(".leakgate")).unwrap();
+    fs::create_dir_all(job.folder.path().join(".git")).unwrap();
+    fs::write(folder.join("leakgate.yaml"), "version: 1").unwrap();
+    fs::write(folder.join(".leakgate/result.json"), json(&canonical())).unwrap();
+    Done::of(&job.command(&[]).current_dir(&folder).output().unwrap())
+        .says(0, "comment 102 brought up to date");
 }

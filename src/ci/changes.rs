@@ -103,16 +103,25 @@ fn hunk(text: &str) -> Option<(u32, u32, u32)> {
     Some((removed, first, added))
 }
 
-/// The commit that the change is compared with; `None` where this is no change under review, or the commit is not there.
-fn base(root: &Path, ci: Ci, variables: &Variables, event: Option<&Event>) -> Option<String> {
+/// What the change is compared with, as the CI system names it; `None` where there is no such thing.
+fn wanted(ci: Ci, variables: &Variables, event: Option<&Event>) -> Option<String> {
     let branch = |name| variables.get(name).map(|branch| format!("refs/remotes/origin/{branch}"));
-    let wanted = match ci {
-        Ci::GitHub => event?.pull_request.as_ref()?.base.clone(),
-        Ci::GitLab => variables.get("CI_MERGE_REQUEST_DIFF_BASE_SHA")?.to_owned(),
-        Ci::Buildkite => branch("BUILDKITE_PULL_REQUEST_BASE_BRANCH")?,
-        Ci::Jenkins => branch("CHANGE_TARGET")?,
-        Ci::Other => return None,
-    };
+    match ci {
+        Ci::GitHub => {
+            let event = event?;
+            let request = event.pull_request.as_ref().map(|request| request.base.clone());
+            request.or_else(|| event.before.clone())
+        }
+        Ci::GitLab => variables.get("CI_MERGE_REQUEST_DIFF_BASE_SHA").map(str::to_owned),
+        Ci::Buildkite => branch("BUILDKITE_PULL_REQUEST_BASE_BRANCH"),
+        Ci::Jenkins => branch("CHANGE_TARGET"),
+        Ci::Other => None,
+    }
+}
+
+/// The commit that the change is compared with; `None` where there is none, or the commit is not there.
+fn base(root: &Path, ci: Ci, variables: &Variables, event: Option<&Event>) -> Option<String> {
+    let wanted = wanted(ci, variables, event)?;
     let commit = |name: &str| {
         let found = git(
             root,
@@ -121,7 +130,8 @@ fn base(root: &Path, ci: Ci, variables: &Variables, event: Option<&Event>) -> Op
         Some(found.trim().to_owned())
     };
     // GitHub checks out the merge of the change with its base: that base is the merge's first parent.
-    let is_merge = ci == Ci::GitHub && commit("HEAD^2").is_some();
+    let is_request = event.is_some_and(|event| event.pull_request.is_some());
+    let is_merge = is_request && commit("HEAD^2").is_some();
     if let Some(first) = commit("HEAD^1").filter(|_| is_merge) {
         return Some(first);
     }
@@ -129,6 +139,18 @@ fn base(root: &Path, ci: Ci, variables: &Variables, event: Option<&Event>) -> Op
     let common = git(root, &["merge-base", &wanted, "HEAD"]);
     // A shallow clone does not know what they have in common.
     Some(common.map_or(wanted, |common| common.trim().to_owned()))
+}
+
+/// What git says of a checkout that another user owns, as in a container; it tells nothing else of it.
+pub(super) fn not_ours(root: &Path, ci: Ci, variables: &Variables, event: Option<&Event>) -> Option<String> {
+    wanted(ci, variables, event)?;
+    let mut git = Command::new("git");
+    git.arg("-C").arg(root).args(["rev-parse", "--git-dir"]).env("LC_ALL", "C").stdin(Stdio::null());
+    let output = git.output().ok()?;
+    let is_foreign = String::from_utf8_lossy(&output.stderr).contains("dubious ownership");
+    is_foreign.then(|| {
+        "which lines the change has is not known: another user owns the checkout, and git asks for `git config --global --add safe.directory …`".to_owned()
+    })
 }
 
 fn git(root: &Path, words: &[&str]) -> Option<String> {

@@ -19,6 +19,10 @@ pub struct Event {
     pub pull_request: Option<PullRequest>,
     /// The run that has ended, where it is about one.
     pub workflow_run: Option<WorkflowRun>,
+    /// The commit that a push came on top of, or that a merge queue's group begins with.
+    pub before: Option<String>,
+    /// Whether its payload is there.
+    has_payload: bool,
 }
 
 /// A pull request.
@@ -68,6 +72,13 @@ pub enum EventError {
 struct Payload {
     pull_request: Option<PullRequestEntry>,
     workflow_run: Option<WorkflowRunEntry>,
+    before: Option<String>,
+    merge_group: Option<MergeGroup>,
+}
+
+#[derive(Deserialize)]
+struct MergeGroup {
+    base_sha: String,
 }
 
 #[derive(Deserialize)]
@@ -125,7 +136,14 @@ impl Event {
             name,
             pull_request: payload.pull_request.map(PullRequestEntry::read),
             workflow_run: payload.workflow_run.map(WorkflowRunEntry::read),
+            before: payload.merge_group.map(|group| group.base_sha).or(payload.before),
+            has_payload: true,
         }))
+    }
+
+    /// Whether it is about a pull request, or a run, of which nobody says which.
+    pub fn lacks_payload(&self) -> bool {
+        !self.has_payload && (self.name.starts_with("pull_request") || self.name == "workflow_run")
     }
 }
 

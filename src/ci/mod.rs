@@ -13,7 +13,7 @@ mod workspace;
 pub use elsewhere::Elsewhere;
 pub use event::{Event, EventError, PullRequest, WorkflowRun};
 pub use log::Log;
-pub use step::{add_outputs, add_summary};
+pub use step::{add_outputs, add_summary, summary_room};
 pub use workspace::Workspace;
 
 use std::collections::HashMap;

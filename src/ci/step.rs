@@ -9,6 +9,20 @@ use super::log::unguessable;
 /// A step's summary is dropped whole when it is larger.
 const LARGEST_SUMMARY: u64 = 1 << 20;
 
+/// How many bytes the job's summary still takes; where there is none, as many as if there were.
+///
+/// # Errors
+/// When the file is there and cannot be read.
+pub fn summary_room(variables: &Variables) -> io::Result<usize> {
+    let there = match variables.get("GITHUB_STEP_SUMMARY").map(std::fs::metadata) {
+        Some(Ok(file)) => file.len(),
+        Some(Err(error)) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => 0,
+    };
+    // A line break before and one after.
+    Ok(LARGEST_SUMMARY.saturating_sub(there + 2) as usize)
+}
+
 /// Appends to the job's summary, where there is one. `false` where it would become too large, and was left as it is.
 ///
 /// # Errors

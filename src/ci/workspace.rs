@@ -3,18 +3,22 @@
 
 use std::path::{Path, PathBuf};
 
-use super::changes::Changes;
+use super::changes::{self, Changes};
 use super::{Ci, Event, Variables};
 use crate::report::{Review, Sources, encoded};
 
 /// A checkout, as the reports need it.
 pub struct Workspace<'a> {
-    /// The top of the repository.
+    /// The top of the repository; `None` where there is none.
+    repository: Option<PathBuf>,
+    /// That, or what is taken for it.
     root: PathBuf,
     /// Folders that files are relative to, the first that has one counts.
     folders: Vec<PathBuf>,
     text: &'a dyn Fn(&Path) -> Option<String>,
     changes: Option<Changes>,
+    /// Why there are none, where somebody can mend it.
+    unknown: Option<String>,
     review: Option<Review>,
     /// What comes before a path in the address of a file.
     address: Option<String>,
@@ -24,19 +28,40 @@ impl<'a> Workspace<'a> {
     /// The repository around `folders[0]`, whose files `text` reads.
     pub fn around(folders: Vec<PathBuf>, text: &'a dyn Fn(&Path) -> Option<String>) -> Workspace<'a> {
         let first = folders.first().cloned().unwrap_or_default();
-        let root = first.ancestors().find(|folder| folder.join(".git").exists()).unwrap_or(&first);
-        Workspace { root: root.to_owned(), folders, text, changes: None, review: None, address: None }
+        let repository = first.ancestors().find(|folder| folder.join(".git").exists()).map(Path::to_owned);
+        let around = folders.last().filter(|last| first.starts_with(last)).unwrap_or(&first);
+        let root = repository.clone().unwrap_or_else(|| around.clone());
+        Workspace {
+            repository,
+            root,
+            folders,
+            text,
+            changes: None,
+            unknown: None,
+            review: None,
+            address: None,
+        }
     }
 
     /// With what the CI system says about the change under review.
     pub fn reviewed(self, ci: Ci, variables: &Variables, event: Option<&Event>) -> Workspace<'a> {
-        let changes = Changes::read(&self.root, ci, variables, event);
+        let root = checkout(ci, variables).filter(|top| self.root.starts_with(top));
+        let root = root.filter(|_| self.repository.is_none()).unwrap_or(self.root);
+        let changes = Changes::read(&root, ci, variables, event);
+        let unknown = changes.is_none().then(|| changes::not_ours(&root, ci, variables, event)).flatten();
         Workspace {
+            root,
             changes,
+            unknown,
             review: review(ci, variables, event),
             address: address(ci, variables, event),
             ..self
         }
+    }
+
+    /// Why nobody knows the lines of the change under review, where somebody can mend it.
+    pub fn unknown(&self) -> Option<&str> {
+        self.unknown.as_deref()
     }
 
     fn find(&self, file: &str) -> Option<PathBuf> {
@@ -67,6 +92,18 @@ impl Sources for Workspace<'_> {
     fn link(&self, file: &str, line: u32) -> Option<String> {
         Some(format!("{}{}#L{line}", self.address.as_ref()?, encoded(&self.path(file)?)))
     }
+}
+
+/// Where the CI system put the files of the repository.
+fn checkout(ci: Ci, variables: &Variables) -> Option<PathBuf> {
+    let name = match ci {
+        Ci::GitHub => "GITHUB_WORKSPACE",
+        Ci::GitLab => "CI_PROJECT_DIR",
+        Ci::Buildkite => "BUILDKITE_BUILD_CHECKOUT_PATH",
+        Ci::Jenkins => "WORKSPACE",
+        Ci::Other => return None,
+    };
+    variables.get(name).map(PathBuf::from)
 }
 
 /// What this runs for, where that is a change under review.

@@ -50,6 +50,7 @@ pub fn run(args: &Args, out: &mut dyn Write, messages: &mut dyn Write) -> anyhow
     let cwd = std::env::current_dir().context("failed to find the current folder")?;
     let variables = environment::inherited(&[]);
     let python = python::choose(args.python.as_deref().map(OsStr::new), &cwd, &variables)?;
+    python.supported()?;
     writeln!(out, "call {} with {}", args.target, python.describe())?;
     let plan = plan_of(args, python, &cwd);
     let (folder, shown) = default_place(&cwd, &args.target.folder_name())?;

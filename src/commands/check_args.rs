@@ -82,6 +82,18 @@ impl Args {
         }
     }
 
+    /// The options without which another check would come to something else, as the user typed them.
+    pub(super) fn repeated(&self) -> Vec<String> {
+        let path = |name: &str, path: &Path| [name.to_owned(), path.display().to_string()];
+        let mut words = Vec::new();
+        words.extend(self.fail_on.map(|which| ["--fail-on".to_owned(), which.name().to_owned()]));
+        words.extend((self.baseline != Path::new(AUTO)).then(|| path("--baseline", &self.baseline)));
+        words.extend(self.python.as_ref().map(|python| path("--python", python)));
+        let mut words: Vec<String> = words.into_iter().flatten().collect();
+        words.extend(self.no_values.then(|| "--no-values".to_owned()));
+        words
+    }
+
     /// Where results go, as the user would type it.
     pub(super) fn results(&self) -> PathBuf {
         let beside = || match self.config.parent() {

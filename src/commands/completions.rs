@@ -16,8 +16,8 @@ pub struct CompletionsArgs {
 /// Print the manual page
 #[derive(Debug, clap::Args)]
 pub struct ManArgs {
-    /// Page of a command, `check` for example [default: of leakgate, with all commands]
-    command: Option<String>,
+    /// Page of a command, `check` or `baseline update` for example [default: of leakgate, with all commands]
+    command: Vec<String>,
 }
 
 /// Prints the completions of `command` to `out`.
@@ -40,14 +40,17 @@ pub fn completions(
 /// # Errors
 /// When there is no such command, or `out` does not take the page.
 pub fn man(args: &ManArgs, command: clap::Command, out: &mut dyn Write) -> anyhow::Result<Exit> {
-    let page = match &args.command {
-        None => command,
-        Some(name) => {
-            let found = command.get_subcommands().find(|subcommand| subcommand.get_name() == name);
-            let found = found.ok_or_else(|| anyhow::anyhow!("there is no command `{name}`"))?;
-            found.clone().display_name(format!("leakgate-{name}")).bin_name(format!("leakgate {name}"))
-        }
-    };
+    let mut page = command;
+    let mut words = vec!["leakgate".to_owned()];
+    // A page names those of its commands as this program takes them: `leakgate-baseline-update`.
+    for name in args.command.iter().flat_map(|words| words.split('-')) {
+        let found = page.get_subcommands().find(|subcommand| subcommand.get_name() == name);
+        let found = found.ok_or_else(|| anyhow::anyhow!("there is no command `{name}`"))?.clone();
+        words.push(name.to_owned());
+        page = found.display_name(words.join("-")).bin_name(words.join(" "));
+    }
+    // `--help` says the same.
+    let page = page.disable_help_subcommand(true);
     clap_mangen::Man::new(page).render(out)?;
     Ok(Exit::Passed)
 }

@@ -1,6 +1,7 @@
 //! `leakgate doctor`: says what works on this machine, and of what does not, why. It tries everything for real: a program
 //! is tracked, a folder written to.
 
+use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -12,13 +13,15 @@ use crate::exit::Exit;
 use crate::profile::load;
 use crate::scenario::capture_dir::{self, RESULTS_FOLDER};
 use crate::scenario::environment;
-use crate::scenario::python::{self, Python};
+use crate::scenario::python;
 use crate::units::Bytes;
 
 /// What the tried program holds when it ends.
 const HELD: u64 = 3 << 20;
 /// What it runs: that many bytes, in one block.
 const PROGRAM: &str = "kept = bytearray(3 << 20)";
+/// What is read of a process to tell what is resident.
+const SEEN: [&str; 3] = ["smaps", "pagemap", "mem"];
 /// Lines of a failure's output that are shown.
 const SHOWN: usize = 5;
 
@@ -48,11 +51,17 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Exit> {
         Finding { what: "platform", result: platform() },
         Finding {
             what: "python",
-            result: chosen.as_ref().map(Python::describe).map_err(|error| error.to_string()),
+            result: match &chosen {
+                Ok(python) => {
+                    python.supported().map(|()| python.describe()).map_err(|error| error.to_string())
+                }
+                Err(error) => Err(error.to_string()),
+            },
         },
     ];
-    if let Ok(python) = &chosen {
+    if let Some(python) = chosen.as_ref().ok().filter(|python| python.supported().is_ok()) {
         findings.push(Finding { what: "tracking", result: tracking(&python.path) });
+        findings.push(Finding { what: "bill", result: bill(&python.path) });
     }
     findings.push(Finding { what: "results", result: results(&folder) });
     findings.push(Finding { what: "surroundings", result: Ok(surroundings()) });
@@ -107,6 +116,24 @@ fn tracking(python: &Path) -> Result<String, String> {
                 .to_owned())
         }
     }
+}
+
+/// Whether a process that leakgate starts lets itself be looked at: what is resident at its peak is seen from outside.
+fn bill(python: &Path) -> Result<String, String> {
+    let failed = |error: std::io::Error| format!("the tried program does not start: {error}");
+    let mut waiting = Command::new(python);
+    waiting.args(["-S", "-c", "import sys; sys.stdin.read()"]).stdin(Stdio::piped());
+    let mut child = waiting.stdout(Stdio::null()).stderr(Stdio::null()).spawn().map_err(failed)?;
+    let opened = SEEN.iter().try_for_each(|file| {
+        let path = format!("/proc/{}/{file}", child.id());
+        File::open(&path).map(drop).map_err(|error| {
+            format!("/proc/PID/{file} of a process may not be read, as where ptrace is restricted: {error}; there is no bill at the peak")
+        })
+    });
+    // It ends with what it reads from.
+    drop(child.stdin.take());
+    child.wait().map_err(failed)?;
+    opened.map(|()| "what is resident at the peak can be seen".to_owned())
 }
 
 /// Whether reports can be written here; nothing is left behind.

@@ -37,6 +37,8 @@ struct Shard {
     file: String,
     /// The folder that it is in.
     folder: PathBuf,
+    /// Version of the leakgate that wrote it.
+    leakgate: String,
     outcome: Outcome,
 }
 
@@ -44,7 +46,8 @@ impl Shard {
     fn load(path: &Path) -> anyhow::Result<Shard> {
         let file = results::file(path);
         let folder = file.parent().unwrap_or(Path::new("")).to_path_buf();
-        Ok(Shard { file: path.display().to_string(), folder, outcome: results::load(path)? })
+        let (outcome, leakgate) = results::load_with_version(path)?;
+        Ok(Shard { file: path.display().to_string(), folder, leakgate, outcome })
     }
 
     /// Its scenarios, each with the place of its capture: beside the result, if that came with them.
@@ -68,17 +71,18 @@ impl Shard {
 /// # Errors
 /// When a file is no whole result, when the files do not belong together, or a part is missing.
 pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Exit> {
-    let surroundings = args.ci.surroundings()?;
+    let surroundings = args.ci.surroundings();
     let surroundings = surroundings.as_ref();
     let shards = args.files.iter().map(|path| Shard::load(path)).collect::<anyhow::Result<Vec<Shard>>>()?;
     let folder = args.output_dir.clone().unwrap_or_else(|| PathBuf::from(RESULTS_FOLDER));
-    let outcome = merged(shards, &folder)?;
+    let mut outcome = merged(shards, &folder)?;
     capture_dir::prepare_results(&folder)?;
     let workspace = std::env::current_dir().and_then(|folder| folder.canonicalize());
     let workspace = workspace.context("failed to find the current folder")?;
     let beside = Path::new(&outcome.config).parent().unwrap_or(Path::new("")).to_path_buf();
     let inside = |path: &Path| surroundings::text_inside(path, &workspace);
     let source = surroundings::workspace([workspace.join(beside), workspace.clone()], &inside, surroundings);
+    outcome.notes.extend(surroundings::notes(surroundings, &source));
     Delivery { results: &folder, source: &source, printed: args.format, surroundings }
         .write(&outcome, out)?;
     Ok(deliver::exit_of(&outcome))
@@ -87,6 +91,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Exit> {
 /// One outcome of all, in the order of the configuration, whatever the order of the files.
 fn merged(mut shards: Vec<Shard>, folder: &Path) -> anyhow::Result<Outcome> {
     same_configuration(&shards)?;
+    same_judge(&shards)?;
     complete(&shards)?;
     each_once(&shards)?;
     shards.sort_by_key(|shard| shard.outcome.partition.map(|partition| partition.index));
@@ -103,6 +108,9 @@ fn merged(mut shards: Vec<Shard>, folder: &Path) -> anyhow::Result<Outcome> {
     // As `python`: of the first that has any.
     let packages = shards.iter().map(|shard| &shard.outcome.packages).find(|packages| !packages.is_empty());
     let packages = packages.cloned().unwrap_or_default();
+    let arguments = first.arguments.clone();
+    let is_common = shards.iter().all(|shard| shard.outcome.arguments == arguments);
+    let arguments = if is_common { arguments } else { Vec::new() };
     let mut scenarios: Vec<_> = shards.into_iter().flat_map(Shard::scenarios).collect();
     scenarios.sort_by_key(|scenario| scenario.config_line);
     Ok(Outcome {
@@ -111,6 +119,7 @@ fn merged(mut shards: Vec<Shard>, folder: &Path) -> anyhow::Result<Outcome> {
         partition: None,
         python,
         packages,
+        arguments,
         fail_on,
         baseline,
         notes,
@@ -130,6 +139,29 @@ fn same_configuration(shards: &[Shard]) -> anyhow::Result<()> {
             a.file,
             b.file,
             a.outcome.config
+        );
+    }
+    Ok(())
+}
+
+/// Another version may judge otherwise, and another `fail_on` does.
+fn same_judge(shards: &[Shard]) -> anyhow::Result<()> {
+    for pair in shards.windows(2) {
+        let [a, b] = pair else { continue };
+        ensure!(
+            a.leakgate == b.leakgate,
+            "`{}` was written by leakgate {} and `{}` by leakgate {}: all parts must be run with the same one",
+            a.file,
+            a.leakgate,
+            b.file,
+            b.leakgate
+        );
+        let [first, second] = [a, b].map(|shard| shard.outcome.fail_on.name());
+        ensure!(
+            first == second,
+            "`{}` was judged with `fail_on: {first}` and `{}` with `fail_on: {second}`: all parts must have the same",
+            a.file,
+            b.file
         );
     }
     Ok(())

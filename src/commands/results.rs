@@ -7,15 +7,25 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use crate::outcome::Outcome;
-use crate::report::{Format, LARGEST_JSON, read_json};
+use crate::report::{Format, LARGEST_JSON, read_json, written_by};
 
 /// The outcome in `path`, or in the `result.json` of the folder `path`.
 ///
 /// # Errors
 /// When there is none, or it cannot be read whole.
 pub(super) fn load(path: &Path) -> anyhow::Result<Outcome> {
+    load_with_version(path).map(|(outcome, _)| outcome)
+}
+
+/// As [`load`], with the version of leakgate that wrote it; empty where it does not say.
+///
+/// # Errors
+/// As [`load`].
+pub(super) fn load_with_version(path: &Path) -> anyhow::Result<(Outcome, String)> {
     let path = &file(path);
-    read_json(&bytes(path)?).with_context(|| format!("failed to read `{}`", path.display()))
+    let bytes = bytes(path)?;
+    let outcome = read_json(&bytes).with_context(|| format!("failed to read `{}`", path.display()))?;
+    Ok((outcome, written_by(&bytes).unwrap_or_default()))
 }
 
 /// `path`, or the `result.json` of the folder `path`.

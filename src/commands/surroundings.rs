@@ -6,9 +6,9 @@ use std::path::{Component, Path, PathBuf};
 use anyhow::Context;
 
 use super::deliver::{self, Delivery};
-use crate::ci::{Ci, Event, Log, Variables, Workspace, add_outputs, add_summary};
+use crate::ci::{Ci, Event, Log, Variables, Workspace, add_outputs, add_summary, summary_room};
 use crate::outcome::{Outcome, ScenarioResult, Verdict};
-use crate::report::{Format, Options, render};
+use crate::report::{Format, Options, job_summary, render};
 
 /// Options of what runs in CI.
 #[derive(Debug, Clone, clap::Args)]
@@ -26,18 +26,20 @@ pub(super) struct CiArgs {
 
 impl CiArgs {
     /// Where this runs, where that was asked for.
-    ///
-    /// # Errors
-    /// When the CI system names an event that cannot be read.
-    pub(super) fn surroundings(&self) -> anyhow::Result<Option<Surroundings>> {
+    pub(super) fn surroundings(&self) -> Option<Surroundings> {
         if !self.ci {
-            return Ok(None);
+            return None;
         }
         let variables = Variables::inherited();
         let ci = Ci::of(&variables);
-        let event = if ci == Ci::GitHub { Event::read(&variables)? } else { None };
+        let read = if ci == Ci::GitHub { Event::read(&variables) } else { Ok(None) };
+        // The event tells the lines of the change, and nothing that the verdict depends on.
+        let (event, notes) = match read {
+            Ok(event) => (event, None),
+            Err(error) => (None, Some(format!("which lines the change has is not known: {error}"))),
+        };
         let telling = Telling { annotations: !self.no_annotations, summary: !self.no_summary };
-        Ok(Some(Surroundings { ci, log: Log::of(ci), variables, event, telling }))
+        Some(Surroundings { ci, log: Log::of(ci), variables, event, notes, telling })
     }
 }
 
@@ -54,6 +56,8 @@ pub(super) struct Surroundings {
     log: Log,
     variables: Variables,
     event: Option<Event>,
+    /// Why there is no event.
+    notes: Option<String>,
     telling: Telling,
 }
 
@@ -108,7 +112,8 @@ impl Surroundings {
             return Ok(());
         }
         if self.telling.summary {
-            self.summarise(&render(Format::Markdown, outcome, options), out)?;
+            let room = summary_room(&self.variables).context("failed to read the job's summary")?;
+            self.summarise(&job_summary(outcome, options, room), out)?;
         }
         add_outputs(&self.variables, &outputs(outcome, delivery.results))
             .context("failed to write the step's outputs")
@@ -158,6 +163,12 @@ pub(super) fn workspace<'a>(
         Some(surroundings) => surroundings.review(workspace),
         None => workspace,
     }
+}
+
+/// What could not be found out about the change under review.
+pub(super) fn notes(surroundings: Option<&Surroundings>, workspace: &Workspace<'_>) -> Vec<String> {
+    let event = surroundings.and_then(|surroundings| surroundings.notes.clone());
+    event.into_iter().chain(workspace.unknown().map(str::to_owned)).collect()
 }
 
 /// The text of a file below the workspace, the current folder, and of no other: a result that somebody else wrote may

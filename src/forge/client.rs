@@ -8,7 +8,7 @@ use thiserror::Error;
 use ureq::http::{Request, Response};
 use ureq::{Agent, Body};
 
-use super::Trust;
+use super::{Trust, wait};
 
 /// Longest time that one request may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -167,7 +167,7 @@ fn checked(host: &str, response: Response<Body>) -> Result<Response<Body>, ApiEr
     if status < 400 {
         return Ok(response);
     }
-    let wait = wait(&response);
+    let wait = wait::of(response.headers());
     let host = host.to_owned();
     let said = said(response);
     Err(match (status, wait) {
@@ -181,18 +181,6 @@ fn checked(host: &str, response: Response<Body>) -> Result<Response<Body>, ApiEr
         (500.., None) => ApiError::Unavailable(host, format!("{status} {said}")),
         _ => ApiError::Refused(host, format!("{status} {said}")),
     })
-}
-
-/// For how long to ask nothing: `Retry-After`, or the reset of a limit that is used up.
-fn wait(response: &Response<Body>) -> Option<u64> {
-    let header = |name: &str| response.headers().get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
-    if let Some(seconds) = header("retry-after") {
-        return Some(seconds);
-    }
-    let reset = header("x-ratelimit-reset").filter(|_| header("x-ratelimit-remaining") == Some(0))?;
-    let now =
-        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |now| now.as_secs());
-    Some(reset.saturating_sub(now))
 }
 
 /// The message of an error, made harmless.
@@ -222,5 +210,7 @@ fn unavailable(host: &str, text: &str) -> ApiError {
 /// The host of an address: what messages name.
 fn host(url: &str) -> &str {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    rest.split('/').next().unwrap_or(rest)
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+    // What stands before may be a password.
+    authority.rsplit_once('@').map_or(authority, |(_, host)| host)
 }

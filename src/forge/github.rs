@@ -54,6 +54,11 @@ struct Pull {
 }
 
 #[derive(Deserialize)]
+struct State {
+    state: String,
+}
+
+#[derive(Deserialize)]
 struct Base {
     #[serde(rename = "ref")]
     branch: String,
@@ -179,6 +184,11 @@ impl GitHub {
 }
 
 impl Comments for GitHubComments<'_> {
+    fn is_open(&self) -> Result<bool, ApiError> {
+        let url = self.github.url(&format!("/pulls/{}", self.number));
+        Ok(self.github.client.get::<State>(&url)?.body.state != "closed")
+    }
+
     fn ours(&self, marker: &str) -> Result<Vec<Comment>, ApiError> {
         let login = self.github.login()?;
         // An app is called so in one API, and without the word in the other.

@@ -17,6 +17,11 @@ pub struct GitLab {
 }
 
 #[derive(Deserialize)]
+struct State {
+    state: String,
+}
+
+#[derive(Deserialize)]
 struct Note {
     id: u64,
     body: String,
@@ -41,19 +46,29 @@ impl GitLab {
         GitLab { client, project, number }
     }
 
+    /// The merge request's number within its project.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
     fn url(&self, path: &str) -> String {
         let (project, number) = (&self.project, self.number);
-        self.client.url(&format!("/projects/{project}/merge_requests/{number}/notes{path}"))
+        self.client.url(&format!("/projects/{project}/merge_requests/{number}{path}"))
     }
 }
 
 impl Comments for GitLab {
+    fn is_open(&self) -> Result<bool, ApiError> {
+        let state = self.client.get::<State>(&self.url(""))?.body.state;
+        Ok(state != "closed" && state != "merged")
+    }
+
     fn ours(&self, marker: &str) -> Result<Vec<Comment>, ApiError> {
         let user = self.client.get::<User>(&self.client.url("/user"))?.body.id;
         let mut page = "1".to_owned();
         let mut found = Vec::new();
         for _ in 0..PAGES {
-            let url = self.url(&format!("?per_page=100&sort=asc&page={page}"));
+            let url = self.url(&format!("/notes?per_page=100&sort=asc&page={page}"));
             let Answer { body, headers } = self.client.get::<Vec<Note>>(&url)?;
             for Note { id, body, author } in body {
                 if author.id == user && body.lines().next().map(str::trim) == Some(marker) {
@@ -71,15 +86,15 @@ impl Comments for GitLab {
     }
 
     fn create(&self, body: &str) -> Result<u64, ApiError> {
-        self.client.post::<Made>("POST", &self.url(""), &json!({ "body": body })).map(|made| made.id)
+        self.client.post::<Made>("POST", &self.url("/notes"), &json!({ "body": body })).map(|made| made.id)
     }
 
     fn update(&self, id: u64, body: &str) -> Result<(), ApiError> {
-        let url = self.url(&format!("/{id}"));
+        let url = self.url(&format!("/notes/{id}"));
         self.client.post::<Value>("PUT", &url, &json!({ "body": body })).map(drop)
     }
 
     fn remove(&self, id: u64) -> Result<(), ApiError> {
-        self.client.delete(&self.url(&format!("/{id}")))
+        self.client.delete(&self.url(&format!("/notes/{id}")))
     }
 }

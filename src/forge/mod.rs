@@ -10,6 +10,7 @@ mod gitlab;
 mod link;
 mod post;
 mod trust;
+mod wait;
 
 pub use archive::{ArchiveError, result_in};
 pub use client::{ApiError, Client, Token};
@@ -29,6 +30,12 @@ pub struct Comment {
 
 /// The comments of one change under review.
 pub trait Comments {
+    /// Whether the change is still under review.
+    ///
+    /// # Errors
+    /// When the forge does not say.
+    fn is_open(&self) -> Result<bool, ApiError>;
+
     /// Ours: by the token's own user, beginning with `marker`; oldest first.
     ///
     /// # Errors

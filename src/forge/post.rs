@@ -7,7 +7,7 @@ use super::{ApiError, Comment, Comments};
 
 /// How often it is tried before an API that does not answer is given up.
 const ATTEMPTS: u32 = 4;
-/// Longest time that is waited for an API which was asked too often.
+/// Longest time, in seconds and in all, that is waited for an API which was asked too often.
 const LONGEST_WAIT: u64 = 120;
 /// The wait after the first failure; twice as long after each further one.
 const FIRST_WAIT: Duration = Duration::from_millis(250);
@@ -19,8 +19,6 @@ pub enum When {
     Auto,
     /// Made also when everything passes.
     Always,
-    /// Made or changed only when the check fails.
-    OnFailure,
 }
 
 /// What was done.
@@ -34,6 +32,8 @@ pub enum Posted {
     Same(u64),
     /// There is none, and none is needed.
     NotNeeded,
+    /// The change is not under review any more.
+    Closed,
 }
 
 /// A report for the comment.
@@ -52,10 +52,14 @@ pub struct Body<'a> {
 /// When the forge refuses, or does not answer for long.
 pub fn post(comments: &dyn Comments, body: &Body<'_>, when: When) -> Result<Posted, ApiError> {
     let mut wait = FIRST_WAIT;
+    let mut patience = LONGEST_WAIT;
     for _ in 1..ATTEMPTS {
         // Each attempt looks again what is there: a request without an answer may have been heard.
         match attempt(comments, body, when) {
-            Err(ApiError::Limited(seconds)) if seconds <= LONGEST_WAIT => sleep(Duration::from_secs(seconds)),
+            Err(ApiError::Limited(seconds)) if seconds <= patience => {
+                patience -= seconds;
+                sleep(Duration::from_secs(seconds));
+            }
             Err(ApiError::Unavailable(..)) => sleep(wait),
             // It was there a moment ago: somebody removed it.
             Err(ApiError::Missing(_)) => {}
@@ -67,11 +71,13 @@ pub fn post(comments: &dyn Comments, body: &Body<'_>, when: When) -> Result<Post
 }
 
 fn attempt(comments: &dyn Comments, body: &Body<'_>, when: When) -> Result<Posted, ApiError> {
+    if !is_open(comments)? {
+        return Ok(Posted::Closed);
+    }
     let ours = comments.ours(body.marker)?;
     let is_needed = match when {
         When::Auto => body.is_failure || !ours.is_empty(),
         When::Always => true,
-        When::OnFailure => body.is_failure,
     };
     if !is_needed {
         return Ok(Posted::NotNeeded);
@@ -82,6 +88,14 @@ fn attempt(comments: &dyn Comments, body: &Body<'_>, when: When) -> Result<Poste
             others.iter().try_for_each(|other| comments.remove(other.id))?;
             update(comments, first, body)
         }
+    }
+}
+
+/// What a token may not see is no reason to say nothing.
+fn is_open(comments: &dyn Comments) -> Result<bool, ApiError> {
+    match comments.is_open() {
+        Err(ApiError::Forbidden(..) | ApiError::Missing(_)) => Ok(true),
+        known => known,
     }
 }
 

@@ -7,7 +7,7 @@ mod document;
 mod read;
 mod source;
 
-pub use self::read::{LARGEST, ReadError, read};
+pub use self::read::{LARGEST, ReadError, read, written_by};
 pub use self::source::{Carried, carried};
 
 use self::document::{
@@ -47,6 +47,11 @@ impl Report {
             version: VERSION,
             leakgate: env!("CARGO_PKG_VERSION").to_owned(),
             config: clean::line(&outcome.config, clean::SENTENCE),
+            config_path: options
+                .source
+                .path(&outcome.config)
+                .map(|path| clean::line(&path, clean::SENTENCE))
+                .filter(|path| *path != clean::line(&outcome.config, clean::SENTENCE)),
             config_digest: clean::line(&outcome.config_digest, clean::NAME),
             partition: outcome.partition.as_ref().map(PartitionEntry::of),
             python: clean::line(&outcome.python, clean::SENTENCE),
@@ -55,6 +60,7 @@ impl Report {
                 .iter()
                 .map(|package| (package.name.clone(), package.version.clone()))
                 .collect(),
+            arguments: sentences(&outcome.arguments),
             fail_on: outcome.fail_on,
             baseline: outcome.baseline.as_ref().map(|baseline| BaselineEntry {
                 path: clean::line(&baseline.path, clean::SENTENCE),

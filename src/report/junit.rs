@@ -1,13 +1,14 @@
 //! The report for CI systems that read JUnit XML: a test case a budget.
 //!
 //! What readers make of it: GitLab shows the text of a failure, not its message; Jenkins shows both; a class name is
-//! split at its last dot. So the text carries everything, and names never hold a measured figure: they are a history.
+//! split at its last dot; files are looked for from the top of the repository. So the text carries everything, and names never hold a measured figure: they are a history.
 
 use junit_report::{
     Duration, OffsetDateTime, ReportBuilder, TestCase, TestCaseBuilder, TestSuite, TestSuiteBuilder,
 };
 
-use super::{bill, clean, sparkline::sparkline, summary};
+use super::problems::path;
+use super::{Options, bill, clean, sparkline::sparkline, summary};
 use crate::finding::{Finding, Severity, Standing};
 use crate::gate::leak;
 use crate::outcome::{Outcome, ScenarioResult, Verdict};
@@ -19,8 +20,8 @@ const SERIES: usize = 20;
 const DETAILS: usize = 100;
 
 /// The whole report.
-pub(super) fn render(outcome: &Outcome) -> String {
-    let report = ReportBuilder::new().add_testsuite(suite(outcome)).build();
+pub(super) fn render(outcome: &Outcome, options: &Options) -> String {
+    let report = ReportBuilder::new().add_testsuite(suite(outcome, options)).build();
     let mut xml = Vec::new();
     // Writing to memory does not fail, and all text is plain: an error has nowhere to come from.
     report.write_xml(&mut xml).expect("memory takes what is written to it");
@@ -29,7 +30,7 @@ pub(super) fn render(outcome: &Outcome) -> String {
 }
 
 /// What is wrong with the baseline.
-fn baseline(outcome: &Outcome) -> Option<TestCase> {
+fn baseline(outcome: &Outcome, options: &Options) -> Option<TestCase> {
     let baseline = outcome.baseline.as_ref().filter(|baseline| !baseline.problems.is_empty())?;
     let lines: Vec<String> =
         baseline.problems.iter().take(DETAILS).map(|text| clean::line(text, clean::SENTENCE)).collect();
@@ -37,22 +38,26 @@ fn baseline(outcome: &Outcome) -> Option<TestCase> {
     let mut case =
         finished(TestCaseBuilder::error("is-sound", Duration::ZERO, kind, &lines[0]), &lines.join("\n"));
     case.set_classname("leakgate.baseline");
-    case.set_filepath(&clean::line(&baseline.path, clean::FRAME));
+    case.set_filepath(&path(&baseline.path, options));
     Some(case)
 }
 
-fn suite(outcome: &Outcome) -> TestSuite {
+fn suite(outcome: &Outcome, options: &Options) -> TestSuite {
     let started = i64::try_from(outcome.started_ms / 1000).unwrap_or_default();
     TestSuiteBuilder::new("leakgate")
         .set_timestamp(OffsetDateTime::from_unix_timestamp(started).unwrap_or(OffsetDateTime::UNIX_EPOCH))
         .add_testcases(
-            outcome.scenarios.iter().flat_map(|scenario| cases(outcome, scenario)).chain(baseline(outcome)),
+            outcome
+                .scenarios
+                .iter()
+                .flat_map(|scenario| cases(outcome, scenario, options))
+                .chain(baseline(outcome, options)),
         )
         .build()
 }
 
 /// The cases of a scenario: its budgets, rules that have none, and `completes` where there is nothing else to say.
-fn cases(outcome: &Outcome, scenario: &ScenarioResult) -> Vec<TestCase> {
+fn cases(outcome: &Outcome, scenario: &ScenarioResult, options: &Options) -> Vec<TestCase> {
     let mut cases = Vec::new();
     if let Some(error) = &scenario.error {
         let (before, lines) = clean::last_lines(&error.details, DETAILS, clean::SENTENCE);
@@ -72,15 +77,17 @@ fn cases(outcome: &Outcome, scenario: &ScenarioResult) -> Vec<TestCase> {
     }
     for judged in &scenario.budgets {
         let finding = scenario.findings.iter().find(|finding| is_about(finding, &judged.figure.name));
-        cases.push(case(outcome, &judged.figure.name, finding, scenario.verdict));
+        cases.push(case((outcome, options), &judged.figure.name, finding, scenario.verdict));
     }
     let has_budget =
         |finding: &&Finding| scenario.budgets.iter().any(|judged| is_about(finding, &judged.figure.name));
     let others = scenario.findings.iter().filter(|finding| !has_budget(finding));
-    cases.extend(others.map(|finding| case(outcome, &finding.rule, Some(finding), scenario.verdict)));
+    cases.extend(
+        others.map(|finding| case((outcome, options), &finding.rule, Some(finding), scenario.verdict)),
+    );
     // The verdict on growth has its case also where there is nothing to say: names are a history.
     if scenario.growth.is_some() && !cases.iter().any(|case| case.name == "growth") {
-        cases.push(case(outcome, "growth", None, scenario.verdict));
+        cases.push(case((outcome, options), "growth", None, scenario.verdict));
     }
     cases.extend(scenario.not_judged.iter().map(|key| not_judged(key, scenario)));
     if cases.is_empty() {
@@ -93,7 +100,7 @@ fn cases(outcome: &Outcome, scenario: &ScenarioResult) -> Vec<TestCase> {
     for case in &mut cases {
         case.set_classname(&format!("leakgate.{}", clean::line(&scenario.name, clean::NAME)));
         if case.filepath.is_none() {
-            case.set_filepath(&clean::line(&outcome.config, clean::FRAME));
+            case.set_filepath(&path(&outcome.config, options));
         }
     }
     cases
@@ -110,7 +117,12 @@ fn is_about(finding: &Finding, figure: &str) -> bool {
     leak::figure_of(&finding.rule).is_some_and(|key| key.name() == figure)
 }
 
-fn case(outcome: &Outcome, name: &str, finding: Option<&Finding>, verdict: Verdict) -> TestCase {
+fn case(
+    (outcome, options): (&Outcome, &Options),
+    name: &str,
+    finding: Option<&Finding>,
+    verdict: Verdict,
+) -> TestCase {
     let name = clean::line(name, clean::NAME);
     let Some(finding) = finding else { return TestCaseBuilder::success(&name, Duration::ZERO).build() };
     let title = clean::line(&finding.title, clean::SENTENCE);
@@ -127,7 +139,7 @@ fn case(outcome: &Outcome, name: &str, finding: Option<&Finding>, verdict: Verdi
         TestCaseBuilder::success(&name, Duration::ZERO)
     };
     if let Some(place) = finding.place.as_ref().filter(|place| place.line > 0) {
-        builder.set_filepath(&clean::line(&place.file, clean::FRAME));
+        builder.set_filepath(&path(&place.file, options));
     }
     if !fails {
         builder.set_system_out(&safe(&format!("{}\n{}", why_it_passes(finding), text(finding))));

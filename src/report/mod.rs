@@ -22,6 +22,7 @@ mod terminal;
 
 pub use json::{
     Carried, LARGEST as LARGEST_JSON, ReadError, VERSION as JSON_VERSION, carried, read as read_json,
+    written_by,
 };
 pub use sources::{Review, Sources, encoded};
 
@@ -32,9 +33,14 @@ pub fn harmless(text: &str, longest: usize) -> String {
     clean::line(text, longest)
 }
 
-/// The first line of a pull request's comment of that name, by which it is found again.
-pub fn comment_marker(name: &str) -> String {
-    markdown::marker(name)
+/// The first line of a pull request's comment on an outcome, by which it is found again.
+pub fn comment_marker(outcome: &Outcome, options: &Options) -> String {
+    markdown::marker(outcome, options)
+}
+
+/// Whether a pull request's comment can have that name.
+pub fn is_comment_name(text: &str) -> bool {
+    markdown::is_name(text)
 }
 
 /// A format that `--format` accepts.
@@ -104,7 +110,7 @@ impl Format {
     }
 }
 
-/// The name of a pull request's comment where nobody gives it another.
+/// The name of a pull request's comment where nobody gives it another: one for each configuration.
 pub const DEFAULT_COMMENT: &str = "default";
 
 /// Whether the terminal report has colours.
@@ -125,16 +131,21 @@ pub struct Options<'a> {
     pub color: Color,
     /// The files that findings name.
     pub source: &'a dyn Sources,
-    /// Name of the comment in a pull request: several configurations of a repository have one each.
+    /// Name of the comment in a pull request; `DEFAULT_COMMENT` is one for each configuration.
     pub comment: &'a str,
+}
+
+/// The report for a job's summary that takes so many bytes.
+pub fn job_summary(outcome: &Outcome, options: &Options, bytes: usize) -> String {
+    markdown::render(outcome, options, markdown::Room::Summary(bytes))
 }
 
 /// The whole report in a format; ends with a line break, unless it is empty.
 pub fn render(format: Format, outcome: &Outcome, options: &Options) -> String {
     match format {
         Format::Terminal => terminal::render(outcome, options),
-        Format::Markdown => markdown::render(outcome, options),
-        Format::Junit => junit::render(outcome),
+        Format::Markdown => markdown::render(outcome, options, markdown::Room::Comment),
+        Format::Junit => junit::render(outcome, options),
         Format::Json => json::render(outcome, options),
         Format::Sarif => sarif::render(outcome, options),
         Format::Github => github::render(outcome, options),

@@ -140,7 +140,8 @@ fn line_of(
 }
 
 /// A path that the user typed; as it is where it is not in the repository.
-fn path(typed: &str, options: &Options) -> String {
+/// From the top of the repository, where it is in there.
+pub(super) fn path(typed: &str, options: &Options) -> String {
     let inside = options.source.path(typed);
     clean::line(inside.as_deref().unwrap_or(typed), clean::FRAME)
 }

@@ -216,6 +216,7 @@ pub(super) fn check_command(outcome: &Outcome, names: &[&str]) -> String {
     if outcome.config != "leakgate.yaml" {
         words.extend(["--config".to_owned(), argument(&outcome.config, clean::FRAME)]);
     }
+    words.extend(outcome.arguments.iter().map(|word| argument(word, clean::FRAME)));
     words.extend(names.iter().map(|name| argument(name, clean::NAME)));
     words.join(" ")
 }
@@ -309,6 +310,7 @@ mod tests {
             partition: None,
             python: String::new(),
             packages: Vec::new(),
+            arguments: Vec::new(),
             fail_on: crate::config::FailOn::New,
             baseline: None,
             scenarios: Vec::new(),

@@ -20,10 +20,18 @@ use super::packages::search_path;
 const ANSWER_TIME: Duration = Duration::from_secs(30);
 /// More than any answer has.
 const LONGEST_ANSWER: u64 = 1024 * 1024;
+/// The oldest CPython that is known, major and minor.
+const OLDEST: (u32, u32) = (3, 8);
 /// Prints where packages are, the implementation, its version, the interpreter's own path, which sees through version
 /// switchers, and the program that it is given, compiled: empty where that cannot be done.
 const QUESTION: &str = "\
 import os, sys
+if sys.version_info < (3, 4):
+    # Too old to be asked for more.
+    import platform
+    name, version = platform.python_implementation().lower(), '%d.%d.%d' % sys.version_info[:3]
+    sys.stdout.write('\\n'.join(('', name, version, sys.executable, '')) + '\\n')
+    sys.exit(0)
 try:
     import _frozen_importlib_external as importing, marshal
     code = compile(os.fsencode(sys.argv[1]), sys.argv[2], 'exec')
@@ -56,6 +64,24 @@ impl Python {
     pub fn describe(&self) -> String {
         format!("{} ({})", self.chosen, self.version)
     }
+
+    /// Whether functions of it can be called and their memory be told apart by lines.
+    ///
+    /// # Errors
+    /// When it is older than any that is known.
+    pub fn supported(&self) -> Result<(), PythonError> {
+        let number = |text: &str| text.parse::<u32>().ok();
+        let version = self.version.strip_prefix("CPython ").and_then(|version| {
+            let (major, rest) = version.split_once('.')?;
+            Some((number(major)?, number(rest.split('.').next()?)?))
+        });
+        match version {
+            Some(version) if version < OLDEST => {
+                Err(PythonError::TooOld { chosen: self.chosen.clone(), version: self.version.clone() })
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Why there is no interpreter.
@@ -73,6 +99,14 @@ pub enum PythonError {
         path: String,
         /// What it did.
         reason: String,
+    },
+    /// It is none that is known.
+    #[error("`{chosen}` is {version}, which is too old; expected CPython 3.8 to 3.15")]
+    TooOld {
+        /// As chosen, for people.
+        chosen: String,
+        /// `CPython 3.7.16`.
+        version: String,
     },
 }
 

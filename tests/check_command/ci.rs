@@ -256,12 +256,103 @@ fn gitlab_buildkite_and_jenkins_get_a_log_of_their_own_kind() {
 }
 
 #[test]
-fn an_event_that_cannot_be_read_is_an_error() {
+fn an_event_that_cannot_be_read_stops_no_check_and_is_told() {
     let project = reviewed();
-    project.write("event.json", "{");
-    let told = on_github(&project, &["healthy"]);
-    assert_eq!(told.code, Some(2));
-    assert!(told.errors.contains("failed to read the event's payload"), "{}", told.errors);
+    for payload in ["{", r#"{"workflow_run": {"id": 900, "event": "push"}}"#] {
+        project.write("event.json", payload);
+        let told = on_github(&project, &["leaky"]);
+        assert_eq!(told.code, Some(1), "{}{}", told.out, told.errors);
+        assert_eq!(told.lines_with("::error file=app.py,line=3,").len(), 1, "{}", told.out);
+        let note = "which lines the change has is not known: failed to read the event's payload";
+        assert!(told.out.contains(note), "{}", told.out);
+        assert!(project.read(".leakgate/report.md").contains("**Note**: which lines the change has"));
+    }
+}
+
+#[test]
+fn a_push_and_a_group_of_a_merge_queue_are_compared_with_what_was_before() {
+    let project = reviewed();
+    let before = git(&project, &["rev-parse", "HEAD^"]);
+    let payloads = [
+        serde_json::json!({ "before": before, "ref": "refs/heads/main" }),
+        serde_json::json!({ "merge_group": { "base_sha": before, "head_sha": "h" } }),
+    ];
+    for payload in payloads {
+        project.write("event.json", &payload.to_string());
+        on_github(&project, &["leaky"]);
+        let report = project.read(".leakgate/report.md");
+        assert!(report.contains(" in `leak` · line changed by these commits · rule "), "{report}");
+    }
+    // The first push of a branch has nothing before it.
+    project.write("event.json", &format!("{{\"before\": \"{}\"}}", "0".repeat(40)));
+    assert_eq!(on_github(&project, &["leaky"]).code, Some(1));
+    assert!(!project.read(".leakgate/report.md").contains("by these commits"));
+}
+
+#[test]
+fn a_checkout_of_another_user_is_told() {
+    let project = reviewed();
+    let path = |name: &str| project.path().join(name).to_string_lossy().into_owned();
+    let variables = [
+        ("GITHUB_ACTIONS", "true".to_owned()),
+        ("GITHUB_EVENT_NAME", "pull_request".to_owned()),
+        ("GITHUB_EVENT_PATH", path("event.json")),
+        // What git's own tests use to be as if another user owned it.
+        ("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1".to_owned()),
+    ];
+    let variables = variables.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let told = checked(&project, &["leaky"], &variables);
+    assert_eq!(told.code, Some(1), "{}{}", told.out, told.errors);
+    assert!(told.out.contains("another user owns the checkout"), "{}", told.out);
+}
+
+#[test]
+fn files_of_all_reports_are_from_the_top_of_the_checkout() {
+    let top = tempfile::tempdir().unwrap();
+    let project = Project::new(SCENARIOS, LEAK);
+    let service = top.path().join("services/shop");
+    fs::create_dir_all(&service).unwrap();
+    for name in ["leakgate.yaml", "app.py"] {
+        fs::copy(project.path().join(name), service.join(name)).unwrap();
+    }
+    let files = |variables: &[(&str, &str)]| {
+        let mut command = project.command(&["check", "--ci", "leaky"]);
+        command.current_dir(&service).env_remove("GITHUB_WORKSPACE").env_remove("CI_PROJECT_DIR");
+        command.envs(variables.iter().copied());
+        assert_eq!(command.output().unwrap().status.code(), Some(1));
+        ["report.xml", "report.sarif", "code-quality.json"].map(|name| {
+            let text = fs::read_to_string(service.join(".leakgate").join(name)).unwrap();
+            text.contains("\"services/shop/app.py\"")
+        })
+    };
+    let workspace = top.path().canonicalize().unwrap();
+    let workspace = workspace.to_str().unwrap();
+    assert_eq!(files(&[]), [false; 3]);
+    assert_eq!(files(&[("GITHUB_ACTIONS", "true"), ("GITHUB_WORKSPACE", workspace)]), [true; 3]);
+    assert_eq!(files(&[("GITLAB_CI", "true"), ("CI_PROJECT_DIR", workspace)]), [true; 3]);
+    fs::create_dir(top.path().join(".git")).unwrap();
+    assert_eq!(files(&[]), [true; 3]);
+}
+
+#[test]
+fn the_command_to_see_it_again_has_the_options_that_were_given() {
+    let project = Project::new(SCENARIOS, LEAK);
+    project.run(&["check", "leaky", "--baseline", "none", "--fail-on", "any", "--no-values"]);
+    let command = "leakgate check --fail-on any --baseline none --no-values leaky";
+    let again = |name: &str| project.read(&format!(".leakgate/{name}"));
+    assert!(again("report.md").contains(&format!("**Try it**: `{command}`")), "{}", again("report.md"));
+    let merged = project.run(&["merge", ".leakgate", "--output-dir", "all"]);
+    assert!(merged.out.contains(&format!("  again   {command}\n")), "{}", merged.out);
+    let python = project.run(&["check", "leaky", "--python", "python3"]);
+    assert!(python.out.contains("  again   leakgate check --python python3 leaky\n"), "{}", python.out);
+}
+
+#[test]
+fn what_fails_nothing_has_no_cross() {
+    let project = Project::new(&SCENARIOS.replace("healthy", "other").replace("app:fine", "app:leak"), LEAK);
+    assert_eq!(project.run(&["check", "--fail-on", "never"]).code, Some(0));
+    let report = project.read(".leakgate/report.md");
+    assert!(report.contains("\n#### ⚠️ ") && !report.contains('❌'), "{report}");
 }
 
 #[test]

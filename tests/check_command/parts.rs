@@ -138,6 +138,21 @@ fn what_does_not_belong_together_is_exit_2() {
     leakgate: error: `part-1` is a part and `named` is not: they do not belong together
     [exit 2]
     ");
+    // One part is of another leakgate, one was judged by another measure.
+    let whole = project.read("part-3/result.json");
+    let version = format!("\"leakgate\": \"{}\"", env!("CARGO_PKG_VERSION"));
+    project.write("part-3/result.json", &whole.replacen(&version, "\"leakgate\": \"99.1\"", 1));
+    let other = refused(&["merge", "part-1", "part-2", "part-3"]);
+    assert!(
+        other.contains("and `part-3` by leakgate 99.1: all parts must be run with the same one\n"),
+        "{other}"
+    );
+    project.write("part-3/result.json", &whole.replacen("\"fail_on\": \"new\"", "\"fail_on\": \"any\"", 1));
+    assert_snapshot!(refused(&["merge", "part-1", "part-2", "part-3"]), @r"
+    leakgate: error: `part-2` was judged with `fail_on: new` and `part-3` with `fail_on: any`: all parts must have the same
+    [exit 2]
+    ");
+    project.write("part-3/result.json", &whole);
     // One part is of another text of the configuration.
     project.write("leakgate.yaml", &format!("{}# changed\n", project.read("leakgate.yaml")));
     part(&project, 2, 3);

@@ -87,6 +87,11 @@ impl Server {
         self.state.lock().unwrap().faults.push_back((request, fault));
     }
 
+    /// What a path answers from now on.
+    pub(crate) fn say(&self, path: &str, body: &str) {
+        self.state.lock().unwrap().files.push((path.to_owned(), body.as_bytes().to_vec()));
+    }
+
     /// Comments of the token's user.
     pub(crate) fn ours(&self) -> Vec<Comment> {
         let state = self.state.lock().unwrap();
@@ -169,6 +174,12 @@ fn answer(request: &Request, state: &mut State, own: &str) -> Reply {
         _ => (path, None),
     };
     match (request.method.as_str(), collection, id) {
+        // A test may say another state.
+        ("GET", "/repos/shop/shop/pulls" | "/projects/12/merge_requests", Some(_))
+            if !state.files.iter().any(|(name, _)| *name == request.path) =>
+        {
+            reply(200, &json!({ "state": if path.starts_with("/repos") { "open" } else { "opened" } }))
+        }
         ("POST", "/graphql", None) => reply(200, &json!({ "data": { "viewer": { "login": US } } })),
         ("GET", "/user", None) => reply(200, &json!({ "id": 7 })),
         ("GET", "/repos/shop/shop/issues/5/comments" | "/projects/12/merge_requests/5/notes", None) => {

@@ -21,6 +21,7 @@ pub(crate) fn outcome(scenarios: Vec<ScenarioResult>) -> Outcome {
         partition: None,
         python: ".venv/bin/python (CPython 3.11.7)".into(),
         packages: vec![],
+        arguments: vec![],
         fail_on: FailOn::New,
         baseline: None,
         scenarios,

@@ -17,7 +17,8 @@ fn events(markdown: &str) -> Vec<Event<'_>> {
 fn assert_harmless(outcome: &Outcome) {
     let markdown = shown(Format::Markdown, outcome);
     let ours =
-        Regex::new("^(</?details>|</?summary>|<!-- (leakgate:default )?-->|\\s)*$").expect("an expression");
+        Regex::new("^(</?details>|</?summary>|<!-- (leakgate:(default|config-[0-9a-f]{16}) )?-->|\\s)*$")
+            .expect("an expression");
     let between = Regex::new(">[^<>]+<").expect("an expression");
     let mut tables = 0;
     for event in events(&markdown) {
@@ -129,6 +130,60 @@ impl Sources for Review {
 
     fn link(&self, file: &str, line: u32) -> Option<String> {
         Some(format!("https://example.org/blob/abc/{}#L{line}", leakgate::report::encoded(file)))
+    }
+}
+
+/// So many leaking scenarios with a finding each on a line of its own; the last one's line is in the change.
+fn leaking(count: u32) -> Outcome {
+    let mut outcome = sample();
+    let mut quote = outcome.scenarios.remove(1);
+    quote.findings.truncate(1);
+    outcome.scenarios = Vec::new();
+    for index in 0..count {
+        let mut scenario = quote.clone();
+        scenario.name = format!("leak-{index}");
+        let finding = &mut scenario.findings[0];
+        finding.fingerprint = format!("{index:012x}");
+        // Three bytes a character: in bytes, the room would be full much earlier.
+        finding.help = format!("mend {index} {}", "€".repeat(300));
+        finding.place.as_mut().expect("a place").line = if index + 1 == count { 14 } else { 100 + index };
+        outcome.scenarios.push(scenario);
+    }
+    outcome
+}
+
+#[test]
+fn what_the_change_brought_comes_first_and_the_room_of_a_comment_is_used() {
+    let options = Options { width: 0, color: Color::Plain, source: &Review, comment: DEFAULT_COMMENT };
+    let markdown = render(Format::Markdown, &leaking(120), &options);
+    let size = markdown.encode_utf16().count();
+    assert!((60_000..=65_536).contains(&size), "{size} characters");
+    let lead = markdown.find("Scenario `leak-119`").expect("the one of the change");
+    assert!(lead < markdown.find("| `leak-0`").expect("the table"), "{markdown}");
+    assert!(markdown.contains("**Fix**: mend 119 "), "{markdown}");
+    // Each has its sentence, the first ones all, and those between how to mend them.
+    let headings = markdown.matches("\n#### ").count() + 1;
+    let fixes = markdown.matches("**Fix**: ").count();
+    let whole = markdown.matches("**Why").count();
+    assert_eq!(headings, 120);
+    assert!(120 > fixes && fixes > whole && whole >= 5, "{fixes} fixes, {whole} in full");
+    let last_whole = markdown.rfind("**Why").expect("some");
+    assert_eq!(markdown[..last_whole].matches("\n#### ").count(), whole - 1, "the first ones");
+    assert!(markdown.contains("*Shortened to fit into a comment: "));
+}
+
+#[test]
+fn a_summary_has_room_for_what_a_comment_has_not() {
+    let options = Options { width: 0, color: Color::Plain, source: &Review, comment: DEFAULT_COMMENT };
+    let outcome = leaking(60);
+    let whole = leakgate::report::job_summary(&outcome, &options, 1 << 20);
+    assert!(whole.len() > 65_536 && !whole.contains("*Shortened"), "{} bytes", whole.len());
+    assert_eq!(whole.matches("**Why").count(), 60);
+    for room in [100_000, 40_000, 5_000, 100] {
+        let less = leakgate::report::job_summary(&outcome, &options, room);
+        assert!(less.len() <= room, "{} of {room} bytes", less.len());
+        let says = room == 100 || less.contains("*Shortened to fit into the job's summary: ");
+        assert!(says, "{less}");
     }
 }
 

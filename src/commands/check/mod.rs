@@ -61,7 +61,7 @@ pub(super) enum Attempt {
 /// # Errors
 /// As [`run`].
 pub(super) fn attempt(args: &Args, out: &mut dyn Write, messages: &mut dyn Write) -> anyhow::Result<Attempt> {
-    let surroundings = args.ci.surroundings()?;
+    let surroundings = args.ci.surroundings();
     let surroundings = surroundings.as_ref();
     let config = match config::load(&args.config) {
         Ok(config) => config,
@@ -87,13 +87,16 @@ pub(super) fn attempt(args: &Args, out: &mut dyn Write, messages: &mut dyn Write
     // An entry may be of a scenario that was not chosen.
     let is_whole = args.names.is_empty() && partition.is_none();
     let notes = if is_whole { check.register.stale(&results) } else { Vec::new() };
+    let root = std::env::current_dir().context("failed to find the current folder")?;
+    let source = workspace([check.folder.clone(), root], &deliver::text_of, surroundings);
     let outcome = Outcome {
-        notes,
+        notes: notes.into_iter().chain(super::surroundings::notes(surroundings, &source)).collect(),
         config: args.config.display().to_string(),
         config_digest: config.digest.clone(),
         partition,
         python: check.python.as_ref().map_or_else(|| NO_PYTHON.to_owned(), Python::describe),
         packages: check.against.packages.clone(),
+        arguments: args.repeated(),
         fail_on: check.fail_on,
         baseline: check.against.file(),
         scenarios: results,
@@ -101,8 +104,6 @@ pub(super) fn attempt(args: &Args, out: &mut dyn Write, messages: &mut dyn Write
         elapsed: began.elapsed(),
         results_dir: format!("{}/", check.results.display()),
     };
-    let root = std::env::current_dir().context("failed to find the current folder")?;
-    let source = workspace([check.folder.clone(), root], &deliver::text_of, surroundings);
     let (results, printed) = (&check.results, args.format);
     Delivery { results, source: &source, printed, surroundings }.write(&outcome, out)?;
     Ok(Attempt::Judged(deliver::exit_of(&outcome)))
@@ -215,13 +216,18 @@ fn python_of(
         _ => std::path::absolute(python),
     });
     let asked = asked.transpose().context("failed to find the current folder")?.map(PythonChoice::Path);
-    match asked.as_ref().unwrap_or(&config.python) {
-        PythonChoice::Path(path) => Ok(Some(python::choose(Some(path.as_os_str()), home, &inherited)?)),
+    let python = match asked.as_ref().unwrap_or(&config.python) {
+        PythonChoice::Path(path) => python::choose(Some(path.as_os_str()), home, &inherited)?,
         PythonChoice::Auto => match python::choose(None, home, &inherited) {
-            Err(_) if !chosen.iter().any(|scenario| plan::needs_python(&scenario.work)) => Ok(None),
-            found => Ok(Some(found?)),
+            Err(_) if !chosen.iter().any(|scenario| plan::needs_python(&scenario.work)) => return Ok(None),
+            found => found?,
         },
+    };
+    // A program of an older one can be measured, without lines.
+    if chosen.iter().any(|scenario| matches!(scenario.work, config::Work::Call { .. })) {
+        python.supported()?;
     }
+    Ok(Some(python))
 }
 
 fn list(scenarios: &[&Scenario], out: &mut dyn Write) -> anyhow::Result<Exit> {

@@ -20,6 +20,9 @@ pub(super) struct Report {
     pub(super) leakgate: String,
     /// The configuration file, as the user named it.
     pub(super) config: String,
+    /// Its path from the top of the repository, where that is another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) config_path: Option<String>,
     /// What tells one text of that file from another: 16 hexadecimal digits.
     pub(super) config_digest: String,
     /// Which part of the scenarios this is; `null` where all that were asked for were run.
@@ -28,6 +31,9 @@ pub(super) struct Report {
     pub(super) python: String,
     /// The packages that are installed for it, with their versions; the interpreter is one of them.
     pub(super) packages: BTreeMap<String, String>,
+    /// The options that `check` was called with, which another one needs for the same result.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) arguments: Vec<String>,
     /// Which findings fail the gate: `new`, `any` or `never`.
     #[serde(with = "FailOnWord")]
     pub(super) fail_on: FailOn,

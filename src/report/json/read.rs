@@ -109,6 +109,12 @@ pub fn read(bytes: &[u8]) -> Result<Outcome, ReadError> {
     outcome(report)
 }
 
+/// The version of leakgate that wrote a `result.json`; `None` where it does not say.
+pub fn written_by(bytes: &[u8]) -> Option<String> {
+    let head: Head = serde_json::from_slice(bytes).ok()?;
+    Some(clean::line(head.leakgate?.as_str()?, clean::NAME))
+}
+
 fn explained(error: &serde_json::Error) -> ReadError {
     // It may quote the file.
     let text = clean::line(&error.to_string(), clean::SENTENCE);
@@ -133,6 +139,7 @@ fn outcome(report: Report) -> Result<Outcome, ReadError> {
         partition: report.partition.map(|entry| partition(&entry, scenarios.len())).transpose()?,
         python: sentence(&report.python),
         packages: report.packages.iter().map(package).collect::<Result<_, _>>()?,
+        arguments: sentences(&report.arguments),
         fail_on: report.fail_on,
         baseline: report.baseline.as_ref().map(baseline),
         scenarios,

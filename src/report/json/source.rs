@@ -60,6 +60,9 @@ impl Sources for Carried {
 #[derive(Deserialize)]
 struct Report {
     #[serde(default)]
+    config: String,
+    config_path: Option<String>,
+    #[serde(default)]
     scenarios: Vec<Scenario>,
 }
 
@@ -84,6 +87,8 @@ struct File {
 pub fn carried(bytes: &[u8]) -> Carried {
     let mut carried = Carried::default();
     let Ok(report) = serde_json::from_slice::<Report>(bytes) else { return carried };
+    let config = report.config_path.as_deref().or(Some(&report.config)).and_then(inside);
+    carried.paths.extend(config.map(|path| (clean::line(&report.config, clean::SENTENCE), path)));
     let findings = report.scenarios.into_iter().flat_map(|scenario| scenario.findings);
     for (place, source) in findings.filter_map(|finding| Some((finding.place?, finding.source?))).take(MOST) {
         // As the finding has it after it was read.

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::escape::{code, code_cell, fenced, prose, sentence};
 use super::heading::{News, is_leak};
-use super::name;
+use super::{name, order};
 use crate::baseline::words;
 use crate::finding::{Finding, Holder, Place, Severity, Unit};
 use crate::outcome::{Outcome, ScenarioResult, Verdict};
@@ -23,7 +23,7 @@ pub(super) fn lead(outcome: &Outcome, shown: &[&ScenarioResult], options: &Optio
     if let Some(error) = &first.error {
         return format!("**{}: {}**\n\n", name(first), sentence(&error.title));
     }
-    match outcome.open(first).next() {
+    match order::findings(outcome, first, options).first() {
         Some(finding) => {
             let rate = projection(finding).map(|rate| format!(": {rate}")).unwrap_or_default();
             let title = sentence(&finding.title);
@@ -34,9 +34,16 @@ pub(super) fn lead(outcome: &Outcome, shown: &[&ScenarioResult], options: &Optio
 }
 
 /// The heading of a further finding, with its place.
-pub(super) fn head(of: &ScenarioResult, finding: &Finding, options: &Options) -> String {
+pub(super) fn head(outcome: &Outcome, of: &ScenarioResult, finding: &Finding, options: &Options) -> String {
     let at = standing_and_place(of, finding, options);
-    format!("\n#### {} {}\n\n{at}\n", mark(finding.severity), sentence(&finding.title))
+    // What fails nothing is no cross, as with `fail_on: never`.
+    let mark = if finding.fails(outcome.fail_on) { "❌" } else { "⚠️" };
+    format!("\n#### {mark} {}\n\n{at}\n", sentence(&finding.title))
+}
+
+/// How to mend it.
+pub(super) fn short(finding: &Finding) -> String {
+    fix(finding).map(|fix| format!("\n{fix}\n")).unwrap_or_default()
 }
 
 /// What the leak comes to: `about 769.0 MiB per 100,000 iterations`.
@@ -68,14 +75,6 @@ pub(super) fn covered(finding: &Finding) -> String {
 
 fn title(finding: &Finding) -> String {
     format!("**{}: {}**", code(&finding.scenario, clean::NAME), sentence(&finding.title))
-}
-
-/// The mark of a severity.
-pub(super) fn mark(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Error => "❌",
-        Severity::Warning => "⚠️",
-    }
 }
 
 /// Three things, a reader's first questions: is it mine, where is it, what is it called.
@@ -127,9 +126,11 @@ fn is_filled_at(finding: &Finding, at: &Place) -> bool {
 /// Whether the change under review has the line, where that is known.
 fn in_diff(at: &Place, options: &Options) -> Option<String> {
     let is_changed = (at.line > 0).then(|| options.source.is_changed(&at.file, at.line)).flatten()?;
-    let noun = options.source.review().map_or("change", |review| review.noun);
     let verb = if is_changed { "line changed" } else { "line not changed" };
-    Some(format!("{verb} in this {noun}"))
+    // A push, or a group of a merge queue.
+    let review = options.source.review();
+    let by = review.map_or("by these commits".to_owned(), |review| format!("in this {}", review.noun));
+    Some(format!("{verb} {by}"))
 }
 
 fn file_and_line(at: &Place) -> String {

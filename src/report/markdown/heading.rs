@@ -1,6 +1,7 @@
 //! The heading: what was found, whether the change under review brought it, and how many scenarios failed.
 
 use super::escape::code;
+use super::subject;
 use crate::finding::{Finding, Standing};
 use crate::outcome::{Compared, Outcome, ScenarioResult, Verdict};
 use crate::report::{Options, clean, summary};
@@ -10,6 +11,10 @@ const LIMIT: &str = "memory-limit";
 
 /// `❌ leakgate: 1 leak, new in this pull request · 1 of 2 scenarios failed`.
 pub(super) fn heading(outcome: &Outcome, options: &Options) -> String {
+    format!("{}{}", verdict(outcome, options), subject::distinction(outcome, options))
+}
+
+fn verdict(outcome: &Outcome, options: &Options) -> String {
     let (failed, errors) = (outcome.count(Verdict::Fail), outcome.count(Verdict::Error));
     let all = summary::counted(outcome.scenarios.len(), "scenario");
     match (outcome.scenarios.len(), failed, errors) {
@@ -26,18 +31,16 @@ pub(super) fn heading(outcome: &Outcome, options: &Options) -> String {
 }
 
 fn passed(outcome: &Outcome, all: &str) -> String {
+    let all = if outcome.scenarios.len() == 1 { all.to_owned() } else { format!("all of {all}") };
     if outcome.baseline.as_ref().is_some_and(|baseline| !baseline.problems.is_empty()) {
         return format!(
-            "❌ leakgate: the baseline is damaged; by what else they are judged by, all of {all} passed"
+            "❌ leakgate: the baseline is damaged; by what else they are judged by, {all} passed"
         );
     }
     match outcome.scenarios.iter().filter(|scenario| scenario.warned()).count() {
-        0 => format!("✅ leakgate: all of {all} passed"),
+        0 => format!("✅ leakgate: {all} passed"),
         warned => {
-            format!(
-                "⚠️ leakgate: all of {all} passed, {} with a warning",
-                summary::counted(warned, "scenario")
-            )
+            format!("⚠️ leakgate: {all} passed, {} with a warning", summary::counted(warned, "scenario"))
         }
     }
 }
