@@ -41,9 +41,7 @@ pub(in crate::python) fn each_attribute(object: usize, member: usize, mut tell: 
 
 /// The entries of a dictionary, the first ones; none of what is no dictionary's address.
 pub(in crate::python) fn entries(dictionary: usize) -> impl Iterator<Item = (usize, usize)> {
-    // SAFETY: a live dictionary.
-    let table = if dictionary < LOWEST { None } else { unsafe { table::of(dictionary) } };
-    table.into_iter().flat_map(Table::entries).take(MOST)
+    table::at(dictionary).into_iter().flat_map(Table::entries).take(MOST)
 }
 
 fn own(object: usize, of: Type) -> Option<Table> {
@@ -63,7 +61,5 @@ fn own(object: usize, of: Type) -> Option<Table> {
         return None;
     }
     // SAFETY: where the type says that its objects have their dictionary.
-    let dictionary = unsafe { word(object + offset as usize) };
-    // SAFETY: as above: a live dictionary.
-    if dictionary < LOWEST { None } else { unsafe { table::of(dictionary) } }
+    table::at(unsafe { word(object + offset as usize) })
 }

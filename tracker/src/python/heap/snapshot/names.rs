@@ -7,10 +7,10 @@ use leakgate_capture::heap::{NAME_ARGUMENT, NAME_MODULE, NAME_OBJECT, NAME_TYPE,
 use super::super::super::frames::{self, word};
 use super::super::super::objects::{LOWEST, Type};
 use super::super::super::{api, text};
+use super::attributes;
 use super::ids::Ids;
 use super::out::{Later, Numbers};
 use super::shapes::function_fields;
-use super::table;
 
 /// Most bytes of a type's name.
 const LONGEST: usize = 256;
@@ -121,9 +121,7 @@ fn items(tuple: usize, of: usize, header: usize) -> Option<impl Iterator<Item = 
 
 /// The value of an entry near the beginning of a dictionary; 0: it is not there.
 fn entry(dictionary: usize, wanted: &[u8]) -> usize {
-    // SAFETY: a live dictionary, if it is one at all.
-    let table = if dictionary < LOWEST { None } else { unsafe { table::of(dictionary) } };
-    let mut entries = table.into_iter().flat_map(|table| table.entries()).take(MOST_ENTRIES);
+    let mut entries = attributes::entries(dictionary).take(MOST_ENTRIES);
     entries.find(|(key, _)| is_text(*key, wanted)).map_or(0, |(_, value)| value)
 }
 

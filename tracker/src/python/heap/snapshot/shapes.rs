@@ -247,19 +247,15 @@ impl<'a> Shapes<'a> {
 
     /// The fields that descriptors in the type's dictionary stand for: slots, and those that C code describes.
     fn add_described(&mut self, of: Type, ids: &mut Ids) {
-        if of.names() < objects::LOWEST {
-            return;
-        }
-        // SAFETY: the dictionary of a live type.
-        let Some(table) = (unsafe { table::of(of.names()) }) else { return };
+        let Some(table) = table::at(of.names()) else { return };
         for (_, value) in table.entries() {
             // SAFETY: a live object.
             if unsafe { Type::of(value) }.0 != self.member {
                 continue;
             }
-            // SAFETY: a live descriptor: its name, and the description of a field.
-            let (name, description) = unsafe { (word(value + DESCRIPTOR_NAME), word(value + DESCRIPTION)) };
-            let Some(offset) = object_field(description) else { continue };
+            let Some(offset) = described_field(value) else { continue };
+            // SAFETY: a live descriptor.
+            let name = unsafe { word(value + DESCRIPTOR_NAME) };
             if let Some(id) = ids.of(name) {
                 ids.want(id);
                 self.add(offset, Label::Attribute(id));

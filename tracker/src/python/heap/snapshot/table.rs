@@ -1,6 +1,7 @@
 //! The entries of a dictionary, read from its table.
 
 use super::super::super::frames::{self, word};
+use super::super::super::objects::LOWEST;
 
 const TABLE: usize = 32;
 const VALUES: usize = 40;
@@ -46,6 +47,12 @@ pub(super) unsafe fn of(dictionary: usize) -> Option<Table> {
     }
     // SAFETY: the table of a live dictionary.
     unsafe { of_keys(keys, values) }
+}
+
+/// As `of`, of what is a dictionary if it is an address at all: a field may be empty.
+pub(super) fn at(dictionary: usize) -> Option<Table> {
+    // SAFETY: a live dictionary.
+    if dictionary < LOWEST { None } else { unsafe { of(dictionary) } }
 }
 
 /// The table at an address, with values at another; 0: in its entries.
