@@ -81,20 +81,25 @@ struct Types {
 
 /// Gives the containers of a look that were not watched before the bound that an attribute says, where one does.
 pub(super) fn find(look: &mut Look, builtins: &Builtins) {
+    let mut fresh = [(0, 0); MOST];
+    let watched = look.fresh().map(|id| (id, look.watched(id)));
+    // A deque says it itself.
+    let others = watched.filter(|(_, of)| of.kind != ContainerKind::Deque);
+    let count = fresh.iter_mut().zip(others).map(|(place, (id, of))| *place = (id, of.object)).count();
+    let fresh = &fresh[..count];
+    if fresh.is_empty() {
+        return;
+    }
     let types = Types {
         number: api::data(c"PyLong_Type"),
         dictionary: api::data(c"PyDict_Type"),
         member: api::data(c"PyMemberDescr_Type"),
     };
-    let fresh = look.fresh();
-    // A deque says it itself.
-    let objects = fresh.clone().map(|id| look.watched(id)).filter(|of| of.kind != ContainerKind::Deque);
-    let containers = Search::of(objects.map(|watched| watched.object), builtins);
+    let containers = Search::of(fresh.iter().map(|(_, object)| *object), builtins);
     // The dictionaries of instances: their classes have attributes, too.
     let dictionaries = containers.held.items().iter().map(|(_, holder)| *holder);
     let instances = Search::of(dictionaries.filter(|holder| types.is_dictionary(*holder)), builtins);
-    for id in fresh.take(MOST) {
-        let container = look.watched(id).object;
+    for (id, container) in fresh.iter().copied() {
         let direct = containers.holders(container).chain([container]);
         let behind = containers.holders(container).flat_map(|holder| instances.holders(holder));
         if let Some(bound) = direct.chain(behind).filter_map(|holder| types.said_by(holder)).min() {
