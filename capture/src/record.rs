@@ -152,10 +152,10 @@ pub const NOTE_CONTAINERS: u32 = 1 << 14;
 pub const NOTE_NO_CONTAINERS: u32 = 1 << 15;
 /// A snapshot of the heap could not be taken or written.
 pub const NOTE_NO_HEAP: u32 = 1 << 16;
-/// `PYTHONMALLOC` is `default`, which leakgate sets where a debug allocator was asked for: its checks are not made.
-pub const NOTE_DEBUG_OFF: u32 = 1 << 18;
 /// Another `malloc` comes before the tracker's: the native heap is not seen.
 pub const NOTE_OTHER_MALLOC: u32 = 1 << 17;
+/// `PYTHONMALLOC` is `default`, which leakgate sets where a debug allocator was asked for: its checks are not made.
+pub const NOTE_DEBUG_OFF: u32 = 1 << 18;
 
 /// A distinct allocating stack, function and thread, and what the owning thread counted of it: what it allocated minus what
 /// it freed.

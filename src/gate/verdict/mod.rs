@@ -106,8 +106,11 @@ pub fn judge(evidence: &Evidence) -> Option<Verdict> {
     let series = Series::of(evidence)?;
     let filling = filling(&series, evidence.containers);
     let mut slowing = slowing::slowing(&series, &filling);
-    let said = slowing::said_to_stop(&series, evidence.containers);
-    slowing.extend(said.into_iter().filter(|leak| !slowing.contains(leak)).collect::<Vec<_>>());
+    for said in slowing::said_to_stop(&series, evidence.containers) {
+        if !slowing.contains(&said) {
+            slowing.push(said);
+        }
+    }
     let leaks = leaks(&series, &filling, &slowing);
     let outcome = if !leaks.is_empty() {
         Outcome::Leak
