@@ -57,7 +57,7 @@ functions! {
     PyDict_GetItemString: fn(Object, *const c_char) -> Object;
     PyCFunction_NewEx: fn(*mut c_void, Object, Object) -> Object;
     PyObject_SetAttrString: fn(Object, *const c_char, Object) -> c_int;
-    PyObject_GetAttrString: fn(Object, *const c_char) -> Object;
+    PyObject_GetAttr: fn(Object, Object) -> Object;
     PyObject_CallObject: fn(Object, Object) -> Object;
     PyObject_Call: fn(Object, Object, Object) -> Object;
     PyTuple_New: fn(isize) -> Object;
@@ -67,6 +67,7 @@ functions! {
     PyLong_AsLong: fn(Object) -> c_long;
     PyList_Size: fn(Object) -> isize;
     PyList_GetItem: fn(Object, isize) -> Object;
+    PyUnicode_InternFromString: fn(*const c_char) -> Object;
     PyUnicode_AsUTF8AndSize: fn(Object, *mut isize) -> *const c_char;
     PyErr_Clear: fn() -> ();
     PyRefTracer_GetTracer: fn(*mut *mut c_void) -> usize;
@@ -249,12 +250,25 @@ pub(super) unsafe fn call_method(object: Object, name: &CStr) -> Option<Object> 
     }
 }
 
+/// The value of an attribute; a new reference.
+///
+/// The name is the interned string that the program's own code has: the method cache of types keeps the names that it
+/// was asked for, found by their address. A string of ours would stay there, in the place of another, until a lookup
+/// of the program pushes it out: a block of the program's that goes at a time that no run repeats.
+///
 /// # Safety
 /// `object` must be a live object, with the GIL held.
 pub(super) unsafe fn attribute(object: Object, name: &CStr) -> Option<Object> {
     // SAFETY: see above.
-    let value = unsafe { PyObject_GetAttrString()?(object, name.as_ptr()) };
-    (!value.is_null()).then_some(value)
+    unsafe {
+        let name = PyUnicode_InternFromString()?(name.as_ptr());
+        if name.is_null() {
+            return None;
+        }
+        let value = PyObject_GetAttr()?(object, name);
+        release(name);
+        (!value.is_null()).then_some(value)
+    }
 }
 
 /// Gives back a reference. With the GIL.
