@@ -8,7 +8,7 @@ use junit_report::{
 };
 
 use super::problems::path;
-use super::{Options, bill, clean, sparkline::sparkline, summary};
+use super::{Options, bill, clean, excerpt, sparkline::sparkline, summary};
 use crate::finding::{Finding, Severity, Standing};
 use crate::gate::leak;
 use crate::outcome::{Outcome, ScenarioResult, Verdict};
@@ -128,7 +128,7 @@ fn case(
     let title = clean::line(&finding.title, clean::SENTENCE);
     if finding.severity == Severity::Warning && matches!(verdict, Verdict::Undecided | Verdict::Unstable) {
         let rule = format!("leakgate.{}", clean::line(&finding.rule, clean::NAME));
-        return TestCaseBuilder::skipped_with_cause(&name, &rule, &safe(&text(finding))).build();
+        return TestCaseBuilder::skipped_with_cause(&name, &rule, &safe(&text(finding, options))).build();
     }
     let fails = finding.fails(outcome.fail_on);
     let mut builder = if fails {
@@ -142,9 +142,9 @@ fn case(
         builder.set_filepath(&path(&place.file, options));
     }
     if !fails {
-        builder.set_system_out(&safe(&format!("{}\n{}", why_it_passes(finding), text(finding))));
+        builder.set_system_out(&safe(&format!("{}\n{}", why_it_passes(finding), text(finding, options))));
     }
-    finished(builder, &text(finding))
+    finished(builder, &text(finding, options))
 }
 
 fn why_it_passes(finding: &Finding) -> String {
@@ -177,11 +177,16 @@ fn safe(text: &str) -> String {
 }
 
 /// Everything that is known about a finding.
-fn text(finding: &Finding) -> String {
+fn text(finding: &Finding, options: &Options) -> String {
     let mut lines = vec![clean::line(&finding.title, clean::SENTENCE)];
     if let Some(place) = &finding.place {
         let at = if place.line == 0 { "" } else { "at " };
         lines.push(format!("{at}{}", clean::line(&place.to_string(), clean::FRAME)));
+        let source = excerpt::around(place, clean::FRAME, options);
+        lines.extend(source.iter().map(|line| format!("    {}", excerpt::numbered(line, place))));
+    }
+    if finding.pattern() != finding.rule {
+        lines.push(format!("pattern {}", clean::line(finding.pattern(), clean::NAME)));
     }
     if let Some(figure) = &finding.figure {
         let limit = figure.limit.map(|limit| format!(", limit {}", grouped_signed(limit)));
@@ -194,9 +199,12 @@ fn text(finding: &Finding) -> String {
         lines.push(format!("series {what}{}", sparkline(values)));
         lines.push(format!("       {}", series(values)));
     }
-    for owner in &finding.owners {
+    for (index, owner) in finding.owners.iter().enumerate() {
         lines.push(format!("kept by: {}", clean::line(&owner.sentence, clean::SENTENCE)));
         lines.extend(owner.path.iter().map(|step| format!("    {}", clean::line(step, clean::FRAME))));
+        // Those of the first are evidence.
+        let facts = owner.facts.iter().filter(|_| index > 0);
+        lines.extend(facts.map(|fact| format!("    {}", clean::line(fact, clean::SENTENCE))));
     }
     lines.extend(holders(finding));
     lines.extend(resident(finding));

@@ -62,6 +62,7 @@ impl RuleSet {
             return Err(RuleError::Twice { id: rule.id, file: other.file.clone() });
         }
         rule.is_users_own = true;
+        rule.is_asked_for = true;
         let mut rules = self.rules;
         rules.push(rule);
         Ok(RuleSet::of(rules))
@@ -79,10 +80,11 @@ impl RuleSet {
         self.rules.iter().find(|rule| rule.id == id)
     }
 
-    /// Sets how much a rule weighs.
+    /// Sets how much a rule weighs, as the user wants it.
     pub fn set(&mut self, id: &str, severity: Severity) {
         for rule in self.rules.iter_mut().filter(|rule| rule.id == id) {
             rule.severity = severity;
+            rule.is_asked_for = severity != Severity::Off;
         }
     }
 

@@ -61,6 +61,8 @@ pub struct Rule {
     pub file: String,
     /// Whether it is the user's own.
     pub is_users_own: bool,
+    /// Whether the user said that it is to be looked for: it is one of their own, or its weight is set.
+    pub is_asked_for: bool,
 }
 
 /// What the names in the evidence are compared with; all that is there must fit.
@@ -181,6 +183,7 @@ pub fn parse(file: &str, text: &str) -> Result<Rule, RuleError> {
         misses: typed.miss,
         file: file.to_owned(),
         is_users_own: false,
+        is_asked_for: false,
     })
 }
 

@@ -88,6 +88,8 @@ class Driver:
         self.phase = "import"
         self.iteration = self.done = self.explained = 0
         self.around = None
+        # Objects that iterations left to a collector that the program has turned off.
+        self.uncollected = 0
         self.threads = count_threads()
         # CPython 3.12 sets its own immortal objects aside, again at every collection.
         self.always_frozen = self.frozen = _count_frozen()
@@ -175,7 +177,9 @@ class Driver:
                 # Who holds it, while it is held.
                 self.died = max(0, -(self.snapshot() or 0))
         result = None
-        self.freeze(ITERATION, self.iteration, self.settle())
+        collected = self.settle()
+        self.uncollected += 0 if _is_enabled() else collected
+        self.freeze(ITERATION, self.iteration, collected)
         self.done = self.iteration
         if is_due_for_look(self.iteration):
             is_thorough = True
@@ -395,6 +399,7 @@ class Driver:
         returned = os.path.exists(os.path.join(self.spec["folder"], RETURNED_CHILD))
         lines.append('"has_returned_child": %s' % ("true" if returned else "false"))
         lines.append('"died": %d' % self.died)
+        lines.append('"uncollected": %d' % self.uncollected)
         lines.append('"around": %s' % json_text(self.around))
         lines.append('"error": %s' % json_text(describe(failed) if failed else None))
         self.write_whole("result.json", "{%s}\n" % ",\n".join(lines))

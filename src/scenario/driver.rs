@@ -13,6 +13,7 @@ use super::plain::plain;
 use super::plan::{Call, KeepResult};
 use crate::config::{CallTarget, HeapSnapshot, Repeats};
 use crate::gate::verdict;
+use crate::gate::wording::counted;
 use crate::units::grouped;
 
 pub(super) const SOURCE: &str = concat!(include_str!("around.py"), "\n", include_str!("driver.py"));
@@ -98,6 +99,9 @@ pub struct DriverResult {
     /// The signal that ended a copy of the process that was to take a snapshot; 0: none did.
     #[serde(default)]
     pub died: i32,
+    /// Objects in reference cycles that iterations left while the program had the collector turned off.
+    #[serde(default)]
+    pub uncollected: u64,
     /// Names of threads that ran after the work and would keep the process alive.
     #[serde(default)]
     pub left_threads: Vec<String>,
@@ -121,7 +125,21 @@ impl DriverResult {
             };
             format!("{which} no daemon: a program that calls the function would not end; stop what it started, and join it")
         });
-        self.has_returned_child.then(|| fork.to_owned()).into_iter().chain(threads).collect()
+        let notes = [self.has_returned_child.then(|| fork.to_owned()), threads, self.off()];
+        notes.into_iter().flatten().collect()
+    }
+
+    /// That nothing frees what the function leaves to the collector.
+    fn off(&self) -> Option<String> {
+        (self.uncollected > 0).then(|| {
+            let objects = counted(i64::try_from(self.uncollected).unwrap_or(i64::MAX), "object");
+            let calls = counted(self.iterations.into(), "call");
+            format!(
+                "the program has turned the garbage collector off (`gc.disable()`), and {calls} left {objects} in reference \
+                 cycles: leakgate collects between iterations, the program itself will not. `reference-cycle: warn` under \
+                 `rules` shows the cycles"
+            )
+        })
     }
 }
 

@@ -3,6 +3,8 @@
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
+use nix::libc::{SIGABRT, SIGBUS, SIGSEGV};
+
 use super::drive::ScenarioRun;
 use super::driver::DriverError;
 use super::plain::plain;
@@ -10,12 +12,16 @@ use super::plan::{Plan, Work};
 use super::signals;
 use super::untracked;
 use super::watch::End;
+use crate::config::HeapSnapshot;
 use crate::outcome::ScenarioError;
 
 /// The exception of a program that ends itself.
 const EXIT: &str = "SystemExit";
 const HOW_TO_RETURN: &str = "name a function that returns when its work is done, as it is called again and again; or measure \
      the whole program with `run` instead of `call`";
+/// What a crash under leakgate alone may be.
+const HOW_TO_LOOK: &str = "if it does not crash without leakgate: a type of an extension may break where it is asked for its \
+     references; `snapshot: forked` looks at the heap in a copy of the process, and says so";
 /// Longest message of an exception in a title.
 const LONGEST_MESSAGE: usize = 300;
 
@@ -46,10 +52,10 @@ pub(super) fn of(plan: &Plan, run: &ScenarioRun) -> Option<ScenarioError> {
             },
             _ => None,
         },
-        Work::Call(_) => match &run.driver {
+        Work::Call(call) => match &run.driver {
             Some(report) => report.error.as_ref().map(raised),
             None if run.end == End::TimedOut => Some(timed_out(plan, run)),
-            None => Some(ended_early(run)),
+            None => Some(ended_early(run, call.snapshot)),
         },
     }
 }
@@ -73,11 +79,13 @@ fn timed_out(plan: &Plan, run: &ScenarioRun) -> ScenarioError {
 }
 
 /// The process was gone before the driver could report.
-fn ended_early(run: &ScenarioRun) -> ScenarioError {
+fn ended_early(run: &ScenarioRun, snapshot: HeapSnapshot) -> ScenarioError {
     let how = ended(run.status);
     let error = with_output(run, format!("the process {how} before the function's work was done"));
     if run.status.code().is_none() {
-        return error;
+        let has_crashed = matches!(run.status.signal(), Some(SIGSEGV | SIGBUS | SIGABRT));
+        let is_in_process = snapshot == HeapSnapshot::InProcess;
+        return if has_crashed && is_in_process { error.advised(HOW_TO_LOOK) } else { error };
     }
     let what = "`os._exit`, or C's `exit`, was called where the function was at work, and ended the process";
     error.advised(&format!("{what}: {HOW_TO_RETURN}"))

@@ -157,6 +157,7 @@ mod tests {
             pid: 7,
             iterations: 3,
             explained: 0,
+            uncollected: 0,
             left_threads: Vec::new(),
             has_returned_child: false,
             around: None,

@@ -59,6 +59,8 @@ fn the_report_names_it_in_every_form() {
     assert!(markdown.contains("rule `growing-global`"), "{markdown}");
     let junit = project.read(".leakgate/report.xml");
     assert!(junit.contains("kept by: `app.SHOP.seen` (list) keeps 1 more entry"), "{junit}");
+    assert!(junit.contains("\npattern growing-global\n"), "{junit}");
+    assert!(junit.contains("\n    > 7 |     SHOP.seen.append(row)\n"), "{junit}");
     let view = project.run(&["view", "owners", "work"]);
     assert_eq!(view.code, Some(0), "{}", view.whole());
     assert!(view.out.contains("app.SHOP.seen (list): 129 entries, +9"), "{}", view.whole());
@@ -123,6 +125,64 @@ def work():
     assert_eq!(finding["rule"], "reference-cycle");
     assert_eq!(finding["owners"][0]["name"], "app.Order.bill → app.Bill.order → app.Order");
     assert_eq!(finding["place"]["line"], 4);
+    // Said to be shown, it is shown; unsaid, a passing scenario costs no second process.
+    let (code, work) = checked(&format!("{}rules: {{ reference-cycle: warn }}\n", scenario("")), app);
+    assert_eq!((code, work["verdict"].as_str()), (Some(0), Some("pass")), "{work:#}");
+    let finding = &work["findings"][0];
+    assert_eq!((&finding["rule"], &finding["severity"]), (&json!("reference-cycle"), &json!("warning")));
+    assert_eq!(finding["place"]["line"], 4);
+}
+
+#[test]
+fn a_cycle_through_an_exception_its_traceback_and_a_frame_is_told_with_the_variable() {
+    let app = "\
+def failing(): raise ValueError('no')
+def work():
+    try: failing()
+    except ValueError as error: kept = error
+";
+    for python in each_python() {
+        let (code, work) =
+            checked(&format!("{python}rules: {{ reference-cycle: error }}\n{}", scenario("")), app);
+        assert_eq!((code, work["verdict"].as_str()), (Some(1), Some("fail")), "{work:#}");
+        let name = work["findings"][0]["owners"][0]["name"].as_str().unwrap();
+        // Once around, from wherever it begins.
+        let ring = "ValueError.__traceback__ → traceback.tb_frame → frame.kept → ";
+        assert!(format!("{name} → {name}").contains(ring), "{name}");
+    }
+}
+
+#[test]
+fn a_program_that_has_turned_the_collector_off_is_told_what_it_leaves_to_it() {
+    let app = "\
+import gc
+gc.disable()
+def cyclic():
+    first, second = [], []
+    first.append(second)
+    second.append(first)
+def straight(): [].append([])
+def careful():
+    gc.enable()
+    cyclic()
+";
+    let calls = "warmup: 5, iterations: 20";
+    let config = ["cyclic", "straight", "careful"]
+        .map(|name| format!("  {name}: {{ call: \"app:{name}\", {calls} }}\n"))
+        .concat();
+    let project = Project::new(&format!("scenarios:\n{config}"), app);
+    let checked = project.check();
+    assert_eq!(checked.code, Some(0), "{}", checked.whole());
+    let notes = |name: &str| project.scenario(name)["notes"].clone();
+    assert_eq!(
+        notes("cyclic"),
+        json!([
+            "the program has turned the garbage collector off (`gc.disable()`), and 25 calls left 50 objects in reference \
+             cycles: leakgate collects between iterations, the program itself will not. `reference-cycle: warn` under \
+             `rules` shows the cycles"
+        ])
+    );
+    assert_eq!((notes("straight"), notes("careful")), (json!([]), json!([])));
 }
 
 #[test]
@@ -198,6 +258,57 @@ fn a_type_that_breaks_ends_only_the_copy_and_the_report_says_so() {
                         SIGSEGV: a type of an extension breaks where it is asked for its references";
         assert!(evidence.iter().any(|line| line == expected), "{finding:#}");
         assert_eq!(finding["owners"], json!([]));
+        // In the process itself it is its end.
+        let (code, work) = checked(&format!("{python}{}", scenario("")), BROKEN);
+        assert_eq!((code, work["verdict"].as_str()), (Some(3), Some("error")), "{work:#}");
+        let details = work["error"]["details"].as_str().unwrap().replace('\n', " ");
+        assert!(details.contains("`snapshot: forked` looks at the heap in a copy"), "{details}");
+    }
+}
+
+#[test]
+fn a_thread_is_known_by_where_it_was_started_whoever_made_its_object() {
+    // No line of the project's starts the server's threads: `socketserver` does, on a thread of its own.
+    let app = "\
+import _thread, socket, threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self): threading.Event().wait()
+SERVER = ThreadingHTTPServer(('127.0.0.1', 0), Handler)
+threading.Thread(target=SERVER.serve_forever, daemon=True).start()
+def served():
+    running = threading.active_count()
+    with socket.create_connection(SERVER.server_address) as client:
+        client.sendall(b'GET / HTTP/1.0\\r\\n\\r\\n')
+        while threading.active_count() == running: pass
+def bare():
+    lock = _thread.allocate_lock()
+    lock.acquire()
+    _thread.start_new_thread(lock.acquire, ())
+";
+    let calls = "warmup: 2, iterations: 8";
+    let scenarios =
+        ["served", "bare"].map(|name| format!("  {name}: {{ call: \"app:{name}\", {calls} }}\n")).concat();
+    for python in each_python() {
+        let project = Project::new(&format!("{python}scenarios:\n{scenarios}"), app);
+        assert_eq!(project.check().code, Some(1));
+        let first = |name: &str| project.scenario(name)["findings"][0].clone();
+        let served = first("served");
+        let place = &served["owners"][0]["place"];
+        assert!(place["file"].as_str().unwrap().ends_with("/socketserver.py"), "{served:#}");
+        assert_eq!(
+            place["function"].as_str().unwrap().rsplit('.').next(),
+            Some("process_request"),
+            "{served:#}"
+        );
+        assert_eq!(served["owners"].as_array().unwrap().len(), 1, "{served:#}");
+        let bare = first("bare");
+        assert_eq!(
+            bare["title"], "1 more thread is alive after every iteration, and no Python object stands for it",
+            "{bare:#}"
+        );
+        assert_eq!(bare["owners"][0]["pattern"], "unjoined-thread");
+        assert_eq!((&bare["place"]["file"], &bare["place"]["line"]), (&json!("app.py"), &json!(16)));
     }
 }
 

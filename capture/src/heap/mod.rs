@@ -254,6 +254,13 @@ known! {
     Exceptions = "co_exceptiontable",
     Slots = "__slots__",
     Instructions = "co_code",
+    Arguments = "args",
+    Notes = "__notes__",
+    Traceback = "__traceback__",
+    Cause = "__cause__",
+    Context = "__context__",
+    RaisedIn = "tb_frame",
+    RaisedBelow = "tb_next",
 }
 
 impl Label {

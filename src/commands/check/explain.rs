@@ -79,14 +79,17 @@ fn calls(first: &ScenarioResult) -> u32 {
     needed.clamp(CALLS.0, CALLS.1)
 }
 
-/// Whether it left something to the collector where a rule forbids it: only an explained run can say what.
-pub(super) fn has_forbidden_cycles(first: &ScenarioResult, check: &Check) -> bool {
-    let forbids =
-        |rule: &&rules::Rule| rule.evidence == Kind::Cycle && rule.severity == rules::Severity::Error;
+/// Whether it left something to the collector where a rule forbids it, or where the user wants to know of it: only an
+/// explained run can say what.
+pub(super) fn has_cycles_to_tell(first: &ScenarioResult, check: &Check) -> bool {
+    let is_to_tell = |rule: &&rules::Rule| {
+        let by_itself = rule.severity == rules::Severity::Error;
+        rule.evidence == Kind::Cycle && (by_itself || rule.is_asked_for)
+    };
     let has_cycles = first.figures.iter().any(|figure| figure.name == CYCLES && figure.measured > 0);
     has_cycles
         && matches!(first.verdict, Verdict::Pass | Verdict::Undecided)
-        && check.rules.by_id().iter().any(forbids)
+        && check.rules.by_id().iter().any(is_to_tell)
 }
 
 /// Adds to the findings of a run that was explained who keeps what grows, and what only the collector frees.
@@ -170,6 +173,10 @@ fn growing(told: Told, finding: &Finding, (found, heaps): (&[Found], &Heaps)) ->
     let has_resource = of_finding.iter().any(|found| found.kind == Kind::Resource && !found.is_open);
     if heaps.iterations > 0 && figure_of(finding) == Some(BudgetKey::Fds) && !has_resource {
         owners.extend(owners::descriptors(told, heaps));
+    }
+    let has_thread = of_finding.iter().any(|found| found.kind == Kind::Thread);
+    if heaps.iterations > 0 && figure_of(finding) == Some(BudgetKey::Threads) && !has_thread {
+        owners.extend(owners::native_threads(told, heaps));
     }
     if heaps.iterations > 0 && finding.rule == leak::CHILDREN && owners.is_empty() {
         owners.extend(owners::children(told, heaps));

@@ -19,7 +19,7 @@ pub use garbage::cycles;
 pub use large::largest;
 pub use native::native;
 pub use open::descriptors;
-pub use running::{callbacks, children};
+pub use running::{callbacks, children, native_threads};
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,8 +27,8 @@ use self::gains::Gains;
 use self::held_by::held_by;
 use self::kept::Kept;
 use crate::finding::{Owner, Place};
-use crate::gate::holders;
 use crate::gate::place::ScenarioFacts;
+use crate::gate::{holders, threads};
 use crate::heap::compare::Changes;
 use crate::heap::lengths::{Longer, longer};
 use crate::heap::model::{Known, Label, NodeKind};
@@ -253,7 +253,8 @@ impl<'a> Looked<'a> {
             (_, of) => of.map(|(of, _)| of),
         };
         let made = entry.and_then(|of| self.made_at(of));
-        let place = made.or_else(|| self.best_place(owner, kind));
+        let started = || self.started_at().filter(|_| kind == Kind::Thread && kept.of.is_none());
+        let place = made.or_else(started).or_else(|| self.best_place(owner, kind));
         let path = self.path(owner, (&name, &type_name), kind);
         let types =
             std::iter::once(type_name).chain(owner.types.iter().map(|(name, _)| name.clone())).collect();
@@ -312,6 +313,11 @@ impl<'a> Looked<'a> {
             }
             None => (name.clone(), owner.type_name.clone()),
         }
+    }
+
+    /// Where most of the threads were started that still run.
+    fn started_at(&self) -> Option<Place> {
+        threads::most_started(self.told.scenario, self.told.profile).map(|(place, _)| place)
     }
 
     /// The line that made most of the new objects of a type, if it is the user's own.

@@ -7,6 +7,7 @@ use super::gains::Gains;
 use super::open::nobody;
 use super::{Heaps, LEAST, Told};
 use crate::finding::{Owner, Place};
+use crate::gate::threads as started;
 use crate::rules::{Evidence, HeldBy, Kind};
 use crate::scenario::around::{Around, Thread};
 use crate::units::grouped;
@@ -25,6 +26,8 @@ const POOLS: [(&str, &str); 4] = [
 const TASKS: [&str; 2] = ["_asyncio.Task", "asyncio.tasks.Task"];
 /// What a process is called that nothing stands for.
 const TYPE: &str = "child process";
+/// And a thread.
+const NATIVE: &str = "native thread";
 /// Who keeps functions for the end of the process, and what they are called.
 const ATEXIT: &str = "atexit";
 const CALLBACKS: &str = "functions to be called at the end";
@@ -133,6 +136,15 @@ pub fn children(told: Told, heaps: &Heaps) -> Option<Owner> {
     let around = told.around.filter(|around| !around.children.is_empty())?;
     let count = around.children.len() as u64;
     nobody(told, heaps, (Kind::Thread, TYPE), (count, child(around)), of_children(around))
+}
+
+/// Threads that no object of Python stands for, and where most of those that run were started.
+pub fn native_threads(told: Told, heaps: &Heaps) -> Option<Owner> {
+    let around = told.around.filter(|around| !around.native.is_empty())?;
+    let count = (around.native.len() as u64, "thread is alive");
+    let owner = nobody(told, heaps, (Kind::Thread, NATIVE), count, threads(around, told.scenario.cwd))?;
+    let place = started::most_started(told.scenario, told.profile).map(|(place, _)| place);
+    Some(Owner { place, ..owner })
 }
 
 /// Functions that are to be called at the end of the process, which `atexit` keeps where no Python object refers to them.

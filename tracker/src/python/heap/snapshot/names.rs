@@ -173,6 +173,8 @@ const OLD_ARGUMENTS: usize = 16;
 const ARGUMENTS_BEFORE_LINE: usize = 16;
 const KINDS_BEFORE_FILE: usize = 8;
 const BYTES_HEADER: usize = 32;
+/// Of an object that stands for a frame.
+const FRAME_OF_OBJECT: usize = 24;
 /// Marks a variable of the function around.
 const IS_FREE: u8 = 0x80;
 
@@ -247,18 +249,21 @@ fn argument_before_last(code: usize, before: usize) -> usize {
     place.and_then(|place| each_variable(code).nth(place)).unwrap_or(0)
 }
 
-/// Up to 3.10: the variables of a frame that is an object, and their names.
-pub(super) fn each_of_frame_object(frame: usize, mut tell: impl FnMut(usize, usize)) {
+/// The variables of a frame that is an object, and their names.
+pub(super) fn each_of_frame_object(object: usize, mut tell: impl FnMut(usize, usize)) {
     let layout = frames::layout();
-    if layout.minor >= FIRST_WITH_ALL {
+    let is_frame = layout.minor < FIRST_WITH_ALL;
+    // SAFETY: a live frame object; since 3.11 it has a frame, its own or that of a function that is not over.
+    let frame = if is_frame { object } else { unsafe { word(object + FRAME_OF_OBJECT) } };
+    if frame < LOWEST {
         return;
     }
-    // SAFETY: a live frame, laid out as its version's row says.
-    let code = unsafe { word(frame + layout.frame_code) };
+    // SAFETY: a frame, laid out as its version's row says.
+    let code = unsafe { word(frame + layout.frame_code) } & !layout.code_tag;
     for (index, name) in each_variable(code).enumerate() {
         // SAFETY: it has a place for each variable.
         let value = unsafe { word(frame + layout.frame_locals + index * 8) };
-        if value != 0 {
+        if let Some(value) = frames::untagged(value) {
             tell(value, name);
         }
     }

@@ -16,6 +16,7 @@ use super::ids::Ids;
 use super::table;
 
 const IS_TUPLE: usize = 1 << 26;
+const IS_EXCEPTION: usize = 1 << 30;
 pub(super) const IS_TYPE: usize = 1 << 31;
 const HAS_INLINE_VALUES: usize = 1 << 2;
 const HAS_MANAGED_DICTIONARY: usize = 1 << 4;
@@ -119,6 +120,7 @@ pub(super) struct Shapes<'a> {
     named: [(usize, NodeKind); NAMED.len()],
     exact: [(usize, How); 3],
     member: usize,
+    traceback: usize,
     types: Ids,
     shapes: Growing<Shape>,
     fields: Growing<Field>,
@@ -133,6 +135,7 @@ impl<'a> Shapes<'a> {
             named: NAMED.map(|(name, kind)| (api::data(name), kind)),
             exact: exact.map(|(name, how)| (api::data(name), how)),
             member: api::data(c"PyMemberDescr_Type"),
+            traceback: api::data(c"PyTraceBack_Type"),
             types: Ids::new()?,
             shapes: Growing::new(),
             fields: Growing::new(),
@@ -233,7 +236,14 @@ impl<'a> Shapes<'a> {
         if dictionary > 0 && kind != NodeKind::Type {
             self.add(dictionary as usize, Label::Known(Known::Dictionary));
         }
-        for (offset, known) in usual(kind) {
+        let of_errors = if of.flags() & IS_EXCEPTION != 0 {
+            raised()
+        } else if of.0 == self.traceback {
+            TRACEBACK
+        } else {
+            &[]
+        };
+        for (offset, known) in usual(kind).iter().chain(of_errors) {
             self.add(*offset, Label::Known(*known));
         }
         let most = first + MOST_FIELDS;
@@ -345,6 +355,18 @@ fn usual(kind: NodeKind) -> &'static [(usize, Known)] {
         _ => &[],
     }
 }
+
+/// Likewise, of exceptions; what is cause and context both is visited twice, as the cause first.
+fn raised() -> &'static [(usize, Known)] {
+    use Known::{Arguments, Cause, Context, Notes, Traceback};
+    if frames::layout().minor < 11 {
+        return &[(24, Arguments), (32, Traceback), (48, Cause), (40, Context)];
+    }
+    &[(24, Arguments), (32, Notes), (40, Traceback), (56, Cause), (48, Context)]
+}
+
+/// And of tracebacks.
+const TRACEBACK: &[(usize, Known)] = &[(16, Known::RaisedBelow), (24, Known::RaisedIn)];
 
 /// The places of the strings that name a function, of its closure and of its defaults.
 pub(super) struct FunctionFields {
