@@ -268,8 +268,13 @@ fn events_without_an_open_pull_request_are_told_and_fail_nothing() {
     job.event("{");
     job.run(&[]).says(2, "failed to read the event's payload");
     assert_eq!(job.server.state.lock().unwrap().seen, Vec::<String>::new());
+    // Whoever says the number has no need of it.
+    let made = job.run(&["--pull-request", "5"]);
+    made.says(0, "comment 101 made");
+    let warning = "warning: which lines the change has is not known: failed to read the event's payload";
+    assert!(made.errors.contains(warning), "{made:?}");
     job.event("{}");
-    job.run(&["--pull-request", "5"]).says(0, "comment 101 made");
+    job.run(&["--pull-request", "5"]).says(0, "comment 101 says so already");
 }
 
 #[test]

@@ -58,7 +58,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Exit> {
         // `on-failure`, too: a red comment below a change that passes would be wrong.
         _ => When::Auto,
     };
-    let event = if ci == Ci::GitHub { Event::read(&variables)? } else { None };
+    let event = if ci == Ci::GitHub { event(args, &variables)? } else { None };
     let place = Surrounded { args, ci, variables: &variables, event: event.as_ref() };
     if args.dry_run {
         out.write_all(place.comment(&load(args.result.as_deref())?, None)?.markdown.as_bytes())?;
@@ -89,6 +89,22 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Exit> {
     let is_failure = deliver::exit_of(&result.outcome) != Exit::Passed;
     let body = Body { marker: &marker, markdown: &markdown, is_failure };
     told(target.post(&body, when), &target, out)
+}
+
+/// The event that the workflow runs for. Where everything that is needed of it was said, one that cannot be read is none.
+fn event(args: &Args, variables: &Variables) -> anyhow::Result<Option<Event>> {
+    // What a run for another one made is not what is here.
+    let is_of_other = variables.get("GITHUB_EVENT_NAME") == Some("workflow_run");
+    let is_needed = args.artifact.is_some() || is_of_other || (args.pull_request.is_none() && !args.dry_run);
+    match Event::read(variables) {
+        Err(error) if !is_needed => {
+            let warning = "leakgate: warning: which lines the change has is not known";
+            // There is nobody else to tell.
+            let _ = writeln!(std::io::stderr(), "{warning}: {error}");
+            Ok(None)
+        }
+        read => Ok(read?),
+    }
 }
 
 /// A comment, with the line by which it is found again.

@@ -84,14 +84,24 @@ fn started_at(scenario: &ScenarioFacts, profile: &Profile, thread: &Thread) -> O
 
 /// Where most of the threads were started that run at the end, and how many those are, in a sentence.
 pub(super) fn most_started(scenario: &ScenarioFacts, profile: &Profile) -> Option<(Place, String)> {
+    most_started_of_newest(scenario, profile, usize::MAX)
+}
+
+/// As [`most_started`], of so many that were started last.
+pub(super) fn most_started_of_newest(
+    scenario: &ScenarioFacts,
+    profile: &Profile,
+    number: usize,
+) -> Option<(Place, String)> {
     let mut places: Vec<(Place, usize)> = Vec::new();
-    for thread in profile.threads.iter().filter(|thread| thread.runs) {
+    for thread in profile.threads.iter().rev().filter(|thread| thread.runs).take(number) {
         let Some(place) = started_at(scenario, profile, thread) else { continue };
         match places.iter_mut().find(|(known, _)| *known == place) {
             Some((_, count)) => *count += 1,
             None => places.push((place, 1)),
         }
     }
+    // Of as many, those that were started last.
     let (place, count) = places.into_iter().rev().max_by_key(|(_, count)| *count)?;
     let told = match count {
         1 => format!("1 that runs at the end was started at {place}"),

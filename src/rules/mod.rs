@@ -62,7 +62,7 @@ impl RuleSet {
             return Err(RuleError::Twice { id: rule.id, file: other.file.clone() });
         }
         rule.is_users_own = true;
-        rule.is_asked_for = true;
+        rule.is_asked_for = rule.severity != Severity::Off;
         let mut rules = self.rules;
         rules.push(rule);
         Ok(RuleSet::of(rules))

@@ -61,7 +61,7 @@ pub struct Rule {
     pub file: String,
     /// Whether it is the user's own.
     pub is_users_own: bool,
-    /// Whether the user said that it is to be looked for: it is one of their own, or its weight is set.
+    /// Whether the user said that it is to be looked for: it is one of their own, or its weight is set, and not to `off`.
     pub is_asked_for: bool,
 }
 

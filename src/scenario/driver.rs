@@ -136,8 +136,8 @@ impl DriverResult {
             let calls = counted(self.iterations.into(), "call");
             format!(
                 "the program has turned the garbage collector off (`gc.disable()`), and {calls} left {objects} in reference \
-                 cycles: leakgate collects between iterations, the program itself will not. `reference-cycle: warn` under \
-                 `rules` shows the cycles"
+                 cycles: leakgate collects between iterations; without it nothing frees them unless the program calls \
+                 `gc.collect()` (`reference-cycle: warn` under `rules` shows the cycles)"
             )
         })
     }

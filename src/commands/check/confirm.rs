@@ -19,7 +19,7 @@ pub(super) fn run(scenario: &Scenario, check: &Check) -> Result<ScenarioResult, 
     capture_dir::remove_later_runs(&check.results, &scenario.name);
     let first = measured(scenario, (&scenario.name, None), check)?;
     let is_to_confirm = first.verdict == Verdict::Fail && scenario.confirm && !hanging::is_certain(&first);
-    let result = if is_to_confirm || explain::has_cycles_to_tell(&first, check) {
+    let result = if is_to_confirm || explain::has_cycles_to_tell(scenario, &first, check) {
         again_explained(scenario, (first, &again), check)?
     } else {
         first

@@ -5,7 +5,7 @@ use std::path::Path;
 use nix::sys::signal::Signal;
 
 use super::{Check, confirm, standing};
-use crate::config::{BudgetKey, Checkpoints};
+use crate::config::{self, BudgetKey, Checkpoints, Scenario};
 use crate::finding::{Finding, Owner, RateUnit, Severity};
 use crate::gate::budgets::{self, CYCLES};
 use crate::gate::leak;
@@ -81,13 +81,14 @@ fn calls(first: &ScenarioResult) -> u32 {
 
 /// Whether it left something to the collector where a rule forbids it, or where the user wants to know of it: only an
 /// explained run can say what.
-pub(super) fn has_cycles_to_tell(first: &ScenarioResult, check: &Check) -> bool {
+pub(super) fn has_cycles_to_tell(scenario: &Scenario, first: &ScenarioResult, check: &Check) -> bool {
     let is_to_tell = |rule: &&rules::Rule| {
         let by_itself = rule.severity == rules::Severity::Error;
         rule.evidence == Kind::Cycle && (by_itself || rule.is_asked_for)
     };
     let has_cycles = first.figures.iter().any(|figure| figure.name == CYCLES && figure.measured > 0);
     has_cycles
+        && matches!(scenario.work, config::Work::Call { .. })
         && matches!(first.verdict, Verdict::Pass | Verdict::Undecided)
         && check.rules.by_id().iter().any(is_to_tell)
 }

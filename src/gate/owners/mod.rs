@@ -315,9 +315,11 @@ impl<'a> Looked<'a> {
         }
     }
 
-    /// Where most of the threads were started that still run.
+    /// Where most of the threads were started that came.
     fn started_at(&self) -> Option<Place> {
-        threads::most_started(self.told.scenario, self.told.profile).map(|(place, _)| place)
+        let number = self.told.around?.threads.len();
+        let started = threads::most_started_of_newest(self.told.scenario, self.told.profile, number);
+        started.map(|(place, _)| place)
     }
 
     /// The line that made most of the new objects of a type, if it is the user's own.

@@ -76,7 +76,7 @@ fn threads(around: &Around, cwd: &Path) -> Vec<String> {
     around.native.iter().for_each(|name| *native.entry(name).or_default() += 1);
     facts.extend(native.into_iter().take(MOST).map(|(name, count)| {
         let noun = if count == 1 { "thread" } else { "threads" };
-        format!("{} {noun} `{}` that Python did not start", grouped(count), clean(name))
+        format!("{} {noun} `{}` that `threading` does not know", grouped(count), clean(name))
     }));
     facts.extend(of_children(around));
     facts
@@ -140,11 +140,15 @@ pub fn children(told: Told, heaps: &Heaps) -> Option<Owner> {
 
 /// Threads that no object of Python stands for, and where most of those that run were started.
 pub fn native_threads(told: Told, heaps: &Heaps) -> Option<Owner> {
-    let around = told.around.filter(|around| !around.native.is_empty())?;
-    let count = (around.native.len() as u64, "thread is alive");
+    let around = told.around?;
+    let number = around.native.len();
+    if (number as u64) < LEAST.unsigned_abs() {
+        return None;
+    }
+    let count = (number as u64, "thread is alive");
     let owner = nobody(told, heaps, (Kind::Thread, NATIVE), count, threads(around, told.scenario.cwd))?;
-    let place = started::most_started(told.scenario, told.profile).map(|(place, _)| place);
-    Some(Owner { place, ..owner })
+    let started = started::most_started_of_newest(told.scenario, told.profile, number);
+    Some(Owner { place: started.map(|(place, _)| place), ..owner })
 }
 
 /// Functions that are to be called at the end of the process, which `atexit` keeps where no Python object refers to them.

@@ -25,6 +25,8 @@ first()
 const FILE_INPUT: c_int = 257;
 /// Frames of the trial itself.
 const OWN: usize = 4;
+/// The minor version since which a code object knows its qualified name.
+const FIRST_WITH_QUALIFIED: u8 = 11;
 
 static COMPARE: Method = Method {
     name: c"compare".as_ptr(),
@@ -111,8 +113,8 @@ unsafe fn is_frame(frame: Object, raw: &RawFrame) -> Option<bool> {
         let code = attribute(frame, c"f_code")?;
         let line = attribute(frame, c"f_lineno")?;
         let at = api::PyLong_AsLong()?(line);
-        let has_name = is_text(code, c"co_qualname", frames::code_name(raw.code))
-            .or_else(|| is_text(code, c"co_name", frames::code_name(raw.code)));
+        let named = if frames::layout().minor >= FIRST_WITH_QUALIFIED { c"co_qualname" } else { c"co_name" };
+        let has_name = is_text(code, named, frames::code_name(raw.code));
         let has_file = is_text(code, c"co_filename", frames::code_file(raw.code));
         let is_same = code as usize == raw.code
             && at == i64::from(frames::line(raw))

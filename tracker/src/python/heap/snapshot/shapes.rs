@@ -365,7 +365,7 @@ fn raised() -> &'static [(usize, Known)] {
     &[(24, Arguments), (32, Notes), (40, Traceback), (56, Cause), (48, Context)]
 }
 
-/// And of tracebacks.
+/// And of tracebacks: since 3.12 the dictionary of their type, with the descriptors, is the interpreter's.
 const TRACEBACK: &[(usize, Known)] = &[(16, Known::RaisedBelow), (24, Known::RaisedIn)];
 
 /// The places of the strings that name a function, of its closure and of its defaults.
