@@ -198,15 +198,22 @@ fn a_process_that_is_killed_has_the_last_sample() {
     assert!(profile.bill(&[BillMoment::End]).is_none());
 }
 
-/// Four workers that live 0.3 s, and end by `_exit`, by it from a signal handler, by exiting, and by a signal.
+/// Four workers that live 0.3 s, and end by `_exit`, by it from a signal handler, by exiting, and by a signal: the last once
+/// it was seen from outside.
 const WORKERS: &str = r#"
 import os, signal, sys, time
 kept = []
+mapped = [line.split()[-1] for line in open('/proc/self/maps') if line.rstrip().endswith('.lgp')]
+SAMPLES = os.path.join(os.path.dirname(mapped[0]), 'resident.json')
+def wait_for_sample():
+    name = 'process-%d-' % os.getpid()
+    while not os.path.exists(SAMPLES) or name not in open(SAMPLES).read(): time.sleep(0.01)
 def work(number):
     kept.extend(bytes(1000) for _ in range(2000))
     time.sleep(0.3)
     if number == 1: signal.signal(signal.SIGTERM, lambda *_: os._exit(1))
     if number == 2: sys.exit(2)
+    if number == 3: wait_for_sample()
     if number % 2: os.kill(os.getpid(), signal.SIGTERM)
     os._exit(0)
 children = []
