@@ -141,6 +141,15 @@ impl Event {
         }))
     }
 
+    /// The event of this run where it is needed for the lines of the change only: one that cannot be read is none, with a
+    /// sentence that says so.
+    pub fn if_readable(variables: &Variables) -> (Option<Event>, Option<String>) {
+        match Event::read(variables) {
+            Ok(event) => (event, None),
+            Err(error) => (None, Some(format!("which lines the change has is not known: {error}"))),
+        }
+    }
+
     /// Whether it is about a pull request, or a run, of which nobody says which.
     pub fn lacks_payload(&self) -> bool {
         !self.has_payload && (self.name.starts_with("pull_request") || self.name == "workflow_run")

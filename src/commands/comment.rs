@@ -96,15 +96,15 @@ fn event(args: &Args, variables: &Variables) -> anyhow::Result<Option<Event>> {
     // What a run for another one made is not what is here.
     let is_of_other = variables.get("GITHUB_EVENT_NAME") == Some("workflow_run");
     let is_needed = args.artifact.is_some() || is_of_other || (args.pull_request.is_none() && !args.dry_run);
-    match Event::read(variables) {
-        Err(error) if !is_needed => {
-            let warning = "leakgate: warning: which lines the change has is not known";
-            // There is nobody else to tell.
-            let _ = writeln!(std::io::stderr(), "{warning}: {error}");
-            Ok(None)
-        }
-        read => Ok(read?),
+    if is_needed {
+        return Ok(Event::read(variables)?);
     }
+    let (event, note) = Event::if_readable(variables);
+    if let Some(note) = note {
+        // There is nobody else to tell.
+        let _ = writeln!(std::io::stderr(), "leakgate: warning: {note}");
+    }
+    Ok(event)
 }
 
 /// A comment, with the line by which it is found again.

@@ -32,12 +32,8 @@ impl CiArgs {
         }
         let variables = Variables::inherited();
         let ci = Ci::of(&variables);
-        let read = if ci == Ci::GitHub { Event::read(&variables) } else { Ok(None) };
         // The event tells the lines of the change, and nothing that the verdict depends on.
-        let (event, notes) = match read {
-            Ok(event) => (event, None),
-            Err(error) => (None, Some(format!("which lines the change has is not known: {error}"))),
-        };
+        let (event, notes) = if ci == Ci::GitHub { Event::if_readable(&variables) } else { (None, None) };
         let telling = Telling { annotations: !self.no_annotations, summary: !self.no_summary };
         Some(Surroundings { ci, log: Log::of(ci), variables, event, notes, telling })
     }

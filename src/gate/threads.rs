@@ -84,16 +84,22 @@ fn started_at(scenario: &ScenarioFacts, profile: &Profile, thread: &Thread) -> O
 
 /// Where most of the threads were started that run at the end, and how many those are, in a sentence.
 pub(super) fn most_started(scenario: &ScenarioFacts, profile: &Profile) -> Option<(Place, String)> {
-    most_started_of_newest(scenario, profile, usize::MAX)
+    let (place, count) = most_started_of_newest(scenario, profile, usize::MAX)?;
+    let told = match count {
+        1 => format!("1 that runs at the end was started at {place}"),
+        _ => format!("{} that run at the end were started at {place}", grouped(count)),
+    };
+    Some((place, told))
 }
 
-/// As [`most_started`], of so many that were started last.
+/// Where most of so many threads were started that run and were started last, and how many of them; of two places with
+/// as many threads, the one with the newest.
 pub(super) fn most_started_of_newest(
     scenario: &ScenarioFacts,
     profile: &Profile,
     number: usize,
-) -> Option<(Place, String)> {
-    let mut places: Vec<(Place, usize)> = Vec::new();
+) -> Option<(Place, u64)> {
+    let mut places: Vec<(Place, u64)> = Vec::new();
     for thread in profile.threads.iter().rev().filter(|thread| thread.runs).take(number) {
         let Some(place) = started_at(scenario, profile, thread) else { continue };
         match places.iter_mut().find(|(known, _)| *known == place) {
@@ -101,13 +107,8 @@ pub(super) fn most_started_of_newest(
             None => places.push((place, 1)),
         }
     }
-    // Of as many, those that were started last.
-    let (place, count) = places.into_iter().rev().max_by_key(|(_, count)| *count)?;
-    let told = match count {
-        1 => format!("1 that runs at the end was started at {place}"),
-        _ => format!("{} that run at the end were started at {place}", grouped(count as u64)),
-    };
-    Some((place, told))
+    // The newest stand first, and `max_by_key` takes the last of the greatest.
+    places.into_iter().rev().max_by_key(|(_, count)| *count)
 }
 
 /// The frames of the newest of a thread's sites with the thread's own code, innermost first.
