@@ -14,6 +14,7 @@ pub mod owners;
 pub mod path;
 pub mod reach;
 pub mod referrers;
+pub mod registries;
 pub mod shape;
 pub mod types;
 pub mod ways;

@@ -5,6 +5,8 @@
 
 use std::ops::Range;
 
+use super::registries::Registry;
+
 pub use leakgate_capture::heap::{Known, Label, NodeKind};
 
 /// An object of a snapshot.
@@ -138,6 +140,8 @@ pub enum RootKind {
     Thread(u32),
     /// A thread's context variables.
     Context(u32),
+    /// What the interpreter keeps in C for a module of the standard library.
+    Registry(Registry),
     /// It is one of a ring of objects that refer to each other, which only the collector frees.
     Cycle,
     /// It is leakgate's own.

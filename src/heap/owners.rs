@@ -12,8 +12,8 @@
 use std::collections::HashMap;
 
 use super::compare::Changes;
-use super::model::{Edge, Known, Label, NodeId, NodeKind, Snapshot};
-use super::path::{Detail, Path, own_name, shown};
+use super::model::{Edge, Known, Label, NodeId, NodeKind, RootKind, Snapshot};
+use super::path::{Detail, Path, key_text, own_name, shown};
 use super::reach::{Hold, Reach};
 use super::shape::{Shape, Shapes};
 
@@ -46,6 +46,8 @@ pub struct Owner {
     pub node: Option<NodeId>,
     /// The name of its type.
     pub type_name: String,
+    /// What holds it from outside, or the first of the objects.
+    pub root: Option<RootKind>,
     /// What kind of object it is.
     pub kind: NodeKind,
     /// The way to it, as Python would write it: `app.cache.PRICES`.
@@ -71,7 +73,7 @@ pub struct Owner {
     pub filled_at: Option<usize>,
     /// The site that allocated the owner.
     pub made_at: Option<usize>,
-    /// Keys of new entries that are strings, as far as they are known.
+    /// Keys of new entries, as far as they are known.
     pub keys: Vec<String>,
     /// From the owner to the first of its new entries and beyond: types, as `list → app.Row`.
     pub beyond: String,
@@ -261,13 +263,14 @@ impl Group {
         let (first, hold) = (self.first?, self.hold?);
         let grown: i64 = self.nodes.keys().filter_map(|node| grown(after, before, changes, *node)).sum();
         let has_length = node.is_some_and(|node| is_container(after.kind(node)));
-        let path = Path::to(after, reach, node.unwrap_or(first)).text(after, Detail::Exact);
+        let path = Path::to(after, reach, node.unwrap_or(first));
         Some(Owner {
             hold,
             node,
+            root: path.root.as_ref().map(|root| root.kind),
             kind: node.map_or(NodeKind::Other, |node| after.kind(node)),
             type_name: self.type_name,
-            path,
+            path: path.text(after, Detail::Exact),
             shape: self.shape,
             count: self.nodes.len().max(1),
             nodes: self.nodes.keys().copied().collect(),
@@ -318,14 +321,26 @@ pub fn entries_of(snapshot: &Snapshot, node: NodeId) -> Option<u64> {
     snapshot.length(cache.to)
 }
 
-/// Those keys of new entries of a dictionary or cache that are strings, in its order.
-fn keys(after: &Snapshot, changes: &Changes, node: NodeId) -> Vec<String> {
+/// The keys of new entries of a dictionary or cache, in its order; what is written alike once.
+pub fn keys(after: &Snapshot, changes: &Changes, node: NodeId) -> Vec<String> {
     let cache = after.edges_of(node).find(|edge| edge.label == Label::Known(Known::Cache));
+    let is_new = |value, key| changes.is_new(value) || changes.is_new(NodeId(key));
     let key = |edge: Edge| match edge.label {
-        Label::Key(name) if changes.is_new(edge.to) => Some(shown(after, NodeId(name))),
+        Label::Key(name) if is_new(edge.to, name) => Some(shown(after, NodeId(name))),
+        Label::KeyObject(key) if is_new(edge.to, key) => Some(key_text(after, NodeId(key))),
         _ => None,
     };
-    after.edges_of(cache.map_or(node, |cache| cache.to)).filter_map(key).take(MOST_LISTED).collect()
+    let new = after.edges_of(cache.map_or(node, |cache| cache.to)).filter_map(key);
+    let mut keys: Vec<String> = Vec::new();
+    for key in new {
+        if keys.len() == MOST_LISTED {
+            break;
+        }
+        if !keys.contains(&key) {
+            keys.push(key);
+        }
+    }
+    keys
 }
 
 /// The variable of a module whose value is new or larger than before: the only one, or the one that gained nearly all.

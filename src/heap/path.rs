@@ -147,7 +147,7 @@ impl Writer<'_> {
             (_, Label::Attribute(name) | Label::Variable(name)) => self.attribute(NodeId(name)),
             (_, Label::Key(name)) => self.key(NodeId(name)),
             (_, Label::Item(index)) => self.item(index),
-            (_, Label::KeyObject(_)) => self.text.push_str("[…]"),
+            (_, Label::KeyObject(key)) => self.key_object(NodeId(key)),
             (_, Label::DictionaryKey) => self.text.push_str(".keys()"),
             (_, Label::Element) => self.text.push_str("{…}"),
             (_, Label::None) => self.unnamed(from, to),
@@ -185,6 +185,13 @@ impl Writer<'_> {
                 self.text.push_str(&shown(self.snapshot, name));
                 self.text.push_str("']");
             }
+            Detail::Shape => self.text.push_str("[*]"),
+        }
+    }
+
+    fn key_object(&mut self, key: NodeId) {
+        match self.detail {
+            Detail::Exact => self.text.push_str(&format!("[{}]", key_text(self.snapshot, key))),
             Detail::Shape => self.text.push_str("[*]"),
         }
     }
@@ -233,8 +240,9 @@ pub fn root_text(snapshot: &Snapshot, kind: RootKind) -> String {
                 None => format!("{}()", shown(snapshot, frame.function)),
             }
         }
-        RootKind::Thread(thread) => format!("values of thread {thread}"),
-        RootKind::Context(thread) => format!("context of thread {thread}"),
+        RootKind::Thread(_) => "a thread's values of threading.local".to_owned(),
+        RootKind::Context(_) => "a thread's context".to_owned(),
+        RootKind::Registry(registry) => registry.text(),
         RootKind::Own => "leakgate's driver".to_owned(),
         RootKind::Working => "at work in a running function".to_owned(),
         RootKind::Native => "held by C code".to_owned(),
@@ -297,6 +305,41 @@ pub fn shown(snapshot: &Snapshot, string: NodeId) -> String {
     match snapshot.text(string) {
         Some((text, is_cut)) => clean(text) + if is_cut { "…" } else { "" },
         None => "?".to_owned(),
+    }
+}
+
+/// Entries of a tuple in a key that are written out.
+const MOST_ENTRIES: usize = 4;
+
+/// A key that is no string, as Python would write it; what has no value that was read is `<app.Key>`.
+pub fn key_text(snapshot: &Snapshot, key: NodeId) -> String {
+    if snapshot.kind(key) != NodeKind::Tuple {
+        return value_text(snapshot, key);
+    }
+    let entries = || snapshot.edges_of(key).filter(|edge| matches!(edge.label, Label::Item(_)));
+    let mut texts: Vec<String> =
+        entries().take(MOST_ENTRIES).map(|edge| value_text(snapshot, edge.to)).collect();
+    match entries().count() {
+        1 => texts.push(String::new()),
+        count if count > MOST_ENTRIES => texts.push("…".to_owned()),
+        _ => {}
+    }
+    format!("({})", texts.join(", ").trim_end())
+}
+
+fn value_text(snapshot: &Snapshot, node: NodeId) -> String {
+    match snapshot.text(node) {
+        None if snapshot.type_name(node) == "NoneType" => "None".to_owned(),
+        None => format!("<{}>", own_name(snapshot, node)),
+        Some((text, _)) if snapshot.type_name(node) == "bool" => {
+            if text == "0" {
+                "False".to_owned()
+            } else {
+                "True".to_owned()
+            }
+        }
+        Some(_) if snapshot.kind(node) == NodeKind::Text => format!("'{}'", shown(snapshot, node)),
+        Some(_) => shown(snapshot, node),
     }
 }
 

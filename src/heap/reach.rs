@@ -3,14 +3,17 @@
 //!
 //! ```text
 //!   imported modules ─► classes that are not on the heap ─► variables of running functions, values of threads ─► leakgate's own
+//!        what none of them reaches, has more references than were found, and is known by what is in it:
+//!   ─► what the interpreter keeps in C for a module
 //!        what none of them reaches, and what has more references than were found:
 //!   ─► values that a running function may be working with ─► held by C code, or lost by it
 //!        what is left has as many references as were found, from each other: only the collector frees it
 //!   ─► one object of each ring
 //! ```
 
-use super::cycles;
 use super::model::{Edge, IS_IMMORTAL, IS_OWN, NodeId, Root, RootKind, Snapshot};
+use super::registries::Registry;
+use super::{cycles, owners};
 
 /// How an object is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -60,6 +63,8 @@ impl Reach {
             reach.add_roots(snapshot, step, &mut queue);
             reach.spread(snapshot, step.hold, &mut queue);
         }
+        reach.add_registries(snapshot, &mut queue);
+        reach.spread(snapshot, Hold::Named, &mut queue);
         for hold in [Hold::Working, Hold::Native] {
             reach.add_unexplained(snapshot, hold, &mut queue);
             reach.spread(snapshot, hold, &mut queue);
@@ -172,6 +177,19 @@ impl Reach {
         queue.clear();
     }
 
+    /// Adds what is not reached, has more references than were found, and is known by what is in it.
+    fn add_registries(&mut self, snapshot: &Snapshot, queue: &mut Vec<NodeId>) {
+        for node in snapshot.ids().filter(|node| owners::is_container(snapshot.kind(*node))) {
+            if self.is_new(node)
+                && self.is_unexplained(snapshot, node)
+                && let Some(registry) = Registry::of(snapshot, node)
+            {
+                self.roots.push(Root { node, kind: RootKind::Registry(registry) });
+                self.add_root(node, self.roots.len() as u32 - 1, Hold::Named, queue);
+            }
+        }
+    }
+
     /// Adds what is not reached and has more references than were found.
     fn add_unexplained(&mut self, snapshot: &Snapshot, hold: Hold, queue: &mut Vec<NodeId>) {
         if hold == Hold::Working {
@@ -210,7 +228,7 @@ const STEPS: &[Step] = &[
     Step {
         takes: |snapshot, kind| match kind {
             RootKind::Local { frame, .. } => !snapshot.frames[frame as usize].is_own,
-            RootKind::Thread(_) | RootKind::Context(_) => true,
+            RootKind::Thread(_) | RootKind::Context(_) | RootKind::Registry(_) => true,
             _ => false,
         },
         hold: Hold::Named,
@@ -227,7 +245,11 @@ fn found(snapshot: &Snapshot) -> Vec<u32> {
     for Root { node, kind } in &snapshot.roots {
         let counts = matches!(
             kind,
-            RootKind::Local { .. } | RootKind::Thread(_) | RootKind::Context(_) | RootKind::Modules
+            RootKind::Local { .. }
+                | RootKind::Thread(_)
+                | RootKind::Context(_)
+                | RootKind::Registry(_)
+                | RootKind::Modules
         );
         found[node.index()] += u32::from(counts);
     }

@@ -8,7 +8,7 @@ _frames, _attributes = sys._current_frames, object.__getattribute__
 _name_of, _names_of = type.__dict__["__name__"].__get__, type.__dict__["__dict__"].__get__
 _Function, _Builtin = type(lambda: None), type(len)
 
-MOST_TOLD, MOST_FRAMES = 2048, 16
+MOST_TOLD, MOST_FRAMES, MOST_SIGNALS = 2048, 16, 65
 LARGEST_TABLE = 1 << 24
 # Where the inode stands in a line of each.
 SOCKET_TABLES = {"tcp": 9, "tcp6": 9, "udp": 9, "udp6": 9, "unix": 6}
@@ -23,6 +23,7 @@ class Around:
         self.children = children()
         self.tasks = frozenset(map(id, pending_tasks()))
         self.callbacks = exit_callbacks()
+        self.handlers = signal_handlers()
 
     def since(self, before):
         """What came: JSON values."""
@@ -38,6 +39,7 @@ class Around:
             "native": [read_text("/proc/self/task/%s/comm" % name).strip() for name in native[:MOST_TOLD]],
             "children": [child_entry(pid) for pid in self.children if pid not in before.children][:MOST_TOLD],
             "callbacks": self.callbacks - before.callbacks,
+            "handlers": [before.handlers, self.handlers],
         }
 
 
@@ -184,6 +186,22 @@ def exit_callbacks():
     atexit = sys.modules.get("atexit")
     count = getattr(atexit, "_ncallbacks", None)
     return count() if type(count) is _Builtin else 0
+
+
+def signal_handlers():
+    """By number, the addresses of what signals call."""
+    of, found = getattr(sys.modules.get("_signal"), "getsignal", None), []
+    if type(of) is not _Builtin:
+        return found
+    for number in range(1, MOST_SIGNALS):
+        try:
+            handler = of(number)
+        except ValueError:
+            # There is none of this number.
+            continue
+        if callable(handler):
+            found.append([number, id(handler)])
+    return found
 
 
 _Method = type(Around.since.__get__(Around))

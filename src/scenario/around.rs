@@ -26,6 +26,8 @@ pub struct Around {
     pub children: Vec<(i64, String, String)>,
     /// How many functions more are to be called at the end of the process.
     pub callbacks: i64,
+    /// What signals call, before and after: their numbers, and the addresses of the objects.
+    pub handlers: [Vec<(u8, u64)>; 2],
 }
 
 /// A thread that Python knows, or a task.

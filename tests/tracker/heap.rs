@@ -135,7 +135,7 @@ const EXPECTED: [(&str, &str, u64); 18] = [
     ("__main__.keyword.__kwdefaults__['rows']", "list", 10),
     ("__main__.cached", "functools._lru_cache_wrapper", 10),
     ("__main__.local.rows", "list", 10),
-    ("(context of thread 0)['current']", "list", 10),
+    ("(a thread's context)['current']", "list", 10),
     ("work().mine", "list", 10),
     ("main().held", "list", 10),
 ];

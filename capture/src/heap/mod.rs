@@ -9,7 +9,7 @@
 //!           [FLAG_BLOCK: bytes, site]  [FLAG_OWNED: bytes of blocks that it owns, site of the largest]  [FLAG_LENGTH: length]
 //!           [FLAG_DESCRIPTOR: descriptor]
 //!         its references: label + 1, id of the other less its own (folded); after the last one a 0
-//! texts   id of a string, length, bytes (UTF-8); [`TEXT_CUT`] is added to the length of one that is cut
+//! texts   id of a string, or of an integer or bytes in a key, length, bytes (UTF-8); [`TEXT_CUT`] is added to the length of one that is cut
 //! names   id of an object, what names it (`NAME_…`), then the string's id, or for a type a length and the bytes
 //! roots   what it is (`ROOT_…`), then what `RootKind` says
 //! ```

@@ -199,7 +199,6 @@ struct Taken<'a> {
 
 impl<'a> Taken<'a> {
     fn of(all: &'a [Snapshot], run: &ScenarioRun, profile: &Profile) -> Taken<'a> {
-        let after = |snapshot: &Snapshot| Some(profile.checkpoints.get(snapshot.taken.checkpoint?)?.kind);
         let Some(driver) = &run.driver else {
             // Those that the program takes itself may be of no iteration.
             let is_none = |snapshot: &&Snapshot| iteration(snapshot, run, profile).is_none();
@@ -210,11 +209,12 @@ impl<'a> Taken<'a> {
                 [first, .., last] => (&from[..moments.len()], last.saturating_sub(*first)),
                 _ => (&all[..0], 0),
             };
-            let end = all.iter().find(|snapshot| after(snapshot) == Some(CheckpointKind::Exit));
+            let end =
+                all.iter().find(|snapshot| taken_after(snapshot, profile) == Some(CheckpointKind::Exit));
             return Taken { end, around, iterations, garbage: None };
         };
-        let is_kept = |snapshot: &&Snapshot| after(snapshot) != Some(CheckpointKind::Left);
-        let (kept, called) = all.split_at(all.iter().take_while(is_kept).count());
+        let called = called(all, profile);
+        let kept = &all[..all.len() - called.len()];
         Taken {
             end: kept.last().or(called.first()),
             around: called.get(..CALLED).unwrap_or_default(),
@@ -239,7 +239,8 @@ fn iteration(snapshot: &Snapshot, run: &ScenarioRun, profile: &Profile) -> Optio
 
 /// The snapshots of the process, or why they cannot be had.
 fn readable(run: &ScenarioRun, profile: &Profile) -> Result<Vec<Snapshot>, String> {
-    let snapshots = snapshots(run, profile).map_err(|error| error.to_string())?;
+    let mut snapshots = snapshots(run, profile).map_err(|error| error.to_string())?;
+    add_handlers(&mut snapshots, run, profile);
     let died = run.driver.as_ref().map_or(0, |driver| driver.died);
     if died == 0 {
         return Ok(snapshots);
@@ -255,6 +256,28 @@ fn readable(run: &ScenarioRun, profile: &Profile) -> Result<Vec<Snapshot>, Strin
             signals::name(died)
         ),
     })
+}
+
+/// Adds what signals call to the snapshots around the iterations: only the process itself can tell.
+fn add_handlers(snapshots: &mut [Snapshot], run: &ScenarioRun, profile: &Profile) {
+    let Some(around) = run.driver.as_ref().and_then(|driver| driver.around.as_ref()) else { return };
+    let before = snapshots.len() - called(snapshots, profile).len();
+    if let Some(pair) = snapshots.get_mut(before..before + CALLED) {
+        for (snapshot, handlers) in pair.iter_mut().zip(&around.handlers) {
+            heap::registries::add_handlers(snapshot, handlers);
+        }
+    }
+}
+
+/// Those of a function's call that were taken after its work was done.
+fn called<'a>(all: &'a [Snapshot], profile: &Profile) -> &'a [Snapshot] {
+    let is_kept = |snapshot: &&Snapshot| taken_after(snapshot, profile) != Some(CheckpointKind::Left);
+    &all[all.iter().take_while(is_kept).count()..]
+}
+
+/// The checkpoint after which a snapshot was taken.
+fn taken_after(snapshot: &Snapshot, profile: &Profile) -> Option<CheckpointKind> {
+    Some(profile.checkpoints.get(snapshot.taken.checkpoint?)?.kind)
 }
 
 /// The snapshots of the process that called the function, in order.

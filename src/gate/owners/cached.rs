@@ -1,31 +1,35 @@
 //! What is known of the keys of a cache, or of a dictionary that gets longer.
 
 use super::Values;
-use crate::heap::Owner;
 use crate::heap::model::NodeKind;
 
 /// Keys that are told, and the characters of each.
 const MOST: usize = 3;
 const LONGEST: usize = 40;
+/// Of these, those of its end.
+const END: usize = 16;
 
 /// Examples of its new keys, in a sentence; they are escaped already.
-pub(super) fn facts(owner: &Owner, values: Values) -> Vec<String> {
-    let has_keys = matches!(owner.kind, NodeKind::Dictionary | NodeKind::OrderedDictionary | NodeKind::Cache);
-    if !has_keys || owner.keys.is_empty() || values == Values::Hidden {
+pub(super) fn facts(kind: NodeKind, keys: &[String], entries: i64, values: Values) -> Vec<String> {
+    let has_keys = matches!(kind, NodeKind::Dictionary | NodeKind::OrderedDictionary | NodeKind::Cache);
+    if !has_keys || keys.is_empty() || values == Values::Hidden {
         return Vec::new();
     }
-    let mut keys: Vec<String> = owner.keys.iter().take(MOST).map(|key| format!("`{}`", short(key))).collect();
-    if owner.entries > keys.len() as i64 {
+    let mut keys: Vec<String> = keys.iter().take(MOST).map(|key| format!("`{}`", short(key))).collect();
+    if entries > keys.len() as i64 {
         keys.push("…".to_owned());
     }
     vec![format!("new keys: {}", keys.join(", "))]
 }
 
+/// Keys often differ in their ends only.
 fn short(key: &str) -> String {
-    match key.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…", &key[..end]),
-        None => key.to_owned(),
+    let count = key.chars().count();
+    if count <= LONGEST {
+        return key.to_owned();
     }
+    let at = |number: usize| key.char_indices().nth(number).map_or(key.len(), |(at, _)| at);
+    format!("{}…{}", &key[..at(LONGEST - END)], &key[at(count - END)..])
 }
 
 #[cfg(test)]
@@ -33,9 +37,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_key_loses_its_end_between_two_characters() {
+    fn a_long_key_loses_its_middle_between_characters() {
         assert_eq!(short("sku-1"), "sku-1");
-        let long = "é".repeat(41);
-        assert_eq!(short(&long), format!("{}…", "é".repeat(40)));
+        let long = "é".repeat(30) + &"ü".repeat(11);
+        assert_eq!(short(&long), format!("{}…{}{}", "é".repeat(24), "é".repeat(5), "ü".repeat(11)));
     }
 }

@@ -37,12 +37,21 @@ pub(super) fn held_by(snapshot: &Snapshot, reach: &Reach, node: NodeId) -> HeldB
         let module = text.split(['.', '[']).next().unwrap_or_default();
         REGISTRIES.contains(&module)
     };
-    match path.root.as_ref().map(|root| root.kind) {
+    match of_root(path.root.as_ref().map(|root| root.kind)) {
+        Some(of_root) => of_root,
+        None if is_registry() => HeldBy::Registry,
+        None => on_the_way.unwrap_or(HeldBy::Module),
+    }
+}
+
+/// What something is held by that a way begins with; `None`: that has names of its own.
+pub(super) fn of_root(root: Option<RootKind>) -> Option<HeldBy> {
+    Some(match root {
         Some(RootKind::Local { .. } | RootKind::Working) => HeldBy::Local,
         Some(RootKind::Native) | None => HeldBy::Native,
         Some(RootKind::Context(_)) => HeldBy::ContextVariable,
         Some(RootKind::Thread(_)) => HeldBy::Thread,
-        _ if is_registry() => HeldBy::Registry,
-        _ => on_the_way.unwrap_or(HeldBy::Module),
-    }
+        Some(RootKind::Registry(_)) => HeldBy::Registry,
+        _ => return None,
+    })
 }

@@ -31,7 +31,7 @@ use crate::gate::place::ScenarioFacts;
 use crate::gate::{holders, threads};
 use crate::heap::compare::Changes;
 use crate::heap::lengths::{Longer, longer};
-use crate::heap::model::{Known, Label, NodeKind};
+use crate::heap::model::{Known, Label, NodeKind, RootKind};
 use crate::heap::path::{Detail, Path};
 use crate::heap::reach::Hold;
 use crate::heap::{self, NodeId, Reach, Snapshot};
@@ -190,7 +190,12 @@ fn gets_larger(owner: &heap::Owner, iterations: u32) -> bool {
 
 /// Whether a variable of a running function holds the objects.
 fn is_variable(owner: &heap::Owner) -> bool {
-    owner.node.is_none() && owner.hold == Hold::Named
+    owner.node.is_none() && matches!(owner.root, Some(RootKind::Local { .. }))
+}
+
+/// Whether the interpreter itself holds the first of the objects, and each of them the next.
+fn is_registered(owner: &heap::Owner) -> bool {
+    owner.node.is_none() && matches!(owner.root, Some(RootKind::Registry(_)))
 }
 
 struct Looked<'a> {
@@ -239,7 +244,7 @@ impl<'a> Looked<'a> {
     fn held_by(&self, owner: &heap::Owner) -> Option<HeldBy> {
         match owner.node {
             Some(node) => Some(held_by(self.after, self.reach, node)),
-            None => is_variable(owner).then_some(HeldBy::Local),
+            None => held_by::of_root(owner.root).filter(|_| owner.hold == Hold::Named),
         }
     }
 
@@ -266,7 +271,8 @@ impl<'a> Looked<'a> {
 
     fn gains(&self, owner: &heap::Owner, kept: &Kept, type_name: &str) -> String {
         let gains = Gains {
-            entries: owner.entries.max(0).unsigned_abs(),
+            // What the interpreter calls first is one object, and not one more.
+            entries: if is_registered(owner) { 0 } else { owner.entries.max(0).unsigned_abs() },
             objects: owner.held.objects.max(0).unsigned_abs(),
             bytes: owner.held.bytes.max(0).unsigned_abs(),
             iterations: self.iterations,
@@ -356,10 +362,12 @@ impl<'a> Looked<'a> {
         let name = Path::to(after, self.reach, longer.node).text(after, self.told.detail());
         let gains = Gains { entries: longer.entries, objects: 0, bytes: 0, iterations: self.iterations };
         let filled = after.filled_at(longer.node).and_then(|site| self.place(site));
+        let entries = i64::try_from(longer.entries).unwrap_or(i64::MAX);
+        let keys = heap::owners::keys(after, self.changes, longer.node);
         self.named(
             Kind::Growth,
             Draft {
-                facts: Vec::new(),
+                facts: cached::facts(after.kind(longer.node), &keys, entries, self.told.values),
                 is_open: false,
                 path: vec![self.with_length(&name, &type_name, longer.length)],
                 held_by: Some(held_by(after, self.reach, longer.node)),

@@ -104,9 +104,14 @@ impl Type {
         self.flags() & IS_MADE != 0
     }
 
+    /// Whether it has all of these flags.
+    pub(super) fn has(self, flags: usize) -> bool {
+        self.flags() & flags == flags
+    }
+
     /// Whether its objects are strings.
     pub(super) fn is_text(self) -> bool {
-        self.flags() & IS_TEXT != 0
+        self.has(IS_TEXT)
     }
 
     /// The dictionary of its names; 0: there is none.

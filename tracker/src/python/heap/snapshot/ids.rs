@@ -6,7 +6,7 @@ use crate::sys;
 /// Most objects of a snapshot.
 const MOST: usize = 20_000_000;
 const FIRST: usize = 1 << 14;
-/// Marks an object whose text is wanted; no address has this bit.
+/// Marks an object whose text, or value, is wanted; no address has this bit.
 const WANTED: usize = 1 << 63;
 
 /// Open addressing, at most half full: only numbers stand in the table, addresses in the order of the numbers.
@@ -71,12 +71,12 @@ impl Ids {
         Some(count as u32)
     }
 
-    /// The text of this string will be written.
+    /// The text of this string, or the value of this key, will be written.
     pub(super) fn want(&mut self, id: u32) {
         self.order.items_mut()[id as usize] |= WANTED;
     }
 
-    /// The strings whose text is wanted, and where they are.
+    /// The objects whose text or value is wanted, and where they are.
     pub(super) fn wanted(&self) -> impl Iterator<Item = (u32, usize)> + '_ {
         let all = self.order.items().iter().enumerate();
         let wanted = all.filter(|(_, address)| **address & WANTED != 0);

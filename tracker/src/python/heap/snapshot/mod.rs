@@ -13,6 +13,7 @@
 mod attributes;
 mod held;
 mod ids;
+mod keys;
 mod names;
 mod out;
 mod owned;
@@ -30,7 +31,6 @@ use leakgate_capture::heap::{
 
 use super::super::frames;
 use super::super::objects::Type;
-use super::super::text;
 use super::enumerate::{each_tracked, is_known};
 use super::types::Builtins;
 use crate::capture::{header, note};
@@ -253,8 +253,8 @@ impl Objects<'_> {
     fn write_texts(&mut self) {
         let mut room = [0; LONGEST_TEXT];
         for (id, string) in self.ids.wanted() {
-            let length = text::read(string, &mut room);
-            let cut = if text::is_longer(string, length, &room[..length]) { TEXT_CUT } else { 0 };
+            let (length, is_cut) = keys::read(string, &mut room);
+            let cut = if is_cut { TEXT_CUT } else { 0 };
             self.out.number(id.into());
             self.out.number(length as u64 | cut);
             self.out.bytes(&room[..length]);

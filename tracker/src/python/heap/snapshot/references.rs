@@ -15,7 +15,7 @@ use super::super::room::Growing;
 use super::ids::Ids;
 use super::out::{Numbers, Out};
 use super::shapes::{Attributes, Beside, Field, How, Shape, Shapes, beside};
-use super::{names, table};
+use super::{keys, names, table};
 
 const LENGTH: usize = 16;
 const LIST_ITEMS: usize = 24;
@@ -102,7 +102,7 @@ impl References {
         // SAFETY: a live dictionary.
         let Some(table) = (unsafe { table::of(dictionary) }) else { return };
         for (key, value) in table.entries() {
-            let label = key_label(to.ids, key);
+            let label = self.key_label(to.ids, key);
             // Shared keys are the type's.
             if !table.is_shared {
                 self.reference(to, key, Label::DictionaryKey);
@@ -188,7 +188,7 @@ impl References {
             let Some(table) = (unsafe { table::of(object) }) else { return };
             let mut from = 0;
             for (key, value) in table.entries() {
-                let label = key_label(to.ids, key);
+                let label = self.key_label(to.ids, key);
                 from = self.name_from(from, value, label);
                 if !table.is_shared && table.has_strings_only {
                     self.reference(to, key, Label::DictionaryKey);
@@ -201,6 +201,15 @@ impl References {
         } else if shape.kind == NodeKind::Deque {
             self.name_rest(|index| Label::Item(index.min(MOST_INDEX) as u32));
         }
+    }
+
+    fn key_label(&self, ids: &mut Ids, key: usize) -> Label {
+        // SAFETY: a live object.
+        if unsafe { Type::of(key) }.is_text() {
+            return names::wanted(ids, key).map_or(Label::None, Label::Key);
+        }
+        keys::want(ids, key, self.tuple_header);
+        ids.of(key).map_or(Label::None, Label::KeyObject)
     }
 
     /// A list visits its last item first.
@@ -304,14 +313,6 @@ pub(super) struct Written<'a> {
     pub(super) ids: &'a mut Ids,
     pub(super) out: &'a mut Out,
     pub(super) own: u32,
-}
-
-fn key_label(ids: &mut Ids, key: usize) -> Label {
-    // SAFETY: a live object.
-    if unsafe { Type::of(key) }.is_text() {
-        return names::wanted(ids, key).map_or(Label::None, Label::Key);
-    }
-    ids.of(key).map_or(Label::None, Label::KeyObject)
 }
 
 /// Whether the collector tracks an object, so that its type may be asked.
