@@ -18,7 +18,7 @@ use crate::profile::{Capture, load};
 use crate::scenario::drive::{Failure, ScenarioRun};
 use crate::scenario::guard::Guard;
 use crate::scenario::memory_limit::MemoryLimit;
-use crate::scenario::plan::{Call, KeepResult, Plan, Work};
+use crate::scenario::plan::{Call, KeepResult, Plan, Values, Work};
 use crate::scenario::python::{self, Python};
 use crate::scenario::signals::{ENDING, Interruption};
 use crate::scenario::tracker::Follow;
@@ -102,6 +102,7 @@ fn plan_of(args: &Args, python: Python, cwd: &Path) -> Plan {
         cwd: cwd.to_path_buf(),
         env: Vec::new(),
         timeout: None,
+        values: Values::Shown,
         memory_limit: MemoryLimit::Auto,
         follow: Follow::Children,
     }

@@ -12,6 +12,7 @@ use super::rule_set;
 use crate::config;
 use crate::exit::Exit;
 use crate::rules::{Rule, RuleSet};
+use crate::view::text::clean;
 
 /// Name of the configuration where none is given.
 const CONFIG: &str = "leakgate.yaml";
@@ -98,7 +99,8 @@ fn list(set: &RuleSet, out: &mut dyn Write) -> anyhow::Result<Exit> {
     let widest = set.by_id().iter().map(|rule| rule.id.len()).max().unwrap_or(0);
     for rule in set.by_id() {
         let own = if rule.is_users_own { format!(" ({})", rule.file) } else { String::new() };
-        writeln!(out, "{:<widest$}  {:<5}  {}{own}", rule.id, rule.severity.word(), rule.title)?;
+        let said = format!("{}{own}", rule.title);
+        writeln!(out, "{:<widest$}  {:<5}  {}", rule.id, rule.severity.word(), clean(&said))?;
     }
     Ok(Exit::Passed)
 }
@@ -108,7 +110,9 @@ fn show(set: &RuleSet, id: &str, out: &mut dyn Write) -> anyhow::Result<Exit> {
         let known: Vec<&str> = set.by_id().iter().map(|rule| rule.id.as_str()).collect();
         format!("there is no rule `{id}`; expected one of {}", known.join(", "))
     })?;
-    write!(out, "{}", described(rule))?;
+    for line in described(rule).lines() {
+        writeln!(out, "{}", clean(line))?;
+    }
     Ok(Exit::Passed)
 }
 

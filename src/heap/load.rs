@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use leakgate_capture::heap::read::{self, HeapFile, HeapRoot};
-use leakgate_capture::heap::{FLAG_IMMORTAL, FLAG_OLD, FLAG_TRACKED, HEAP_CUT};
+use leakgate_capture::heap::{FLAG_IMMORTAL, FLAG_OLD, FLAG_TRACKED, HEAP_CUT, HEAP_SUBINTERPRETERS};
 use leakgate_capture::read::ReadError;
 
 use super::model::{
@@ -74,6 +74,11 @@ pub(crate) fn parse_name(name: &str) -> Option<(ProgramId, u32)> {
     numbers.next().is_none().then_some((process, number))
 }
 
+/// Whether a file has a name that a snapshot has while it is written: where its writer ended, it stays.
+pub(crate) fn is_unfinished(name: &str) -> bool {
+    name.strip_suffix(".part").is_some_and(|name| parse_name(&format!("{name}.lgh")).is_some())
+}
+
 /// Reads a snapshot.
 ///
 /// # Errors
@@ -132,6 +137,7 @@ fn taken(file: &HeapFile) -> Taken {
         minor: (head.python >> 16) as u8,
         left_out: head.left_out,
         is_cut: head.notes & HEAP_CUT != 0,
+        has_subinterpreters: head.notes & HEAP_SUBINTERPRETERS != 0,
         took_ns: head.took_ns,
         memory: head.memory,
     }

@@ -59,6 +59,8 @@ pub struct Taken {
     pub left_out: u64,
     /// Whether objects are left out.
     pub is_cut: bool,
+    /// Whether the process has sub-interpreters, whose objects are not in it.
+    pub has_subinterpreters: bool,
     /// Nanoseconds that it took in the process.
     pub took_ns: u64,
     /// Bytes of memory that it took in the process meanwhile.

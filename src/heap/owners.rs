@@ -20,6 +20,9 @@ use super::shape::{Shape, Shapes};
 /// Most entries of each list of an owner.
 const MOST_LISTED: usize = 8;
 
+/// The type of what has the values of context variables.
+const CONTEXT: &str = "_contextvars.Context";
+
 /// Objects and bytes, more or fewer than before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, PartialOrd, Ord)]
 pub struct Change {
@@ -263,7 +266,9 @@ impl Group {
         let (first, hold) = (self.first?, self.hold?);
         let grown: i64 = self.nodes.keys().filter_map(|node| grown(after, before, changes, *node)).sum();
         let has_length = node.is_some_and(|node| is_container(after.kind(node)));
-        let path = Path::to(after, reach, node.unwrap_or(first));
+        // What a context has is known by its variable.
+        let named = node.filter(|node| after.type_name(*node) != CONTEXT);
+        let path = Path::to(after, reach, named.unwrap_or(first));
         Some(Owner {
             hold,
             node,

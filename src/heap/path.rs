@@ -144,7 +144,11 @@ impl Writer<'_> {
                 self.text.push('.');
                 self.text.push_str(known.text());
             }
-            (_, Label::Attribute(name) | Label::Variable(name)) => self.attribute(NodeId(name)),
+            (_, Label::Variable(name)) => {
+                self.text.push_str(frame_of(self.snapshot, from));
+                self.attribute(NodeId(name));
+            }
+            (_, Label::Attribute(name)) => self.attribute(NodeId(name)),
             (_, Label::Key(name)) => self.key(NodeId(name)),
             (_, Label::Item(index)) => self.item(index),
             (_, Label::KeyObject(key)) => self.key_object(NodeId(key)),
@@ -305,6 +309,16 @@ pub fn shown(snapshot: &Snapshot, string: NodeId) -> String {
     match snapshot.text(string) {
         Some((text, is_cut)) => clean(text) + if is_cut { "…" } else { "" },
         None => "?".to_owned(),
+    }
+}
+
+/// The attribute by which the variables of a suspended function are reached.
+fn frame_of(snapshot: &Snapshot, suspended: NodeId) -> &'static str {
+    match snapshot.type_name(suspended) {
+        "generator" => ".gi_frame",
+        "coroutine" => ".cr_frame",
+        "async_generator" => ".ag_frame",
+        _ => "",
     }
 }
 

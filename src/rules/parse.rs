@@ -95,7 +95,7 @@ pub enum RuleError {
     #[error("the file is larger than 256 KiB")]
     TooLarge,
     /// A name that cannot be typed in a configuration.
-    #[error("`id` is `{0}`; expected small letters, digits and hyphens")]
+    #[error("`id` is `{}`; expected small letters, digits and hyphens", clean(.0))]
     Id(String),
     /// A text that is empty.
     #[error("`{0}` is empty")]

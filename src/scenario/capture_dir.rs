@@ -246,6 +246,7 @@ fn is_our_name(name: &str) -> bool {
         || OUTPUT_FILES.contains(&name)
         || parse_name(name).is_some()
         || heap::load::parse_name(name).is_some()
+        || heap::load::is_unfinished(name)
 }
 
 #[cfg(test)]

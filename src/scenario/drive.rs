@@ -199,7 +199,7 @@ fn settings_of(plan: &Plan) -> Settings {
         Work::Run(command) => Moments { iterations: Vec::new(), at_exit: command.snapshots.at_exit },
         Work::Call(_) => Moments::default(),
     };
-    Settings { follow: plan.follow, asked, snapshots }
+    Settings { follow: plan.follow, asked, snapshots, values: plan.values }
 }
 
 /// The looks at the processes from outside, where iterations are seen from there.

@@ -75,4 +75,4 @@ pub use failure::skipped;
 #[cfg(target_os = "linux")]
 pub use measure::{measure, measure_all};
 #[cfg(target_os = "linux")]
-pub use plan::Plan;
+pub use plan::{Plan, Values};

@@ -26,6 +26,17 @@ pub struct Plan {
     pub memory_limit: MemoryLimit,
     /// Whether the processes that it starts are recorded.
     pub follow: Follow,
+    /// Whether its snapshots have examples of what it keeps.
+    pub values: Values,
+}
+
+/// Whether examples of what a program keeps may be told: keys of its dictionaries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Values {
+    /// They may.
+    Shown,
+    /// Only what names things in the code.
+    Hidden,
 }
 
 /// The two kinds of work.
@@ -106,6 +117,7 @@ impl Plan {
                 config::MemoryLimit::Bytes(bytes) => MemoryLimit::Bytes(bytes),
             },
             follow: if scenario.follow { Follow::Children } else { Follow::Nothing },
+            values: if scenario.values { Values::Shown } else { Values::Hidden },
         })
     }
 

@@ -18,6 +18,8 @@ use rustix::fs::{MemfdFlags, memfd_create};
 use tempfile::TempDir;
 use thiserror::Error;
 
+use super::plan::Values;
+
 /// The library, as it was built with the program.
 pub const LIBRARY: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/libleakgate.so"));
 /// Its file name; also how a process that is recorded is recognised in its memory map.
@@ -50,6 +52,8 @@ pub struct Settings {
     pub asked: Asked,
     /// When they take a snapshot of their heap.
     pub snapshots: Moments,
+    /// Whether snapshots have examples of what is kept.
+    pub values: Values,
 }
 
 /// When a process takes a snapshot of its heap, though it does not ask for one itself.
@@ -64,7 +68,7 @@ pub struct Moments {
 impl Settings {
     /// Those of processes that are never asked anything.
     pub fn following(follow: Follow) -> Settings {
-        Settings { follow, asked: Asked::Never, snapshots: Moments::default() }
+        Settings { follow, asked: Asked::Never, snapshots: Moments::default(), values: Values::Shown }
     }
 }
 
@@ -193,7 +197,7 @@ impl InMemory {
 const SETTINGS_FOLLOW: &[u8; 8] = b"leakgate";
 
 /// What the tracker reads: where to record and, where children are not followed, the file by which the first process
-/// of all is known; whether they may be asked something, and when they take snapshots.
+/// of all is known; whether they may be asked something, when they take snapshots, and whether only with names.
 fn settings(capture: &Path, folder: &Path, told: &Settings) -> Vec<u8> {
     let line = |name: &str, path: &Path| [name.as_bytes(), path.as_os_str().as_bytes(), b"\n"].concat();
     let mut settings = line("capture=", capture);
@@ -204,6 +208,9 @@ fn settings(capture: &Path, folder: &Path, told: &Settings) -> Vec<u8> {
     moments.extend(told.snapshots.at_exit.then(|| "exit".to_owned()));
     if !moments.is_empty() {
         settings.extend(format!("snapshots={}\n", moments.join(",")).bytes());
+    }
+    if told.values == Values::Hidden {
+        settings.extend(b"names\n");
     }
     if told.follow == Follow::Nothing {
         settings.extend(line("first=", &folder.join("first")));

@@ -62,6 +62,12 @@ impl SnapshotHead {
                 grouped(snapshot.taken.left_out)
             ));
         }
+        for snapshot in snapshots.iter().filter(|snapshot| snapshot.taken.has_subinterpreters) {
+            notes.push(format!(
+                "snapshot {} has the objects of the main interpreter, and not those of sub-interpreters",
+                snapshot.taken.number
+            ));
+        }
         SnapshotHead {
             version: VERSION,
             view,

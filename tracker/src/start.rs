@@ -126,6 +126,9 @@ fn read_settings() -> Option<()> {
     if let Some(moments) = lines.clone().find_map(|line| line.strip_prefix(b"snapshots=")) {
         python::take_snapshots_at(moments);
     }
+    if lines.clone().any(|line| line == b"names") {
+        python::hide_values();
+    }
     match lines.find_map(|line| line.strip_prefix(b"first=")) {
         Some(first) => claim(first),
         None => follow::begin(library),

@@ -70,6 +70,8 @@ const _: () = assert!(size_of::<HeapHead>() <= HEAD_LEN);
 
 /// Objects are left out: too many, or no memory for them.
 pub const HEAP_CUT: u32 = 1;
+/// The process has sub-interpreters, whose objects are not in it.
+pub const HEAP_SUBINTERPRETERS: u32 = 2;
 
 /// The object never dies.
 pub const FLAG_IMMORTAL: u64 = 1;
@@ -261,6 +263,10 @@ known! {
     Context = "__context__",
     RaisedIn = "tb_frame",
     RaisedBelow = "tb_next",
+    ArrayBase = "base",
+    Getter = "fget",
+    Setter = "fset",
+    Deleter = "fdel",
 }
 
 impl Label {

@@ -140,6 +140,7 @@ fn prepare(scenario: &Scenario, capture: &str, check: &Check) -> Result<(Plan, P
     // What does not need Python is planned without it.
     let mut plan =
         Plan::of(scenario, check.python.as_ref()).map_err(|error| without_details(error.to_string()))?;
+    plan.values = values(scenario, check);
     if let (MemoryLimit::Auto, 2.., false) = (plan.memory_limit, check.jobs, scenario.exclusive) {
         plan.memory_limit = MemoryLimit::Part(check.jobs as u64);
     }

@@ -21,6 +21,8 @@ pub use native::native;
 pub use open::descriptors;
 pub use running::{callbacks, children, native_threads};
 
+pub use crate::scenario::Values;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use self::gains::Gains;
@@ -56,15 +58,6 @@ pub struct Heaps<'a> {
     pub iterations: u32,
     /// What the judged iterations before them added to the one container that grows, if there is one.
     pub judged: Option<Judged>,
-}
-
-/// Whether examples of what a program keeps may be told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Values {
-    /// They may.
-    Shown,
-    /// Only what names things in the code.
-    Hidden,
 }
 
 /// What belongs to the process.

@@ -45,6 +45,8 @@ functions! {
     PyMem_GetAllocator: fn(c_int, *mut Allocator) -> ();
     PyMem_SetAllocator: fn(c_int, *mut Allocator) -> ();
     PyInterpreterState_Main: fn() -> *mut c_void;
+    PyInterpreterState_Head: fn() -> *mut c_void;
+    PyInterpreterState_Next: fn(*mut c_void) -> *mut c_void;
     PyInterpreterState_ThreadHead: fn(*mut c_void) -> *mut c_void;
     PyThreadState_Next: fn(*mut c_void) -> *mut c_void;
     PyGILState_GetThisThreadState: fn() -> usize;

@@ -137,7 +137,20 @@ fn walk(floor: usize) -> Frames {
 
 /// The frames of the functions that a thread runs, innermost first. With the GIL, if it is not the calling thread.
 pub(super) fn of_state(state: usize) -> impl Iterator<Item = usize> {
-    let mut frames = Frames { at: top_of(layout(), state), floor: 0, layout: layout() };
+    from(top_of(layout(), state))
+}
+
+/// Those from the one on that a frame's object stands for, of a function that is not over.
+pub(super) fn from_object(object: usize) -> impl Iterator<Item = usize> {
+    // SAFETY: a live frame object; since 3.11 it has a frame, which is not it.
+    from(if layout().minor <= LAST_WITH_OBJECTS { object } else { unsafe { word(object + FRAME_OF_OBJECT) } })
+}
+
+/// Where the frame is that an object stands for, since 3.11.
+pub(super) const FRAME_OF_OBJECT: usize = 24;
+
+fn from(first: usize) -> impl Iterator<Item = usize> {
+    let mut frames = Frames { at: first, floor: 0, layout: layout() };
     core::iter::from_fn(move || {
         let skipped = |frames: &Frames| frames.at != 0 && !frames.is_function(frames.at);
         while skipped(&frames) {

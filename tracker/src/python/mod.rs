@@ -41,6 +41,7 @@ use crate::{modules, start};
 pub(crate) use asked::allow as may_be_asked;
 pub(crate) use domains::maps_for_objects;
 pub(crate) use frames::RawFrame;
+pub(crate) use heap::hide_values;
 use options::Allocators;
 pub(crate) use snapshots::at as take_snapshots_at;
 

@@ -40,6 +40,13 @@ pub(super) fn is_longer(string: usize, read: usize, text: &[u8]) -> bool {
     begins.count() < length
 }
 
+/// Whether a string is the one of its text that the interpreter uses for names.
+pub(super) fn is_interned(string: usize) -> bool {
+    // SAFETY: a live string object: the lowest bits of its state tell, in all versions (GIL builds).
+    let state = unsafe { ((string + STATE) as *const u32).read() };
+    state & 3 != 0
+}
+
 /// Bytes of an ASCII string before its text.
 pub(super) fn ascii_header() -> usize {
     frames::text_header().0

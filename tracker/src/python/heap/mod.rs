@@ -13,6 +13,7 @@ mod types;
 
 pub(super) use enumerate::{begin, is_known};
 pub(super) use room::Growing;
+pub(crate) use snapshot::hide_values;
 pub(super) use snapshot::{
     after_fork, each_attribute, entries, take as take_snapshot, take_forked as take_forked_snapshot,
     type_name,

@@ -11,6 +11,7 @@ use super::super::super::frames::{self, RawFrame, word};
 use super::super::super::objects::LOWEST;
 use super::super::super::{api, text};
 use super::super::enumerate::is_tracked;
+use super::greenlets::Greenlets;
 use super::ids::Ids;
 use super::names;
 use super::out::{Later, Numbers};
@@ -40,8 +41,8 @@ impl Held<'_> {
         }
     }
 
-    /// What the threads hold; all that the collector tracks must have a number by now.
-    pub(super) fn threads(&mut self) {
+    /// What the threads hold; all that the collector tracks must have a number by now. How many threads there are.
+    pub(super) fn threads(&mut self) -> u64 {
         let mut state = first_state().unwrap_or(null_mut());
         let mut thread = 0;
         while !state.is_null() {
@@ -52,6 +53,20 @@ impl Held<'_> {
             // SAFETY: with the GIL; a live thread state.
             state = api::PyThreadState_Next().map_or(null_mut(), |next| unsafe { next(state) });
             thread += 1;
+        }
+        thread
+    }
+
+    /// What suspended greenlets hold in their variables, each as a thread of a number of its own.
+    pub(super) fn greenlets(&mut self, threads: u64) {
+        let Some(greenlets) = Greenlets::find() else { return };
+        let mut number = threads;
+        for id in 0..self.ids.len() as u32 {
+            let object = self.ids.address(id);
+            if greenlets.is_one(object) {
+                greenlets.each_frame(object, |frame| self.frame(frame, number));
+                number += 1;
+            }
         }
     }
 

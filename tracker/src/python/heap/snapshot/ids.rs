@@ -3,8 +3,9 @@
 use super::super::room::Growing;
 use crate::sys;
 
-/// Most objects of a snapshot.
+/// Most objects of a snapshot, and most types beyond: an object without a type could not be written.
 const MOST: usize = 20_000_000;
+const MOST_WITH_TYPES: usize = MOST + (1 << 20);
 const FIRST: usize = 1 << 14;
 /// Marks an object whose text, or value, is wanted; no address has this bit.
 const WANTED: usize = 1 << 63;
@@ -50,15 +51,20 @@ impl Ids {
     pub(super) fn of(&mut self, address: usize) -> Option<u32> {
         let place = self.place_of(address);
         match self.at(place) {
-            0 => self.add(address),
+            0 => self.add(address, MOST),
             known => Some(known - 1),
         }
     }
 
+    /// As `of`, of a type.
+    pub(super) fn of_type(&mut self, address: usize) -> Option<u32> {
+        self.find(address).or_else(|| self.add(address, MOST_WITH_TYPES))
+    }
+
     #[inline(never)]
-    fn add(&mut self, address: usize) -> Option<u32> {
+    fn add(&mut self, address: usize, most: usize) -> Option<u32> {
         let count = self.len();
-        if count >= MOST {
+        if count >= most {
             return None;
         }
         if count * 2 > self.mask {

@@ -1,5 +1,7 @@
 //! What keys of dictionaries are that have no name: integers, bytes, and tuples of these and of strings.
 
+use core::sync::atomic::{AtomicBool, Ordering};
+
 use super::super::super::frames::{self, word};
 use super::super::super::objects::{LOWEST, Type};
 use super::super::super::text;
@@ -22,8 +24,25 @@ const MOST_DIGITS: usize = 4;
 const FIRST_WITH_TAGS: u8 = 12;
 const TAG_BITS: usize = 3;
 
+/// Whether snapshots have only what names things in the code.
+static ONLY_NAMES: AtomicBool = AtomicBool::new(false);
+
+/// From now on no value of the program is written.
+pub(crate) fn hide_values() {
+    ONLY_NAMES.store(true, Ordering::Relaxed);
+}
+
+/// Whether a string in a key may be written: those that the interpreter has interned name things in the code, but for the
+/// few that a program interns itself.
+pub(super) fn is_name(string: usize) -> bool {
+    !ONLY_NAMES.load(Ordering::Relaxed) || text::is_interned(string)
+}
+
 /// The value of this key will be written, as far as it is one that is read.
 pub(super) fn want(ids: &mut Ids, key: usize, tuple_header: usize) {
+    if ONLY_NAMES.load(Ordering::Relaxed) {
+        return;
+    }
     // SAFETY: a live object.
     if unsafe { Type::of(key) }.has(IS_TUPLE) {
         // SAFETY: a live tuple.

@@ -11,10 +11,12 @@
 //! The file is written by system calls from memory of our own, which goes when it is done.
 
 mod attributes;
+mod greenlets;
 mod held;
 mod ids;
 mod keys;
 mod names;
+mod numpy;
 mod out;
 mod owned;
 mod references;
@@ -26,11 +28,12 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use leakgate_capture::NOTE_NO_HEAP;
 use leakgate_capture::heap::{
     FLAG_BLOCK, FLAG_DESCRIPTOR, FLAG_IMMORTAL, FLAG_LENGTH, FLAG_OLD, FLAG_OWNED, FLAG_TRACKED, HEAD_LEN,
-    HEAP_CUT, HEAP_MAGIC, HEAP_VERSION, HeapHead, LONGEST_TEXT, NodeKind, ROOT_STATIC_TYPE, TEXT_CUT, fold,
+    HEAP_CUT, HEAP_MAGIC, HEAP_SUBINTERPRETERS, HEAP_VERSION, HeapHead, LONGEST_TEXT, NodeKind,
+    ROOT_STATIC_TYPE, TEXT_CUT, fold,
 };
 
-use super::super::frames;
 use super::super::objects::Type;
+use super::super::{api, frames};
 use super::enumerate::{each_tracked, is_known};
 use super::types::Builtins;
 use crate::capture::{header, note};
@@ -38,6 +41,7 @@ use crate::{checkpoint, fork, journal, shadow, start, sys, thread};
 pub(in crate::python) use attributes::{each_attribute, entries};
 use held::Held;
 use ids::Ids;
+pub(crate) use keys::hide_values;
 use names::Names;
 pub(in crate::python) use names::type_name;
 use out::{Later, Numbers, Out};
@@ -88,8 +92,20 @@ fn take_apart() -> Option<i64> {
             Some(NUMBER.fetch_add(1, Ordering::Relaxed).into()).map(|number: i64| number + 1)
         }
         sys::Ending::Code(_) => None,
-        sys::Ending::Signal(signal) => Some(-i64::from(signal)),
+        sys::Ending::Signal(signal) => {
+            remove_unfinished(process.pid);
+            Some(-i64::from(signal))
+        }
     }
+}
+
+/// Removes what a copy has left that could not.
+fn remove_unfinished(pid: u32) {
+    let number = NUMBER.load(Ordering::Relaxed) + 1;
+    start::heap_path([pid, journal::sequence(), number], b".part\0", &mut |part| {
+        sys::remove(part);
+        true
+    });
 }
 
 /// Longest time of a copy: a type may never come to an end, too.
@@ -133,7 +149,9 @@ fn write(process: &Process, path: &[u8], number: u32) -> Option<()> {
     Held { ids: &mut ids, out: &mut roots }.modules();
     let mut is_cut = false;
     each_tracked(&mut |object| is_cut |= ids.of(object).is_none());
-    Held { ids: &mut ids, out: &mut roots }.threads();
+    let mut held = Held { ids: &mut ids, out: &mut roots };
+    let threads = held.threads();
+    held.greenlets(threads);
     let mut objects = Objects {
         shapes: Shapes::new(builtins)?,
         references: References::new(builtins.tuple_header()),
@@ -157,7 +175,8 @@ fn write(process: &Process, path: &[u8], number: u32) -> Option<()> {
         checkpoint: checkpoint::ordinal(),
         // SAFETY: the header is mapped; the field is written once, before anything of the interpreter runs.
         python: unsafe { (*header()).python },
-        notes: if is_cut { HEAP_CUT } else { 0 },
+        notes: if is_cut { HEAP_CUT } else { 0 }
+            | if has_subinterpreters() { HEAP_SUBINTERPRETERS } else { 0 },
         nodes: objects.ids.len() as u64,
         edges: objects.references.count,
         left_out: objects.references.left_out,
@@ -170,6 +189,15 @@ fn write(process: &Process, path: &[u8], number: u32) -> Option<()> {
     // SAFETY: plain integers without padding, and the room is larger.
     unsafe { bytes.as_mut_ptr().cast::<HeapHead>().write_unaligned(head) };
     objects.out.finish(&bytes).then_some(())
+}
+
+/// Whether there are interpreters beside the main one: their objects are theirs alone.
+fn has_subinterpreters() -> bool {
+    let (Some(head), Some(next)) = (api::PyInterpreterState_Head(), api::PyInterpreterState_Next()) else {
+        return false;
+    };
+    // SAFETY: with the GIL; the list of interpreters has one at least.
+    unsafe { !next(head()).is_null() }
 }
 
 struct Objects<'a> {
@@ -208,7 +236,7 @@ impl Objects<'_> {
         // SAFETY: a live object.
         let of = unsafe { Type::of(object) };
         let shape = self.shapes.of(of, &mut self.ids)?;
-        let type_id = self.ids.of(of.0)?;
+        let type_id = self.ids.of_type(of.0)?;
         let is_tracked = may_be_visited(object, &shape, of);
         let block = owned::block(object, &shape);
         let owned = owned::owned(object, of, &shape);

@@ -173,8 +173,6 @@ const OLD_ARGUMENTS: usize = 16;
 const ARGUMENTS_BEFORE_LINE: usize = 16;
 const KINDS_BEFORE_FILE: usize = 8;
 const BYTES_HEADER: usize = 32;
-/// Of an object that stands for a frame.
-const FRAME_OF_OBJECT: usize = 24;
 /// Marks a variable of the function around.
 const IS_FREE: u8 = 0x80;
 
@@ -250,14 +248,36 @@ fn argument_before_last(code: usize, before: usize) -> usize {
 }
 
 /// The variables of a frame that is an object, and their names.
-pub(super) fn each_of_frame_object(object: usize, mut tell: impl FnMut(usize, usize)) {
+pub(super) fn each_of_frame_object(object: usize, tell: impl FnMut(usize, usize)) {
     let layout = frames::layout();
     let is_frame = layout.minor < FIRST_WITH_ALL;
     // SAFETY: a live frame object; since 3.11 it has a frame, its own or that of a function that is not over.
-    let frame = if is_frame { object } else { unsafe { word(object + FRAME_OF_OBJECT) } };
-    if frame < LOWEST {
-        return;
+    let frame = if is_frame { object } else { unsafe { word(object + frames::FRAME_OF_OBJECT) } };
+    if frame >= LOWEST {
+        each_of_frame(frame, tell);
     }
+}
+
+/// Where the frame of a generator may be inside of it, since 3.11.
+const FRAMES_OF_GENERATORS: [usize; 2] = [72, 80];
+
+/// The frame of a generator whose function is not over: its code is alive, which `is_alive` says.
+pub(super) fn frame_of_generator(generator: usize, is_alive: impl Fn(usize) -> bool) -> Option<usize> {
+    let layout = frames::layout();
+    if layout.minor < FIRST_WITH_ALL {
+        return None;
+    }
+    let frames = FRAMES_OF_GENERATORS.map(|offset| generator + offset);
+    frames.into_iter().find(|frame| {
+        // SAFETY: a generator is that long.
+        let code = unsafe { word(frame + layout.frame_code) } & !layout.code_tag;
+        is_alive(code) && is_code(code)
+    })
+}
+
+/// The variables of a function that is not over, and their names.
+pub(super) fn each_of_frame(frame: usize, mut tell: impl FnMut(usize, usize)) {
+    let layout = frames::layout();
     // SAFETY: a frame, laid out as its version's row says.
     let code = unsafe { word(frame + layout.frame_code) } & !layout.code_tag;
     for (index, name) in each_variable(code).enumerate() {

@@ -4,6 +4,7 @@ use leakgate_capture::heap::NodeKind;
 
 use super::super::super::frames::{self, word};
 use super::super::super::objects::{LONGEST_HEADER, LOWEST, Type};
+use super::numpy;
 use super::shapes::{Attributes, Beside, How, Shape, beside};
 use crate::shadow::{self, Block};
 
@@ -19,10 +20,6 @@ const ARRAY_ITEMS: usize = 24;
 const DEQUE_FIRST: usize = 24;
 const DEQUE_NEXT: usize = 65 * 8;
 const DEQUE_ITEMS: usize = 64;
-/// In an array of numpy's: its buffer, and flags that say whether that is its own (numpy's C API, `PyArrayObject_fields`).
-const NUMPY_BUFFER: usize = 16;
-const NUMPY_FLAGS: usize = 64;
-const NUMPY_OWNS: u32 = 4;
 /// Versions from which on the values of an instance are in its own block.
 const FIRST_INLINE: u8 = 13;
 const FIRST_PREFIXED: u8 = 11;
@@ -76,10 +73,7 @@ pub(super) fn owned(object: usize, of: Type, shape: &Shape) -> Owned {
         NodeKind::ByteArray => owned.add(field(BYTES_BUFFER).or_else(|| inside_bytes(object))),
         NodeKind::Array => owned.add(field(ARRAY_ITEMS)),
         NodeKind::Deque => deque(&mut owned, object),
-        // SAFETY: a live object with that many bytes.
-        _ if shape.is_numpy_array && unsafe { word(object + NUMPY_FLAGS) } as u32 & NUMPY_OWNS != 0 => {
-            owned.add(field(NUMPY_BUFFER));
-        }
+        _ if shape.is_numpy_array && numpy::owns(object) => owned.add(field(numpy::BUFFER)),
         _ => {}
     }
     owned

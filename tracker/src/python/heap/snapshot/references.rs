@@ -6,6 +6,7 @@ use core::ffi::{c_int, c_void};
 use leakgate_capture::ContainerKind;
 use leakgate_capture::heap::{Known, Label, NodeKind, fold};
 
+use super::super::super::api;
 use super::super::super::frames::word;
 use super::super::super::objects::{
     LOWEST, TYPE_BASE, TYPE_BASES, TYPE_CACHE, TYPE_NAMES, TYPE_ORDER, TYPE_SUBCLASSES, Type,
@@ -15,7 +16,7 @@ use super::super::room::Growing;
 use super::ids::Ids;
 use super::out::{Numbers, Out};
 use super::shapes::{Attributes, Beside, Field, How, Shape, Shapes, beside};
-use super::{keys, names, table};
+use super::{keys, names, numpy, table};
 
 const LENGTH: usize = 16;
 const LIST_ITEMS: usize = 24;
@@ -35,11 +36,15 @@ pub(super) struct References {
     /// Those to objects that are left out.
     pub(super) left_out: u64,
     tuple_header: usize,
+    /// The dictionary of imported modules.
+    modules: usize,
 }
 
 impl References {
     pub(super) fn new(tuple_header: usize) -> Self {
-        References { visited: Growing::new(), count: 0, left_out: 0, tuple_header }
+        // SAFETY: with the GIL; borrowed.
+        let modules = api::PyImport_GetModuleDict().map_or(0, |modules| unsafe { modules() } as usize);
+        References { visited: Growing::new(), count: 0, left_out: 0, tuple_header, modules }
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -60,7 +65,27 @@ impl References {
             How::Visited if is_tracked => self.of_visited(to, object, shapes, &shape),
             How::Visited => {}
         }
+        if shape.is_numpy_array {
+            self.numpy_array(to, object);
+        }
         to.out.number(0);
+    }
+
+    fn numpy_array(&mut self, to: &mut Written, array: usize) {
+        let base = numpy::base(array);
+        if base != 0 {
+            self.reference(to, base, Label::Known(Known::ArrayBase));
+        }
+        let Some((items, count)) = numpy::objects(array) else { return };
+        let is_flat = numpy::is_flat(array);
+        for index in 0..count {
+            // SAFETY: its own buffer has so many items, some of which may be missing.
+            let item = unsafe { word(items + index * 8) };
+            let label = if is_flat { Label::Item(index.min(MOST_INDEX) as u32) } else { Label::Element };
+            if item >= LOWEST {
+                self.reference(to, item, label);
+            }
+        }
     }
 
     #[inline(always)]
@@ -102,7 +127,12 @@ impl References {
         // SAFETY: a live dictionary.
         let Some(table) = (unsafe { table::of(dictionary) }) else { return };
         for (key, value) in table.entries() {
-            let label = self.key_label(to.ids, key);
+            // Names of modules are always names.
+            let label = if dictionary == self.modules {
+                module_label(to.ids, key)
+            } else {
+                self.key_label(to.ids, key)
+            };
             // Shared keys are the type's.
             if !table.is_shared {
                 self.reference(to, key, Label::DictionaryKey);
@@ -158,13 +188,19 @@ impl References {
                 self.name_first(value, label);
             });
         }
+        if shape.is_generator {
+            self.name_variables(to, object);
+        }
         self.flush(to);
     }
 
     fn name_attributes(&mut self, to: &mut Written, object: usize, of: Type, keys: usize) {
         // SAFETY: an object of a type with such a dictionary.
         match unsafe { beside(object, of) } {
-            Beside::Dictionary(dictionary) => self.name_first(dictionary, Label::Known(Known::Dictionary)),
+            Beside::Dictionary(dictionary) => {
+                self.name_dictionary(dictionary);
+                self.leave_to(dictionary);
+            }
             Beside::Values(values) => {
                 // SAFETY: the keys of the type, which its instances' values belong to.
                 let Some(table) = (unsafe { table::of_keys(keys, values) }) else { return };
@@ -176,6 +212,40 @@ impl References {
             }
             Beside::None => {}
         }
+    }
+
+    /// An instance whose values are inside of it does not visit its dictionary in all versions.
+    fn name_dictionary(&mut self, dictionary: usize) {
+        let label = Label::Known(Known::Dictionary);
+        if self.visited.items().iter().any(|visited| visited.to == dictionary) {
+            self.name_first(dictionary, label);
+        } else {
+            // Without memory the reference is missing, and the next object finds none either.
+            let _ = self.visited.push(Visited { to: dictionary, label });
+        }
+    }
+
+    /// Since 3.13 the values of an instance that has a dictionary may be inside of it still; some versions visit them with
+    /// the instance, some with the dictionary. They count as the dictionary's.
+    fn leave_to(&mut self, dictionary: usize) {
+        // SAFETY: the dictionary of a live instance.
+        let Some(table) = (unsafe { table::of(dictionary) }).filter(|table| table.are_inside) else { return };
+        for (_, value) in table.entries() {
+            let same = |visited: &&mut Visited| visited.to == value && visited.label == Label::None;
+            if let Some(visited) = self.visited.items_mut().iter_mut().find(same) {
+                visited.to = 0;
+            }
+        }
+    }
+
+    /// What a suspended generator's variables refer to: its function is not over where its code is visited.
+    fn name_variables(&mut self, to: &mut Written, generator: usize) {
+        let has_visited = |object: usize| self.visited.items().iter().any(|visited| visited.to == object);
+        let Some(frame) = names::frame_of_generator(generator, has_visited) else { return };
+        names::each_of_frame(frame, |value, name| {
+            let label = names::wanted(to.ids, name).map_or(Label::None, Label::Variable);
+            self.name_first(value, label);
+        });
     }
 
     /// Names the entries of what is built on a list, a dictionary and so on.
@@ -196,7 +266,11 @@ impl References {
             }
             return;
         }
-        if matches!(shape.kind, NodeKind::Set | NodeKind::FrozenSet) {
+        if shape.kind == NodeKind::Tuple {
+            // SAFETY: a live object that begins as a tuple does, which visits its last item first, too.
+            let length = unsafe { word(object + LENGTH) };
+            self.name_items(object + self.tuple_header, length);
+        } else if matches!(shape.kind, NodeKind::Set | NodeKind::FrozenSet) {
             self.name_rest(|_| Label::Element);
         } else if shape.kind == NodeKind::Deque {
             self.name_rest(|index| Label::Item(index.min(MOST_INDEX) as u32));
@@ -205,7 +279,7 @@ impl References {
 
     fn key_label(&self, ids: &mut Ids, key: usize) -> Label {
         // SAFETY: a live object.
-        if unsafe { Type::of(key) }.is_text() {
+        if unsafe { Type::of(key) }.is_text() && keys::is_name(key) {
             return names::wanted(ids, key).map_or(Label::None, Label::Key);
         }
         keys::want(ids, key, self.tuple_header);
@@ -219,6 +293,10 @@ impl References {
         if items == 0 || length >= 1 << 48 {
             return;
         }
+        self.name_items(items, length);
+    }
+
+    fn name_items(&mut self, items: usize, length: usize) {
         let mut from = 0;
         for index in (0..length).rev() {
             // SAFETY: there are so many items.
@@ -276,9 +354,16 @@ impl References {
     fn flush(&mut self, to: &mut Written) {
         for index in 0..self.visited.items().len() {
             let visited = self.visited.items()[index];
+            if visited.to == 0 {
+                continue;
+            }
             self.reference(to, visited.to, visited.label);
         }
     }
+}
+
+fn module_label(ids: &mut Ids, name: usize) -> Label {
+    names::wanted(ids, name).map_or(Label::None, Label::Key)
 }
 
 /// Most references that are looked through for one.

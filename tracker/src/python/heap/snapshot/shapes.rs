@@ -13,7 +13,7 @@ use super::super::super::{api, objects, text};
 use super::super::room::Growing;
 use super::super::types::Builtins;
 use super::ids::Ids;
-use super::table;
+use super::{numpy, table};
 
 const IS_TUPLE: usize = 1 << 26;
 const IS_EXCEPTION: usize = 1 << 30;
@@ -32,8 +32,6 @@ const MEMBER: usize = 40;
 /// Kinds of fields that are objects.
 const OBJECT: i32 = 6;
 const OBJECT_OR_NOTHING: i32 = 16;
-/// Bytes of an array of numpy's, at least; the same fields in numpy 1 and 2.
-const NUMPY_ARRAY: usize = 80;
 /// Offsets from here on are none.
 const FARTHEST: usize = 1 << 16;
 /// Most fields of a type that are looked at.
@@ -83,6 +81,8 @@ pub(super) struct Shape {
     pub(super) attributes: Attributes,
     /// Whether it is an array of numpy's, or built on it.
     pub(super) is_numpy_array: bool,
+    /// Whether it is a generator, or a coroutine.
+    pub(super) is_generator: bool,
     first: usize,
     count: usize,
 }
@@ -106,7 +106,7 @@ fn is_numpy_array(of: Type) -> bool {
     const ARRAY: &CStr = c"numpy.ndarray";
     let mut at = of;
     while at.0 != 0 {
-        if !at.is_made() && at.basic_size() >= NUMPY_ARRAY && at.name() == Some(ARRAY) {
+        if !at.is_made() && at.basic_size() >= numpy::SIZE && at.name() == Some(ARRAY) {
             return true;
         }
         at = at.base();
@@ -121,6 +121,8 @@ pub(super) struct Shapes<'a> {
     exact: [(usize, How); 3],
     member: usize,
     traceback: usize,
+    property: usize,
+    generators: [usize; 3],
     types: Ids,
     shapes: Growing<Shape>,
     fields: Growing<Field>,
@@ -136,6 +138,8 @@ impl<'a> Shapes<'a> {
             exact: exact.map(|(name, how)| (api::data(name), how)),
             member: api::data(c"PyMemberDescr_Type"),
             traceback: api::data(c"PyTraceBack_Type"),
+            property: api::data(c"PyProperty_Type"),
+            generators: [c"PyGen_Type", c"PyCoro_Type", c"PyAsyncGen_Type"].map(api::data),
             types: Ids::new()?,
             shapes: Growing::new(),
             fields: Growing::new(),
@@ -174,6 +178,7 @@ impl<'a> Shapes<'a> {
             is_collected: of.is_collected() && !of.decides_itself(),
             attributes: attributes(of),
             is_numpy_array: is_numpy_array(of),
+            is_generator: self.generators.contains(&of.0),
             first,
             count: self.fields.items().len() - first,
         };
@@ -240,6 +245,8 @@ impl<'a> Shapes<'a> {
             raised()
         } else if of.0 == self.traceback {
             TRACEBACK
+        } else if of.0 == self.property || self.property != 0 && of.descends_from(self.property) {
+            PROPERTY
         } else {
             &[]
         };
@@ -368,6 +375,9 @@ fn raised() -> &'static [(usize, Known)] {
 /// And of tracebacks: since 3.12 the dictionary of their type, with the descriptors, is the interpreter's.
 const TRACEBACK: &[(usize, Known)] = &[(16, Known::RaisedBelow), (24, Known::RaisedIn)];
 
+/// And of properties.
+const PROPERTY: &[(usize, Known)] = &[(16, Known::Getter), (24, Known::Setter), (32, Known::Deleter)];
+
 /// The places of the strings that name a function, of its closure and of its defaults.
 pub(super) struct FunctionFields {
     pub(super) qualified_name: usize,
@@ -424,7 +434,7 @@ const DICTIONARY_BEFORE: usize = 24;
 
 /// The attributes that an instance has beside it.
 pub(super) enum Beside {
-    /// In a dictionary.
+    /// In a dictionary; since 3.13 the values may be inside of the instance still.
     Dictionary(usize),
     /// As values only, at an address.
     Values(usize),
@@ -451,7 +461,7 @@ pub(super) unsafe fn beside(object: usize, of: Type) -> Beside {
     if minor == FIRST_MANAGED + 1 && dictionary & 1 != 0 {
         return Beside::Values(dictionary + 1);
     }
-    if minor > FIRST_MANAGED + 1 && of.flags() & HAS_INLINE_VALUES != 0 {
+    if minor > FIRST_MANAGED + 1 && dictionary == 0 && of.flags() & HAS_INLINE_VALUES != 0 {
         let values = object + of.basic_size();
         // SAFETY: values inside the object begin there; the fourth byte tells whether they are in use.
         if unsafe { ((values + 3) as *const u8).read() } != 0 {

@@ -26,6 +26,8 @@ pub(super) struct Table {
     values: usize,
     /// Whether other dictionaries have the same keys.
     pub(super) is_shared: bool,
+    /// Whether the values are inside of an instance.
+    pub(super) are_inside: bool,
     /// Whether all keys are strings, so that the collector is not told of them.
     pub(super) has_strings_only: bool,
 }
@@ -37,14 +39,6 @@ pub(super) struct Table {
 pub(super) unsafe fn of(dictionary: usize) -> Option<Table> {
     // SAFETY: the caller's promise; both fields are there in all versions.
     let (keys, values) = unsafe { (word(dictionary + TABLE), word(dictionary + VALUES)) };
-    // SAFETY: values begin with four bytes, the third of which tells whether they are part of an instance: then they are
-    // the instance's.
-    let are_embedded = values != 0
-        && frames::layout().minor >= NEW_VALUES
-        && unsafe { ((values + 2) as *const u8).read() } != 0;
-    if are_embedded {
-        return None;
-    }
     // SAFETY: the table of a live dictionary.
     unsafe { of_keys(keys, values) }
 }
@@ -79,6 +73,7 @@ pub(super) unsafe fn of_keys(keys: usize, values: usize) -> Option<Table> {
         key,
         values: if values == 0 { 0 } else { values + first },
         is_shared: kind == SHARED,
+        are_inside: are_inside(values),
         has_strings_only: kind == STRINGS || kind == SHARED,
     })
 }
@@ -95,7 +90,16 @@ unsafe fn old(keys: usize, values: usize) -> Table {
         _ => 8,
     };
     let entries = keys + 40 + size * index_bytes;
-    Table { entries, count, step: 24, key: 8, values, is_shared: values != 0, has_strings_only: values != 0 }
+    let is_shared = values != 0;
+    let has_strings_only = is_shared;
+    Table { entries, count, step: 24, key: 8, values, is_shared, are_inside: false, has_strings_only }
+}
+
+/// Values begin with four bytes since 3.13, the third of which tells whether they are part of an instance.
+fn are_inside(values: usize) -> bool {
+    // SAFETY: values of a live dictionary or instance.
+    let is_set = || unsafe { ((values + 2) as *const u8).read() } != 0;
+    values != 0 && frames::layout().minor >= NEW_VALUES && is_set()
 }
 
 impl Table {
