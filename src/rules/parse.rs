@@ -5,6 +5,7 @@ use serde::Deserialize;
 use super::Named;
 use super::evidence::{Evidence, HeldBy, Kind};
 use crate::pattern::{Pattern, PatternError};
+use crate::view::text::clean;
 
 /// Largest file of a rule, in bytes.
 const LARGEST: usize = 256 << 10;

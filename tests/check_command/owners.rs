@@ -187,6 +187,46 @@ def careful():
 }
 
 #[test]
+fn what_is_registered_with_the_interpreter_has_the_name_of_its_function() {
+    let app = "\
+import codecs, logging, os, signal, threading
+def search():
+    codecs.register(lambda name: None)
+def errors(count=[0]):
+    count[0] += 1
+    codecs.register_error('mine-%d' % count[0], lambda error: ('', error.end))
+def fork():
+    os.register_at_fork(after_in_child=lambda: None)
+def handler():
+    before = signal.getsignal(signal.SIGUSR1)
+    def handle(*arguments): before(*arguments)
+    signal.signal(signal.SIGUSR1, handle)
+";
+    let expected = [
+        ("search", "`codecs.register()` (list) keeps 1 more entry, ", "app.py:3"),
+        ("errors", "`codecs.register_error()` (dict) keeps 1 more entry, ", "app.py:6"),
+        ("fork", "`os.register_at_fork(after_in_child=…)` (list) keeps 1 more entry, ", "app.py:8"),
+        ("handler", "`signal.getsignal(signal.SIGUSR1)` (function) keeps ", "app.py:11"),
+    ];
+    for python in each_python() {
+        let scenarios: String = expected
+            .iter()
+            .map(|(name, ..)| format!("  {name}: {{ call: \"app:{name}\", {CALLS} }}\n"))
+            .collect();
+        let project = Project::new(&format!("{python}scenarios:\n{scenarios}"), app);
+        assert_eq!(project.check().code, Some(1));
+        for (name, sentence, place) in &expected {
+            let finding = project.scenario(name)["findings"][0].clone();
+            let owner = &finding["owners"][0];
+            assert!(owner["sentence"].as_str().unwrap().starts_with(sentence), "{python}{finding:#}");
+            assert_eq!(owner["pattern"], "growing-global", "{python}{finding:#}");
+            let at = format!("{}:{}", owner["place"]["file"].as_str().unwrap(), owner["place"]["line"]);
+            assert!(at.ends_with(place), "{python}{finding:#}");
+        }
+    }
+}
+
+#[test]
 fn new_keys_are_shown_escaped_and_cut_unless_values_are_hidden() {
     let app = "\
 import functools
@@ -207,17 +247,38 @@ def cached(count=[0]):
         let project = Project::new(&config, app);
         assert_eq!(project.check().code, Some(1));
         let facts = |name: &str| project.scenario(name)["findings"][0]["owners"][0]["facts"].clone();
-        let shown = |number: u32| format!("`\\x1b[31m{number}{}…`", "x".repeat(29));
+        let shown = |number: u32| format!("`\\x1b[31m{number}{}…{}`", "x".repeat(13), "x".repeat(16));
         let keys = format!("new keys: {}, {}, {}, …", shown(120), shown(121), shown(122));
         assert_eq!(facts("work"), json!([keys]));
         assert_eq!(facts("cached"), json!(["new keys: `sku-121`, `sku-122`, `sku-123`, …"]));
+        assert!(has_values(&project), "the captures have keys");
         project.run(&["check", "--no-values"]);
         assert_eq!((facts("work"), facts("cached")), (json!([]), json!([])));
+        assert!(!has_values(&project), "no capture has a key");
+        let owners = project.run(&["view", "owners", "work"]).whole();
+        assert!(owners.contains("app.PRICES (dict)"), "{owners}");
         let hidden = config.replace(CALLS, &format!("{CALLS}, values: false"));
         project.write("leakgate.yaml", &format!("version: 1\n{hidden}"));
         project.check();
         assert_eq!((facts("work"), facts("cached")), (json!([]), json!([])));
     }
+}
+
+/// Whether a snapshot has a key of the program's in it.
+fn has_values(project: &Project) -> bool {
+    let captures = std::fs::read_dir(project.path().join(".leakgate/captures")).unwrap();
+    let files = captures.flat_map(|capture| std::fs::read_dir(capture.unwrap().path()).unwrap());
+    let snapshots: Vec<Vec<u8>> = files
+        .map(|file| file.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "lgh"))
+        .map(|path| std::fs::read(path).unwrap())
+        .collect();
+    assert!(!snapshots.is_empty());
+    snapshots.iter().any(|bytes| [&b"xxxxxxxx"[..], b"sku-12"].iter().any(|key| has(bytes, key)))
+}
+
+fn has(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
 }
 
 #[test]
@@ -259,6 +320,13 @@ fn a_type_that_breaks_ends_only_the_copy_and_the_report_says_so() {
                         SIGSEGV: a type of an extension breaks where it is asked for its references";
         assert!(evidence.iter().any(|line| line == expected), "{finding:#}");
         assert_eq!(finding["owners"], json!([]));
+        // Nothing is in the way of the next check.
+        let again = Project::new(&format!("{python}{}", scenario(", snapshot: forked")), BROKEN);
+        for _ in 0..2 {
+            assert_eq!(again.check().code, Some(1));
+        }
+        let report = again.read(".leakgate/report.md");
+        assert!(!report.contains("could not be"), "{report}");
         // In the process itself it is its end.
         let (code, work) = checked(&format!("{python}{}", scenario("")), BROKEN);
         assert_eq!((code, work["verdict"].as_str()), (Some(3), Some("error")), "{work:#}");

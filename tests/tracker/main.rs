@@ -18,6 +18,7 @@ mod folders;
 mod follow;
 mod harness;
 mod heap;
+mod heap_paths;
 mod heap_views;
 mod limits;
 mod lost_children;
