@@ -2,13 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
-#[path = "action/several.rs"]
-mod several;
 #[path = "action/runner.rs"]
 mod runner;
 #[allow(dead_code, reason = "the server of the tests of the comment, of which a part is used here")]
 #[path = "comment/server.rs"]
 mod server;
+#[path = "action/several.rs"]
+mod several;
 
 use std::fs;
 use std::path::Path;
@@ -147,7 +147,11 @@ fn a_copy_that_cannot_be_written_is_a_warning_and_takes_nothing_else_along() {
     // Below a file there is no folder; a name may look like an option.
     let ran = runner.run(&with_program(&[("sarif", "app.py/leakgate.sarif"), ("junit", "-o")]));
     assert_eq!((ran.code, outputs(&ran)), (1, ["fail", "1", "1"]), "{}", ran.log);
-    assert!(ran.log.contains("::warning title=leakgate::the copy of report.sarif for the input sarif was not written"));
+    assert!(
+        ran.log.contains(
+            "::warning title=leakgate::the copy of report.sarif for the input sarif was not written"
+        )
+    );
     let copied = fs::read_to_string(runner.workspace.path().join("-o")).unwrap();
     assert!(copied.starts_with("<?xml"), "{copied}");
     assert_eq!((ran.used.len(), server.ours().len()), (2, 1), "{}", ran.log);
@@ -164,7 +168,10 @@ fn an_input_that_makes_no_sense_is_an_error_with_a_sentence() {
     ] {
         let ran = runner.run(&with_program(&[(input, value)]));
         assert_eq!((ran.code, outputs(&ran)), (2, ["error", "2", "0"]), "{}", ran.log);
-        assert_eq!(ran.log, format!("leakgate {}\n::error title=leakgate::{sentence}\n", env!("CARGO_PKG_VERSION")));
+        assert_eq!(
+            ran.log,
+            format!("leakgate {}\n::error title=leakgate::{sentence}\n", env!("CARGO_PKG_VERSION"))
+        );
         assert!(ran.used.is_empty());
     }
     for program in [".", "app.py", "no/program"] {
@@ -270,7 +277,10 @@ fn no_script_has_an_expression_and_every_action_is_pinned_by_its_commit() {
         for step in steps {
             assert!(!text(&step["run"]).contains("${{"), "{name}: {step}");
             let uses = text(&step["uses"]);
-            assert!(uses.is_empty() || ["./", "./install"].contains(&uses.as_str()) || pinned.is_match(&uses), "{name}: {uses}");
+            assert!(
+                uses.is_empty() || ["./", "./install"].contains(&uses.as_str()) || pinned.is_match(&uses),
+                "{name}: {uses}"
+            );
         }
     }
 }

@@ -14,8 +14,7 @@ use crate::{PROGRAM, on_pull_request, with_program};
 fn shown(job: &str) -> Value {
     let page = include_str!("../../docs/ci.md");
     let fence = regex::Regex::new(r"(?s)```yaml\n(.*?)```").unwrap();
-    let workflows =
-        fence.captures_iter(page).map(|block| serde_yaml::from_str::<Value>(&block[1]).unwrap());
+    let workflows = fence.captures_iter(page).map(|block| serde_yaml::from_str::<Value>(&block[1]).unwrap());
     workflows.into_iter().find(|workflow| workflow["jobs"][job].is_object()).expect("the workflow")
 }
 
@@ -31,7 +30,12 @@ fn upload(with: &std::collections::BTreeMap<String, String>, to: &Path) {
     for path in with["path"].lines() {
         let mut copy = Command::new("bash");
         // Wildcards are the action's own, and what there is not of is left out.
-        copy.args(["-c", "shopt -s nullglob; for file in $1; do cp -r -- \"$file\" \"$2\"; done", "copy", path]);
+        copy.args([
+            "-c",
+            "shopt -s nullglob; for file in $1; do cp -r -- \"$file\" \"$2\"; done",
+            "copy",
+            path,
+        ]);
         assert!(copy.arg(&folder).status().unwrap().success());
     }
 }
@@ -108,7 +112,8 @@ fn installed(runner: &Runner) {
     assert_eq!((ran.code, ran.out["program"].as_str()), (0, PROGRAM), "{}", ran.log);
     let path = fs::read_to_string(runner.temp("path")).unwrap();
     assert_eq!(path, format!("{}\n", runner.temp("leakgate-path").display()));
-    let names: Vec<_> = fs::read_dir(path.trim_end()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let names: Vec<_> =
+        fs::read_dir(path.trim_end()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(names, ["leakgate"]);
 }
 
