@@ -7,6 +7,8 @@ mod runner;
 #[allow(dead_code, reason = "the server of the tests of the comment, of which a part is used here")]
 #[path = "comment/server.rs"]
 mod server;
+#[path = "action/several.rs"]
+mod several;
 
 use std::fs;
 use std::path::Path;
@@ -63,8 +65,10 @@ fn a_failing_check_keeps_its_reports_comments_and_then_fails() {
     assert_eq!(kept.len(), 2, "{kept:?}");
     assert_eq!(kept[0].0, "leakgate");
     assert!(kept[0].1.lines().next().unwrap().ends_with("/.leakgate/result.json"), "{kept:?}");
-    assert_eq!(kept[1].0, "leakgate-captures");
-    assert!(kept[1].1.ends_with("/.leakgate/captures/leaky") && Path::new(kept[1].1).is_dir(), "{kept:?}");
+    assert_eq!(kept[1].0, "captures-leakgate");
+    let (result, capture) = kept[1].1.trim_end().split_once('\n').unwrap();
+    assert!(result.ends_with("/.leakgate/result.json") && Path::new(result).is_file(), "{kept:?}");
+    assert!(capture.ends_with("/.leakgate/captures/leaky") && Path::new(capture).is_dir(), "{kept:?}");
     let comments = server.ours();
     assert_eq!(comments.len(), 1, "{}", ran.log);
     assert!(
@@ -137,6 +141,49 @@ fn hostile_inputs_run_nothing() {
 }
 
 #[test]
+fn a_copy_that_cannot_be_written_is_a_warning_and_takes_nothing_else_along() {
+    let server = Server::start();
+    let runner = on_pull_request(&server);
+    // Below a file there is no folder; a name may look like an option.
+    let ran = runner.run(&with_program(&[("sarif", "app.py/leakgate.sarif"), ("junit", "-o")]));
+    assert_eq!((ran.code, outputs(&ran)), (1, ["fail", "1", "1"]), "{}", ran.log);
+    assert!(
+        ran.log.contains(
+            "::warning title=leakgate::the copy of report.sarif for the input sarif was not written"
+        )
+    );
+    let copied = fs::read_to_string(runner.workspace.path().join("-o")).unwrap();
+    assert!(copied.starts_with("<?xml"), "{copied}");
+    assert_eq!((ran.used.len(), server.ours().len()), (2, 1), "{}", ran.log);
+}
+
+#[test]
+fn an_input_that_makes_no_sense_is_an_error_with_a_sentence() {
+    let runner = runner();
+    for (input, value, sentence) in [
+        ("summary", "TRUE", "the input summary is something else than true or false"),
+        ("annotations", "", "the input annotations is something else than true or false"),
+        ("working-directory", "no/folder", "there is no folder at the path of the input working-directory"),
+        ("working-directory", "app.py", "there is no folder at the path of the input working-directory"),
+    ] {
+        let ran = runner.run(&with_program(&[(input, value)]));
+        assert_eq!((ran.code, outputs(&ran)), (2, ["error", "2", "0"]), "{}", ran.log);
+        assert_eq!(
+            ran.log,
+            format!("leakgate {}\n::error title=leakgate::{sentence}\n", env!("CARGO_PKG_VERSION"))
+        );
+        assert!(ran.used.is_empty());
+    }
+    for program in [".", "app.py", "no/program"] {
+        let ran = runner.run(&[("program", program)]);
+        assert_eq!(ran.code, 1, "{}", ran.log);
+        assert_eq!(ran.log, "::error title=leakgate::there is no program at the path of the input program\n");
+    }
+    let here = runner.run(&with_program(&[("working-directory", ""), ("scenarios", "healthy")]));
+    assert_eq!(here.code, 0, "{}", here.log);
+}
+
+#[test]
 fn only_pull_requests_are_commented_and_a_comment_that_fails_turns_nothing_red() {
     let server = Server::start();
     for name in ["push", "merge_group", "schedule"] {
@@ -205,13 +252,11 @@ fn a_release_is_used_with_the_checksum_of_the_actions_repository_and_with_no_oth
         let ran = good.run(&[("version", version)]);
         assert_eq!(ran.code, 1, "{}", ran.log);
     }
-    let missing = good.run(&[("program", "no/program")]);
-    assert!(missing.code == 1 && missing.log.contains("there is no program"), "{}", missing.log);
 }
 
 fn workflows() -> Vec<(String, serde_json::Value)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut files = vec![root.join("action.yml")];
+    let mut files = vec![root.join("action.yml"), root.join("install/action.yml")];
     files.extend(fs::read_dir(root.join(".github/workflows")).unwrap().map(|entry| entry.unwrap().path()));
     files.iter().map(|path| (path.display().to_string(), document(path))).collect()
 }
@@ -232,7 +277,10 @@ fn no_script_has_an_expression_and_every_action_is_pinned_by_its_commit() {
         for step in steps {
             assert!(!text(&step["run"]).contains("${{"), "{name}: {step}");
             let uses = text(&step["uses"]);
-            assert!(uses.is_empty() || uses == "./" || pinned.is_match(&uses), "{name}: {uses}");
+            assert!(
+                uses.is_empty() || ["./", "./install"].contains(&uses.as_str()) || pinned.is_match(&uses),
+                "{name}: {uses}"
+            );
         }
     }
 }
@@ -273,7 +321,7 @@ fn the_pages_snippets_are_yaml_and_their_commands_exist() {
             commands += 1;
         }
     }
-    assert_eq!((documents, commands), (7, 5));
+    assert_eq!((documents, commands), (7, 7));
 }
 
 /// The words of a command of leakgate, without its name.

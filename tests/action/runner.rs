@@ -10,6 +10,9 @@ use regex::{Captures, Regex};
 use serde_json::Value;
 use tempfile::TempDir;
 
+/// What the condition of a step has that also runs after one that failed.
+const NOT_CANCELLED: &str = "!cancelled()";
+
 /// The runner's folders and the variables of its event.
 pub(crate) struct Runner {
     pub(crate) workspace: TempDir,
@@ -70,7 +73,12 @@ impl Runner {
 
     /// Runs the action with these inputs.
     pub(crate) fn run(&self, inputs: &[(&str, &str)]) -> Ran {
-        let action = document(&self.action.join("action.yml"));
+        self.run_action(&self.action, inputs)
+    }
+
+    /// Runs the action in that folder.
+    pub(crate) fn run_action(&self, folder: &Path, inputs: &[(&str, &str)]) -> Ran {
+        let action = document(&folder.join("action.yml"));
         let mut all: BTreeMap<String, String> = BTreeMap::new();
         for (name, input) in action["inputs"].as_object().unwrap() {
             all.insert(name.clone(), text(&input["default"]));
@@ -80,9 +88,11 @@ impl Runner {
         }
         let mut ran = Ran::default();
         for (index, step) in action["runs"]["steps"].as_array().unwrap().iter().enumerate() {
-            // A step that fails ends a composite action: none of these has `always()`.
-            if ran.code == 0 && ran.holds(&text(&step["if"]), &all) {
-                self.step(step, index, &all, &mut ran);
+            let condition = text(&step["if"]);
+            // After a step that failed, only those go on that say so.
+            let goes_on = ran.code == 0 || condition.contains(NOT_CANCELLED);
+            if goes_on && ran.holds(&condition, &all) {
+                self.step(step, (index, folder), &all, &mut ran);
             }
         }
         for (name, output) in action["outputs"].as_object().unwrap() {
@@ -92,7 +102,14 @@ impl Runner {
         ran
     }
 
-    fn step(&self, step: &Value, index: usize, inputs: &BTreeMap<String, String>, ran: &mut Ran) {
+    /// The step with that number, of the action in that folder.
+    fn step(
+        &self,
+        step: &Value,
+        (index, folder): (usize, &Path),
+        inputs: &BTreeMap<String, String>,
+        ran: &mut Ran,
+    ) {
         let filled = |map: &Value, ran: &Ran| -> BTreeMap<String, String> {
             let entries = map.as_object().into_iter().flatten();
             entries.map(|(name, value)| (name.clone(), ran.filled(&text(value), inputs))).collect()
@@ -114,14 +131,17 @@ impl Runner {
             bash.envs(std::env::var_os(name).map(|value| (name, value)));
         }
         bash.env("GITHUB_ACTIONS", "true").env("GITHUB_OUTPUT", &output).env("RUNNER_TEMP", self.temp.path());
+        bash.env("GITHUB_PATH", self.temp.path().join("path"));
         bash.env("GITHUB_STEP_SUMMARY", self.temp.path().join("summary.md"))
-            .env("GITHUB_ACTION_PATH", &self.action);
+            .env("GITHUB_ACTION_PATH", folder);
         bash.env("GITHUB_WORKSPACE", self.workspace.path()).env("PYTHONDONTWRITEBYTECODE", "1");
         let done = bash.output().unwrap();
         for bytes in [&done.stdout, &done.stderr] {
             ran.log.push_str(&String::from_utf8_lossy(bytes));
         }
-        ran.code = done.status.code().unwrap_or(-1);
+        if ran.code == 0 {
+            ran.code = done.status.code().unwrap_or(-1);
+        }
         ran.outputs.insert(text(&step["id"]), outputs(&fs::read_to_string(&output).unwrap()));
     }
 }
@@ -144,10 +164,11 @@ impl Ran {
         }
     }
 
-    /// A condition: `a != 'b' && c != ''`.
+    /// A condition: `!cancelled() && a != 'b' && c != ''`. No run is cancelled here.
     fn holds(&self, condition: &str, inputs: &BTreeMap<String, String>) -> bool {
         let inner = condition.trim_start_matches("${{ ").trim_end_matches(" }}");
-        inner.split(" && ").filter(|part| !part.is_empty()).all(|part| {
+        let mut parts = inner.split(" && ").filter(|part| !part.is_empty() && *part != NOT_CANCELLED);
+        parts.all(|part| {
             let (left, right) = part.split_once(" != ").expect("a comparison");
             self.value(left, inputs) != right.trim_matches('\'')
         })
