@@ -13,15 +13,12 @@ use std::collections::HashMap;
 
 use super::compare::Changes;
 use super::model::{Edge, Known, Label, NodeId, NodeKind, RootKind, Snapshot};
-use super::path::{Detail, Path, key_text, own_name, shown};
+use super::path::{CONTEXT, Detail, IS_CONTEXT, Path, key_text, own_name, shown};
 use super::reach::{Hold, Reach};
 use super::shape::{Shape, Shapes};
 
 /// Most entries of each list of an owner.
 const MOST_LISTED: usize = 8;
-
-/// The type of what has the values of context variables.
-const CONTEXT: &str = "_contextvars.Context";
 
 /// Objects and bytes, more or fewer than before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, PartialOrd, Ord)]
@@ -213,6 +210,8 @@ struct Group {
     types: HashMap<u32, Change>,
     sites: HashMap<u32, Change>,
     first: Option<NodeId>,
+    /// Of a context: something that a variable of it has.
+    value: Option<NodeId>,
 }
 
 #[derive(Default)]
@@ -251,6 +250,9 @@ impl Groups {
         if is_entry {
             group.first.get_or_insert(node);
         }
+        if key.type_name == CONTEXT && !IS_CONTEXT.contains(&snapshot.type_name(node)) {
+            group.value.get_or_insert(node);
+        }
     }
 }
 
@@ -267,14 +269,17 @@ impl Group {
         let grown: i64 = self.nodes.keys().filter_map(|node| grown(after, before, changes, *node)).sum();
         let has_length = node.is_some_and(|node| is_container(after.kind(node)));
         // What a context has is known by its variable.
-        let named = node.filter(|node| after.type_name(*node) != CONTEXT);
-        let path = Path::to(after, reach, named.unwrap_or(first));
+        let value = self.value.map(|value| of_context(after, reach, value));
+        let path = Path::to(after, reach, value.or(node).unwrap_or(first));
         Some(Owner {
             hold,
             node,
             root: path.root.as_ref().map(|root| root.kind),
             kind: node.map_or(NodeKind::Other, |node| after.kind(node)),
-            type_name: self.type_name,
+            type_name: match value {
+                Some(value) => after.type_name(value).to_owned(),
+                None => self.type_name,
+            },
             path: path.text(after, Detail::Exact),
             shape: self.shape,
             count: self.nodes.len().max(1),
@@ -293,6 +298,18 @@ impl Group {
             beyond: beyond(after, reach, changes, first),
         })
     }
+}
+
+/// What a variable of a context has, on the way to one of its objects.
+fn of_context(after: &Snapshot, reach: &Reach, value: NodeId) -> NodeId {
+    let mut at = value;
+    while let Some((parent, _)) = reach.parent(after, at) {
+        if IS_CONTEXT.contains(&after.type_name(parent)) {
+            break;
+        }
+        at = parent;
+    }
+    at
 }
 
 fn grown(after: &Snapshot, before: &Snapshot, changes: &Changes, node: NodeId) -> Option<i64> {

@@ -280,7 +280,10 @@ pub fn label_text(snapshot: &Snapshot, reach: &Reach, from: NodeId, label: Label
 
 /// The type of `threading.local`.
 const THREAD_VALUES: [&str; 2] = ["_thread._local", "threading.local"];
-const IS_CONTEXT: [&str; 4] = ["hamt", "hamt_bitmap_node", "hamt_array_node", "hamt_collision_node"];
+/// The type of what has the values of context variables, and those of the tree inside.
+pub(super) const CONTEXT: &str = "_contextvars.Context";
+pub(super) const IS_CONTEXT: [&str; 4] =
+    ["hamt", "hamt_bitmap_node", "hamt_array_node", "hamt_collision_node"];
 
 /// The variable that a node of a context has a value of.
 fn context_variable(snapshot: &Snapshot, node: NodeId, value: NodeId) -> Option<String> {

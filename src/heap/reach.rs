@@ -12,6 +12,7 @@
 //! ```
 
 use super::model::{Edge, IS_IMMORTAL, IS_OWN, NodeId, Root, RootKind, Snapshot};
+use super::path::CONTEXT;
 use super::registries::Registry;
 use super::{cycles, owners};
 
@@ -59,10 +60,15 @@ impl Reach {
             found: found(snapshot),
         };
         let mut queue = Vec::with_capacity(count);
+        // That a callback of some object's runs in a context is no name for what its variables have.
+        let context = snapshot.type_names.iter().position(|name| name == CONTEXT);
+        let is_context = |node: NodeId| context == Some(snapshot.nodes.types[node.index()] as usize);
         for step in STEPS {
             reach.add_roots(snapshot, step, &mut queue);
-            reach.spread(snapshot, step.hold, &mut queue);
+            reach.spread_but(snapshot, step.hold, &mut queue, is_context);
         }
+        queue.extend(snapshot.ids().filter(|node| is_context(*node) && reach.hold(*node) == Hold::Named));
+        reach.spread(snapshot, Hold::Named, &mut queue);
         reach.add_registries(snapshot, &mut queue);
         reach.spread(snapshot, Hold::Named, &mut queue);
         for hold in [Hold::Working, Hold::Native] {
@@ -157,11 +163,25 @@ impl Reach {
 
     /// Goes on from the objects in the queue, nearest first.
     fn spread(&mut self, snapshot: &Snapshot, hold: Hold, queue: &mut Vec<NodeId>) {
+        self.spread_but(snapshot, hold, queue, |_| false);
+    }
+
+    /// As `spread`, but not through objects that other objects refer to and that are left for later.
+    fn spread_but(
+        &mut self,
+        snapshot: &Snapshot,
+        hold: Hold,
+        queue: &mut Vec<NodeId>,
+        is_left: impl Fn(NodeId) -> bool,
+    ) {
         let mut next = 0;
         while let Some(node) = queue.get(next).copied() {
             next += 1;
             // Nothing of the program's is named by a way through leakgate's own, as long as there is another.
             if hold != Hold::Own && snapshot.has(node, IS_OWN) {
+                continue;
+            }
+            if is_left(node) && self.from[node.index()] != NONE {
                 continue;
             }
             for at in snapshot.edges.range(node) {

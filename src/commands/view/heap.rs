@@ -320,7 +320,10 @@ impl Snapshots {
 /// The objects of a type.
 fn of_type(snapshot: &Snapshot, meant: &Pattern) -> Result<Vec<NodeId>, HeapViewError> {
     let is_meant = |name: &String| {
-        meant.matches(name) || name.rsplit('.').next().is_some_and(|last| meant.matches(last))
+        // The interpreter names its own types without a module.
+        meant.matches(name)
+            || meant.matches(&format!("builtins.{name}")) && !name.contains('.')
+            || name.rsplit('.').next().is_some_and(|last| meant.matches(last))
     };
     let numbers: Vec<bool> = snapshot.type_names.iter().map(is_meant).collect();
     let found: Vec<NodeId> =
