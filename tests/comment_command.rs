@@ -395,6 +395,59 @@ fn a_part_of_the_scenarios_speaks_for_no_other_part() {
     job.comment(&whole).says(0, "comment 101 brought up to date");
 }
 
+/// Of a configuration with seven scenarios, in this order.
+fn chosen(outcome: Outcome, order: &[usize]) -> Outcome {
+    let scenarios: Vec<_> = order.iter().map(|index| outcome.scenarios[*index].clone()).collect();
+    Outcome { left_out: 7 - scenarios.len(), scenarios, ..outcome }
+}
+
+#[test]
+fn who_ran_some_of_the_scenarios_says_nothing_about_others() {
+    let job = Job::new();
+    let first = |comment: &Comment| comment.body.lines().next().unwrap().to_owned();
+    // `quote` and `report`, then two others that pass: nobody has mended anything.
+    job.comment(&chosen(canonical(), &[1, 2])).says(0, "comment 101 made");
+    let failing = job.server.ours();
+    job.comment(&chosen(passing(), &[0, 1])).says(0, "no comment: nothing fails, and nothing did before");
+    assert_eq!(job.server.ours(), failing);
+    assert!(
+        heading(&failing[0]).ends_with(" · 2 of 2 scenarios failed · only 2 of 7 scenarios"),
+        "{failing:?}"
+    );
+    assert!(first(&failing[0]).starts_with("<!-- leakgate:default/only-"), "{failing:?}");
+    // The order in which they were asked for does not matter, and all of them have another comment.
+    job.comment(&chosen(canonical(), &[2, 1])).says(0, "comment 101 ");
+    job.comment(&canonical()).says(0, "comment 102 made");
+    let fixed = chosen(canonical(), &[1, 2]);
+    let pass = |scenario: &leakgate::outcome::ScenarioResult| leakgate::outcome::ScenarioResult {
+        name: scenario.name.clone(),
+        ..passing().scenarios[0].clone()
+    };
+    let fixed = Outcome { scenarios: fixed.scenarios.iter().map(pass).collect(), ..fixed };
+    job.comment(&fixed).says(0, "comment 101 brought up to date");
+    let ours = job.server.ours();
+    assert_eq!(
+        heading(&ours[0]),
+        "### ✅ leakgate: fixed, all of 2 scenarios passed · only 2 of 7 scenarios"
+    );
+    assert_eq!(first(&ours[1]), MARKER);
+    // Of a configuration that is not the usual one, too.
+    let elsewhere = Outcome { config: "svc/leakgate.yaml".into(), ..chosen(canonical(), &[1]) };
+    job.comment(&elsewhere).says(0, "comment 103 made");
+    let ours = job.server.ours();
+    assert!(first(&ours[2]).starts_with("<!-- leakgate:svc/leakgate.yaml/only-"), "{ours:?}");
+    assert!(heading(&ours[2]).ends_with(" · `svc/leakgate.yaml` · only 1 of 7 scenarios"), "{ours:?}");
+    // Under a name of its own all go into one, which then calls nothing fixed.
+    job.result(&chosen(canonical(), &[1, 2]));
+    job.run(&["--name", "nightly"]).says(0, "comment 104 made");
+    job.result(&chosen(passing(), &[0, 1]));
+    job.run(&["--name", "nightly"]).says(0, "comment 104 brought up to date");
+    assert_eq!(
+        heading(&job.server.ours()[3]),
+        "### ✅ leakgate: all of 2 scenarios passed · `nightly` · only 2 of 7 scenarios"
+    );
+}
+
 #[test]
 fn each_configuration_has_its_own_comment_and_is_named_in_it() {
     let job = Job::new();

@@ -87,7 +87,9 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Exit> {
     }
     let Comment { marker, markdown } = place.comment(&result, Some(&target))?;
     let is_failure = deliver::exit_of(&result.outcome) != Exit::Passed;
-    let body = Body { marker: &marker, markdown: &markdown, is_failure };
+    // By default other scenarios have another comment; under a name anything may have failed before.
+    let is_whole = result.outcome.selection().is_none() || args.name == DEFAULT_COMMENT;
+    let body = Body { marker: &marker, markdown: &markdown, is_failure, is_whole };
     told(target.post(&body, when), &target, out)
 }
 

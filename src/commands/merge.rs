@@ -111,12 +111,14 @@ fn merged(mut shards: Vec<Shard>, folder: &Path) -> anyhow::Result<Outcome> {
     let arguments = first.arguments.clone();
     let is_common = shards.iter().all(|shard| shard.outcome.arguments == arguments);
     let arguments = if is_common { arguments } else { Vec::new() };
+    let all = all_scenarios(&shards);
     let mut scenarios: Vec<_> = shards.into_iter().flat_map(Shard::scenarios).collect();
     scenarios.sort_by_key(|scenario| scenario.config_line);
     Ok(Outcome {
         config,
         config_digest,
         partition: None,
+        left_out: all.saturating_sub(scenarios.len()),
         python,
         packages,
         arguments,
@@ -221,6 +223,12 @@ fn complete(shards: &[Shard]) -> anyhow::Result<()> {
         partition.scenarios
     );
     Ok(())
+}
+
+/// How many scenarios their configuration has, which is one for all; 0 where none of them left any out.
+fn all_scenarios(shards: &[Shard]) -> usize {
+    let of = |shard: &Shard| shard.outcome.selection().map_or(0, |(_, all)| all);
+    shards.iter().map(of).max().unwrap_or(0)
 }
 
 /// The baseline's file, with what any of them found wrong with it.

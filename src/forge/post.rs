@@ -44,6 +44,8 @@ pub struct Body<'a> {
     pub markdown: &'a str,
     /// Whether the check failed.
     pub is_failure: bool,
+    /// Whether all that can have failed before was run again.
+    pub is_whole: bool,
 }
 
 /// Makes or updates the comment.
@@ -122,13 +124,13 @@ fn create(comments: &dyn Comments, body: &Body<'_>) -> Result<Posted, ApiError> 
     }
 }
 
-/// The Markdown; what was reported before and does not fail any more is told as fixed.
+/// The Markdown; what was reported before and does not fail any more is told as fixed, by who ran it again.
 fn told(body: &Body<'_>, before: Option<&str>) -> String {
     let heading =
         |text: &str| text.lines().find(|line| line.starts_with("### ")).unwrap_or_default().to_owned();
     let before = before.map(heading).unwrap_or_default();
     let was_failing = before.contains("❌") || before.contains("leakgate: fixed, ");
-    match was_failing && !body.is_failure {
+    match was_failing && !body.is_failure && body.is_whole {
         true => body.markdown.replacen(
             "leakgate: ",
             "leakgate: fixed, ",

@@ -54,6 +54,7 @@ impl Report {
                 .filter(|path| *path != clean::line(&outcome.config, clean::SENTENCE)),
             config_digest: clean::line(&outcome.config_digest, clean::NAME),
             partition: outcome.partition.as_ref().map(PartitionEntry::of),
+            left_out: outcome.left_out,
             python: clean::line(&outcome.python, clean::SENTENCE),
             packages: outcome
                 .packages
