@@ -11,6 +11,7 @@ mod outcomes;
 mod server;
 
 use std::fs;
+use std::path::Path;
 use std::process::{Command, Output};
 
 use leakgate::outcome::{Outcome, Partition};
@@ -470,12 +471,28 @@ fn each_configuration_has_its_own_comment_and_is_named_in_it() {
     assert!(heading(&ours[0]).ends_with(" could not be measured"), "{ours:?}");
     assert!(heading(&ours[2]).ends_with(" · `svc b/--x.yaml`"), "{ours:?}");
     assert!(heading(&ours[3]).ends_with(" · `nightly`"), "{ours:?}");
-    // Two of the same name, each run from its own folder.
+    // Two of the same name, each run from its own folder: where a result is from, it says itself.
     let folder = job.folder.path().join("svc-b");
     fs::create_dir_all(folder.join(".leakgate")).unwrap();
     fs::create_dir_all(job.folder.path().join(".git")).unwrap();
     fs::write(folder.join("leakgate.yaml"), "version: 1").unwrap();
-    fs::write(folder.join(".leakgate/result.json"), json(&canonical())).unwrap();
-    Done::of(&job.command(&[]).current_dir(&folder).output().unwrap())
-        .says(0, "comment 102 brought up to date");
+    let (of_top, path) = (json(&canonical()), "\"config_path\": \"leakgate.yaml\",");
+    assert!(of_top.contains(path), "{of_top}");
+    let of_folder = of_top.replace(path, "\"config_path\": \"svc-b/leakgate.yaml\",");
+    let result = folder.join(".leakgate/result.json");
+    let archive = job.folder.path().join("result.zip");
+    fs::write(&archive, forks::archive(&[("result.json", of_folder.as_bytes())])).unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let read = |text: &str, from: &Path, file: &Path| {
+        fs::write(&result, text).unwrap();
+        Done::of(&job.command(&[file.to_str().unwrap()]).current_dir(from).output().unwrap())
+    };
+    read(&of_folder, &folder, Path::new(".leakgate")).says(0, "comment 102 brought up to date");
+    let top = job.folder.path();
+    for (from, file) in [(top, Path::new("svc-b/.leakgate")), (elsewhere.path(), &result), (top, &archive)] {
+        read(&of_folder, from, file).says(0, "comment 102 says so already");
+    }
+    read(&of_top, &folder, &result).says(0, "comment 101 says so already");
+    // One that does not say it is of the folder that it is read in.
+    read(&of_top.replace(path, ""), &folder, &result).says(0, "comment 102 says so already");
 }

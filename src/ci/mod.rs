@@ -14,7 +14,7 @@ pub use elsewhere::Elsewhere;
 pub use event::{Event, EventError, PullRequest, WorkflowRun};
 pub use log::Log;
 pub use step::{add_outputs, add_summary, summary_room};
-pub use workspace::Workspace;
+pub use workspace::{Workspace, repository_around};
 
 use std::collections::HashMap;
 

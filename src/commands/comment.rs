@@ -201,9 +201,8 @@ impl Surrounded<'_> {
         let root = std::env::current_dir().and_then(|folder| folder.canonicalize());
         let root = root.context("failed to find the current folder")?;
         let inside = |path: &Path| surroundings::text_inside(path, &root);
-        let config = Path::new(&result.outcome.config);
-        let beside = root.join(config.parent().unwrap_or(Path::new("")));
-        let workspace = surroundings::workspace([beside, root.clone()], &inside, None);
+        let folders = surroundings::folders_of(&result.outcome.config, &result.lines, &root);
+        let workspace = surroundings::workspace(folders, &inside, None).with_result(&result.lines);
         let workspace = workspace.reviewed(self.ci, self.variables, self.event);
         Ok(self.rendered(&result.outcome, &workspace))
     }

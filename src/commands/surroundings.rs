@@ -6,9 +6,11 @@ use std::path::{Component, Path, PathBuf};
 use anyhow::Context;
 
 use super::deliver::{self, Delivery};
-use crate::ci::{Ci, Event, Log, Variables, Workspace, add_outputs, add_summary, summary_room};
+use crate::ci::{
+    Ci, Event, Log, Variables, Workspace, add_outputs, add_summary, repository_around, summary_room,
+};
 use crate::outcome::{Outcome, ScenarioResult, Verdict};
-use crate::report::{Format, Options, job_summary, render};
+use crate::report::{Carried, Format, Options, Sources, job_summary, render};
 
 /// Options of what runs in CI.
 #[derive(Debug, Clone, clap::Args)]
@@ -159,6 +161,15 @@ pub(super) fn workspace<'a>(
         Some(surroundings) => surroundings.review(workspace),
         None => workspace,
     }
+}
+
+/// The folders that the files of a result are relative to: that of its configuration, which the result knows from the top
+/// of the repository, and the current one.
+pub(super) fn folders_of(config: &str, carried: &Carried, here: &Path) -> [PathBuf; 2] {
+    let top = repository_around(here);
+    let known = top.zip(carried.path(config)).map(|(top, path)| top.join(path)).filter(|file| file.is_file());
+    let config = known.unwrap_or_else(|| here.join(config));
+    [config.parent().unwrap_or(here).to_owned(), here.to_owned()]
 }
 
 /// What could not be found out about the change under review.

@@ -219,6 +219,45 @@ fn a_merge_of_parts_tells_what_a_check_of_all_would() {
 }
 
 #[test]
+fn a_merge_keeps_the_places_and_lines_of_its_parts_from_a_folder_below_and_without_a_checkout() {
+    let project = Project::new("scenarios:\n  other: { run: [\"true\"] }\n", "import other\n\nother.one()\n");
+    git(&project, &["init", "--quiet"]);
+    project.write("svc/leakgate.yaml", &format!("version: 1\n{SCENARIOS}"));
+    project.write("svc/app.py", LEAK);
+    project.write("event.json", "{}");
+    for part in ["1", "2"] {
+        let words =
+            ["check", "--partition", &format!("hash:{part}/2"), "--output-dir", &format!("../part-{part}")];
+        let output = project.command(&words).current_dir(project.path().join("svc")).output().unwrap();
+        assert!(output.status.code().is_some_and(|code| code < 2), "{output:?}");
+    }
+    let culprit = "::error file=svc/app.py,line=3,title=leakgate leaky (growing-global)::";
+    let is_whole = |at: &Project, merged: &Told| {
+        assert_eq!(merged.code, Some(1), "{}{}", merged.out, merged.errors);
+        assert_eq!(merged.lines_with(culprit).len(), 1, "{}", merged.out);
+        let result = at.result();
+        assert_eq!(result["config_path"], "svc/leakgate.yaml");
+        let finding = at.scenario("leaky")["findings"][0].clone();
+        let lines = ["KEPT = []", "def leak():", "    KEPT.append(bytes(1000))"];
+        assert_eq!(
+            finding["source"],
+            serde_json::json!({ "path": "svc/app.py", "first": 1, "lines": lines })
+        );
+        assert!(at.read(".leakgate/report.md").starts_with("<!-- leakgate:svc/leakgate.yaml -->\n"));
+        assert!(at.read(".leakgate/report.sarif").contains("\"uri\": \"svc/app.py\""));
+    };
+    is_whole(&project, &told_on_github(&project, &["merge", "--ci", "part-1", "part-2"]));
+    let elsewhere = Project::new("", "");
+    for name in ["leakgate.yaml", "app.py"] {
+        fs::remove_file(elsewhere.path().join(name)).unwrap();
+    }
+    for part in ["part-1", "part-2"] {
+        elsewhere.write(&format!("{part}/result.json"), &project.read(&format!("{part}/result.json")));
+    }
+    is_whole(&elsewhere, &told_on_github(&elsewhere, &["merge", "--ci", "part-2", "part-1"]));
+}
+
+#[test]
 fn a_document_on_standard_output_stays_one() {
     let project = reviewed();
     let told = on_github(&project, &["--format", "json", "leaky"]);

@@ -20,7 +20,7 @@ pub(super) struct Report {
     pub(super) leakgate: String,
     /// The configuration file, as the user named it.
     pub(super) config: String,
-    /// Its path from the top of the repository, where that is another one.
+    /// Its path from the top of the repository, where that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) config_path: Option<String>,
     /// What tells one text of that file from another: 16 hexadecimal digits.
