@@ -42,6 +42,14 @@ impl Log {
         }
     }
 
+    /// Something that went wrong and changes no verdict: a line.
+    pub fn warning(&self, text: &str) -> String {
+        match self.ci {
+            Ci::GitHub => format!("::warning title=leakgate::{}\n", data(text)),
+            _ => format!("leakgate: warning: {text}\n"),
+        }
+    }
+
     /// Text of programs under test, which may hold what looks like a command.
     pub fn shielded(&self, text: &str) -> String {
         if self.ci != Ci::GitHub || text.is_empty() {
@@ -50,6 +58,11 @@ impl Log {
         let (token, end) = (unguessable(), if text.ends_with('\n') { "" } else { "\n" });
         format!("::stop-commands::{token}\n{text}{end}::{token}::\n")
     }
+}
+
+/// The message of a workflow command: what would end it or its line is written in percents.
+fn data(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
 /// A word that nobody can guess: the keys of a `RandomState` are from the system's source of randomness.

@@ -109,19 +109,30 @@ impl Surroundings {
         if self.ci != Ci::GitHub {
             return Ok(());
         }
+        // The verdict stands, whatever becomes of these files.
         if self.telling.summary {
-            let room = summary_room(&self.variables).context("failed to read the job's summary")?;
-            self.summarise(&job_summary(outcome, options, room), out)?;
+            let told = self.summarise(outcome, options);
+            self.warn(told.context("the report is not in the job's summary"));
         }
-        add_outputs(&self.variables, &outputs(outcome, delivery.results))
-            .context("failed to write the step's outputs")
+        let told = add_outputs(&self.variables, &outputs(outcome, delivery.results));
+        self.warn(told.context("the step has not all of its outputs"));
+        Ok(())
     }
 
-    fn summarise(&self, markdown: &str, out: &mut dyn Write) -> anyhow::Result<()> {
-        if !add_summary(&self.variables, markdown).context("failed to write the job's summary")? {
-            writeln!(out, "leakgate: the job's summary has no room left: the report is not in it")?;
+    fn summarise(&self, outcome: &Outcome, options: &Options) -> std::io::Result<()> {
+        let room = summary_room(&self.variables)?;
+        match add_summary(&self.variables, &job_summary(outcome, options, room))? {
+            true => Ok(()),
+            false => Err(std::io::Error::other("there is no room left")),
         }
-        Ok(())
+    }
+
+    /// Tells what went wrong beside the report, which may be a document for a program and has no place for it.
+    fn warn(&self, told: anyhow::Result<()>) {
+        if let Err(error) = told {
+            // There is nowhere left to tell it if this fails.
+            let _ = std::io::stderr().write_all(self.log.warning(&format!("{error:#}")).as_bytes());
+        }
     }
 }
 

@@ -202,6 +202,32 @@ fn annotations_and_summary_can_be_left_out() {
 }
 
 #[test]
+fn files_of_the_runner_that_cannot_be_written_are_a_warning_and_the_verdict_stays() {
+    let project = reviewed();
+    for name in ["summary.md", "output.txt"] {
+        fs::create_dir(project.path().join(name)).unwrap();
+    }
+    let told = on_github(&project, &["--format", "json", "leaky"]);
+    assert_eq!(told.code, Some(1), "{}{}", told.out, told.errors);
+    let warnings: Vec<&str> = told.errors.lines().filter(|line| line.starts_with("::warning")).collect();
+    let reason = "Is a directory (os error 21)";
+    assert_eq!(
+        warnings,
+        [
+            format!("::warning title=leakgate::the report is not in the job's summary: {reason}"),
+            format!("::warning title=leakgate::the step has not all of its outputs: {reason}"),
+        ]
+    );
+    assert!(serde_json::from_str::<serde_json::Value>(&told.out).is_ok(), "{}", told.out);
+    fs::remove_dir(project.path().join("summary.md")).unwrap();
+    fs::write(project.path().join("summary.md"), "x".repeat(1 << 20)).unwrap();
+    let full = on_github(&project, &["leaky"]);
+    assert_eq!(full.code, Some(1));
+    let warning = "::warning title=leakgate::the report is not in the job's summary: there is no room left\n";
+    assert!(full.errors.contains(warning), "{}", full.errors);
+}
+
+#[test]
 fn a_merge_of_parts_tells_what_a_check_of_all_would() {
     let project = reviewed();
     let parts = ["1", "2"].map(|part| {
