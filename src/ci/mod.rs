@@ -12,7 +12,7 @@ mod workspace;
 
 pub use elsewhere::Elsewhere;
 pub use event::{Event, EventError, PullRequest, WorkflowRun};
-pub use log::Log;
+pub use log::{Log, without_commands};
 pub use step::{add_outputs, add_summary, summary_room};
 pub use workspace::{Workspace, repository_around};
 

@@ -65,6 +65,11 @@ pub struct Args {
 }
 
 impl Args {
+    /// What tells the CI system why nothing came of the check.
+    pub fn annotation(&self, error: &str) -> String {
+        self.ci.error(error)
+    }
+
     /// The file that results are compared with; `None` where there is to be none. One that is named has to be there: else
     /// nothing would be compared, and nobody would know.
     pub(super) fn lock(&self, config: &Config) -> anyhow::Result<Option<PathBuf>> {
@@ -112,10 +117,10 @@ fn fail_on(word: &str) -> Result<FailOn, String> {
 }
 
 /// Tells what is wrong with the configuration.
-pub(super) fn refuse(errors: &ConfigErrors, messages: &mut dyn Write) -> anyhow::Result<Exit> {
+pub(super) fn refuse(errors: &ConfigErrors, ci: &CiArgs, messages: &mut dyn Write) -> anyhow::Result<Exit> {
     let coloured = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let paint = if coloured { Paint::Coloured } else { Paint::Plain };
-    write!(messages, "{}", errors.render(paint))?;
+    write!(messages, "{}{}", errors.render(paint), ci.problems(errors))?;
     Ok(Exit::BadInput)
 }
 

@@ -32,6 +32,13 @@ pub struct Args {
     ci: CiArgs,
 }
 
+impl Args {
+    /// What tells the CI system why nothing came of the merge.
+    pub fn annotation(&self, error: &str) -> String {
+        self.ci.error(error)
+    }
+}
+
 /// A result with the name of its file.
 struct Shard {
     file: String,

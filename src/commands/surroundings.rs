@@ -9,6 +9,7 @@ use super::deliver::{self, Delivery};
 use crate::ci::{
     Ci, Event, Log, Variables, Workspace, add_outputs, add_summary, repository_around, summary_room,
 };
+use crate::config::{ConfigErrors, Problem};
 use crate::outcome::{Outcome, ScenarioResult, Verdict};
 use crate::report::{Carried, Format, Options, Sources, job_summary, render};
 
@@ -40,6 +41,38 @@ impl CiArgs {
         Some(Surroundings { ci, log: Log::of(ci), variables, event, notes, telling })
     }
 }
+
+impl CiArgs {
+    /// An annotation that says why nothing came of it; empty where there are none.
+    pub(super) fn error(&self, text: &str) -> String {
+        self.annotations().map_or_else(String::new, |(log, _)| log.error(text, None))
+    }
+
+    /// Likewise for each problem of a configuration, at its line. A step shows no more than ten.
+    pub(super) fn problems(&self, errors: &ConfigErrors) -> String {
+        let Some((log, variables)) = self.annotations() else { return String::new() };
+        let here = std::env::current_dir().unwrap_or_default();
+        let nothing = |_: &Path| None;
+        let workspace = Workspace::around(vec![here], &nothing).reviewed(Ci::GitHub, &variables, None);
+        let annotation = |problem: &Problem| {
+            let file = workspace.path(&problem.file).unwrap_or_else(|| problem.file.clone());
+            match problem.line {
+                0 => log.error(&problem.to_string(), None),
+                line => log.error(&problem.message, Some((&file, line))),
+            }
+        };
+        errors.problems.iter().take(MOST_ERRORS).map(annotation).collect()
+    }
+
+    fn annotations(&self) -> Option<(Log, Variables)> {
+        let variables = Variables::inherited();
+        let is_wanted = self.ci && !self.no_annotations && Ci::of(&variables) == Ci::GitHub;
+        is_wanted.then(|| (Log::of(Ci::GitHub), variables))
+    }
+}
+
+/// Most problems of a configuration that are annotated.
+const MOST_ERRORS: usize = 10;
 
 /// What is told beside the report.
 #[derive(Debug, Clone, Copy)]

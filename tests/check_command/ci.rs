@@ -202,6 +202,48 @@ fn annotations_and_summary_can_be_left_out() {
 }
 
 #[test]
+fn what_stops_a_check_is_an_annotation_at_its_line_where_it_has_one() {
+    let project = reviewed();
+    let annotations = |told: &Told| -> Vec<String> {
+        assert_eq!((told.code, told.out.as_str()), (Some(2), ""), "{}", told.errors);
+        told.errors.lines().filter(|line| line.starts_with("::")).map(str::to_owned).collect()
+    };
+    fs::create_dir(project.path().join("svc")).unwrap();
+    project.write(
+        "svc/leakgate.yaml",
+        "version: 1\nscenarios:\n  a: { call: \"app:leak\", budgets: { pek: 1 } }\n",
+    );
+    let told = on_github(&project, &["--config", "svc/leakgate.yaml"]);
+    let shown = annotations(&told);
+    assert_eq!(shown.len(), 1, "{}", told.errors);
+    assert!(shown[0].starts_with("::error file=svc/leakgate.yaml,line=3,title=leakgate::"), "{shown:?}");
+    let missing = annotations(&on_github(&project, &["--config", "none.yaml"]));
+    assert!(missing[0].starts_with("::error title=leakgate::none.yaml: cannot read the configuration"));
+    let merged = annotations(&told_on_github(&project, &["merge", "--ci", "nothing"]));
+    assert!(merged[0].starts_with("::error title=leakgate::failed to read `nothing`: "), "{merged:?}");
+    let wrong = annotations(&on_github(&project, &["--fail-on", "old"]));
+    assert!(wrong[0].starts_with("::error title=leakgate::invalid value 'old' for '--fail-on"), "{wrong:?}");
+    assert!(annotations(&told_on_github(&project, &["check", "none"])).is_empty());
+    assert!(annotations(&on_github(&project, &["--no-annotations", "none"])).is_empty());
+}
+
+#[test]
+fn words_of_the_command_line_give_the_runner_no_command() {
+    let project = reviewed();
+    let evil = "a\n  ::error::PWN\r::notice::PWN ##[warning]PWN";
+    for words in [&["--python", evil][..], &["--fail-on", evil], &["--", evil], &["--config", evil]] {
+        for ci in [&["check"][..], &["check", "--ci"]] {
+            let told = told_on_github(&project, &[ci, words].concat());
+            assert_eq!(told.code, Some(2), "{}", told.errors);
+            let lines = || told.errors.split(['\n', '\r']).map(str::trim_start);
+            let commands = lines().filter(|line| line.starts_with("::")).count();
+            assert!(told.errors.contains("PWN") && !told.errors.contains("##["), "{}", told.errors);
+            assert_eq!(commands, ci.len() - 1, "{words:?} {}", told.errors);
+        }
+    }
+}
+
+#[test]
 fn files_of_the_runner_that_cannot_be_written_are_a_warning_and_the_verdict_stays() {
     let project = reviewed();
     for name in ["summary.md", "output.txt"] {

@@ -65,7 +65,7 @@ pub(super) fn attempt(args: &Args, out: &mut dyn Write, messages: &mut dyn Write
     let surroundings = surroundings.as_ref();
     let config = match config::load(&args.config) {
         Ok(config) => config,
-        Err(errors) => return refuse(&errors, messages).map(Attempt::Stopped),
+        Err(errors) => return refuse(&errors, &args.ci, messages).map(Attempt::Stopped),
     };
     let chosen = choose(&config, &args.names)?;
     let left_out = config.scenarios.len() - chosen.len();
