@@ -9,7 +9,7 @@ use anyhow::{Context, anyhow, bail};
 
 use self::target::Target;
 use super::{deliver, results, surroundings};
-use crate::ci::{Ci, Elsewhere, Event, Variables, WorkflowRun};
+use crate::ci::{Ci, Elsewhere, Event, EventError, Variables, WorkflowRun};
 use crate::exit::Exit;
 use crate::forge::{ApiError, Body, GitHub, Posted, When, result_in};
 use crate::outcome::{Outcome, Partition};
@@ -38,7 +38,7 @@ pub struct Args {
     #[arg(long, value_name = "NAME", default_value = DEFAULT_COMMENT, value_parser = name)]
     name: String,
     /// The pull request or merge request [default: that of the CI system's event]
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
     pull_request: Option<u64>,
     /// Print the comment and send nothing
     #[arg(long)]
@@ -99,7 +99,10 @@ fn event(args: &Args, variables: &Variables) -> anyhow::Result<Option<Event>> {
     let is_of_other = variables.get("GITHUB_EVENT_NAME") == Some("workflow_run");
     let is_needed = args.artifact.is_some() || is_of_other || (args.pull_request.is_none() && !args.dry_run);
     if is_needed {
-        return Ok(Event::read(variables)?);
+        return match Event::read(variables) {
+            Err(EventError::Missing(_)) => Ok(Event::named(variables)),
+            event => Ok(event?),
+        };
     }
     let (event, note) = Event::if_readable(variables);
     if let Some(note) = note {
