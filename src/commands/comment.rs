@@ -89,7 +89,10 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Exit> {
     let is_failure = deliver::exit_of(&result.outcome) != Exit::Passed;
     // By default other scenarios have another comment; under a name anything may have failed before.
     let is_whole = result.outcome.selection().is_none() || args.name == DEFAULT_COMMENT;
-    let body = Body { marker: &marker, markdown: &markdown, is_failure, is_whole };
+    // Who names the pull request knows what was judged.
+    let request = event.as_ref().filter(|_| args.pull_request.is_none());
+    let head = request.and_then(|event| event.pull_request.as_ref()).map(|request| request.head.as_str());
+    let body = Body { marker: &marker, markdown: &markdown, is_failure, is_whole, head };
     told(target.post(&body, when), &target, out)
 }
 
@@ -132,6 +135,10 @@ fn told(result: Result<Posted, ApiError>, target: &Target, out: &mut dyn Write) 
             writeln!(out, "leakgate: no comment: nothing fails, and nothing did before")?
         }
         Ok(Posted::Closed) => return skip(&format!("{} is closed", target.name()), out),
+        Ok(Posted::Outdated) => {
+            let name = target.name();
+            return skip(&format!("{name} has a newer commit than the one that was judged"), out);
+        }
         Err(ApiError::Forbidden(..)) => return skip(target.forbidden(), out),
         Err(error) => return Err(anyhow!(error).context("failed to write the comment")),
     }

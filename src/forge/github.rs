@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use ureq::http::HeaderMap;
 
 use super::client::Answer;
-use super::{ApiError, Client, Comment, Comments, link};
+use super::{ApiError, Change, Client, Comment, Comments, link};
 
 /// The user of a workflow's own token, where the API does not say.
 const ACTIONS: &str = "github-actions[bot]";
@@ -56,6 +56,7 @@ struct Pull {
 #[derive(Deserialize)]
 struct State {
     state: String,
+    head: Option<Head>,
 }
 
 #[derive(Deserialize)]
@@ -184,9 +185,10 @@ impl GitHub {
 }
 
 impl Comments for GitHubComments<'_> {
-    fn is_open(&self) -> Result<bool, ApiError> {
+    fn change(&self) -> Result<Change, ApiError> {
         let url = self.github.url(&format!("/pulls/{}", self.number));
-        Ok(self.github.client.get::<State>(&url)?.body.state != "closed")
+        let State { state, head } = self.github.client.get(&url)?.body;
+        Ok(Change { is_open: state != "closed", head: head.map(|head| head.sha) })
     }
 
     fn ours(&self, marker: &str) -> Result<Vec<Comment>, ApiError> {

@@ -3,7 +3,7 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use super::{ApiError, Comment, Comments};
+use super::{ApiError, Change, Comment, Comments};
 
 /// How often it is tried before an API that does not answer is given up.
 const ATTEMPTS: u32 = 4;
@@ -34,6 +34,8 @@ pub enum Posted {
     NotNeeded,
     /// The change is not under review any more.
     Closed,
+    /// The change has a newer commit than the one that was judged.
+    Outdated,
 }
 
 /// A report for the comment.
@@ -44,6 +46,8 @@ pub struct Body<'a> {
     pub markdown: &'a str,
     /// Whether the check failed.
     pub is_failure: bool,
+    /// The commit of the change that was judged, where that is known: of another one nothing is said.
+    pub head: Option<&'a str>,
     /// Whether all that can have failed before was run again.
     pub is_whole: bool,
 }
@@ -73,8 +77,14 @@ pub fn post(comments: &dyn Comments, body: &Body<'_>, when: When) -> Result<Post
 }
 
 fn attempt(comments: &dyn Comments, body: &Body<'_>, when: When) -> Result<Posted, ApiError> {
-    if !is_open(comments)? {
+    let change = change(comments)?;
+    if !change.is_open {
         return Ok(Posted::Closed);
+    }
+    if let (Some(now), Some(judged)) = (&change.head, body.head)
+        && now != judged
+    {
+        return Ok(Posted::Outdated);
     }
     let ours = comments.ours(body.marker)?;
     let is_needed = match when {
@@ -94,9 +104,9 @@ fn attempt(comments: &dyn Comments, body: &Body<'_>, when: When) -> Result<Poste
 }
 
 /// What a token may not see is no reason to say nothing.
-fn is_open(comments: &dyn Comments) -> Result<bool, ApiError> {
-    match comments.is_open() {
-        Err(ApiError::Forbidden(..) | ApiError::Missing(_)) => Ok(true),
+fn change(comments: &dyn Comments) -> Result<Change, ApiError> {
+    match comments.change() {
+        Err(ApiError::Forbidden(..) | ApiError::Missing(_)) => Ok(Change { is_open: true, head: None }),
         known => known,
     }
 }
