@@ -56,7 +56,7 @@ impl Log {
             return String::new();
         }
         let place = place.map(|(file, line)| format!("file={},line={line},", property(file)));
-        format!("::error {}title=leakgate::{}\n", place.unwrap_or_default(), data(text))
+        format!("::error {}title=leakgate::{}\n", place.unwrap_or_default(), data(&without_commands(text)))
     }
 
     /// Text of programs under test, which may hold what looks like a command.

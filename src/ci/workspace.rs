@@ -57,7 +57,7 @@ impl<'a> Workspace<'a> {
         let root = checkout(ci, variables).filter(|top| self.root.starts_with(top));
         let root = root.filter(|_| self.repository.is_none()).unwrap_or(self.root);
         let changes = Changes::read(&root, ci, variables, event);
-        let unknown = changes.is_none().then(|| changes::not_ours(&root, ci, variables, event)).flatten();
+        let unknown = changes.is_none().then(|| changes::unknown(&root, ci, variables, event)).flatten();
         Workspace {
             root,
             changes,

@@ -1,6 +1,9 @@
 //! GitHub's API, and that of GitHub Enterprise.
 
+use std::collections::HashSet;
+
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use ureq::http::HeaderMap;
 
@@ -133,17 +136,28 @@ impl GitHub {
     /// # Errors
     /// When the API does not say.
     pub fn patches(&self, number: u64) -> Result<Vec<(String, Option<String>)>, ApiError> {
-        let mut url = self.url(&format!("/pulls/{number}/files?per_page=100"));
-        let mut patches = Vec::new();
-        for _ in 0..FILE_PAGES {
-            let Answer { body, headers } = self.client.get::<Vec<ChangedFile>>(&url)?;
-            patches.extend(body.into_iter().map(|file| (file.filename, file.patch)));
-            match self.next(&headers) {
+        let url = self.url(&format!("/pulls/{number}/files?per_page=100"));
+        self.pages(url, FILE_PAGES, |file: ChangedFile| Some((file.filename, file.patch)))
+    }
+
+    /// What is kept of the entries of a list, page by page; a page that leads back to one that was read is the last.
+    fn pages<T: DeserializeOwned, U>(
+        &self,
+        first: String,
+        most: usize,
+        keep: impl Fn(T) -> Option<U>,
+    ) -> Result<Vec<U>, ApiError> {
+        let (mut url, mut all, mut read) = (first, Vec::new(), HashSet::new());
+        while read.len() < most {
+            let Answer { body, headers } = self.client.get::<Vec<T>>(&url)?;
+            all.extend(body.into_iter().filter_map(&keep));
+            read.insert(url);
+            match self.next(&headers).filter(|next| !read.contains(next)) {
                 Some(next) => url = next,
                 None => break,
             }
         }
-        Ok(patches)
+        Ok(all)
     }
 
     /// The artifact of that name of a run, as the ZIP file that it is; `None` where the run has none.
@@ -195,21 +209,12 @@ impl Comments for GitHubComments<'_> {
         let login = self.github.login()?;
         // An app is called so in one API, and without the word in the other.
         let is_ours = |user: &User| user.login == login || user.login == format!("{login}[bot]");
-        let mut url = self.github.url(&format!("/issues/{}/comments?per_page=100", self.number));
-        let mut found = Vec::new();
-        for _ in 0..PAGES {
-            let Answer { body, headers } = self.github.client.get::<Vec<Entry>>(&url)?;
-            for Entry { id, body, user } in body {
-                let body = body.unwrap_or_default();
-                if user.as_ref().is_some_and(is_ours) && body.lines().next().map(str::trim) == Some(marker) {
-                    found.push(Comment { id, body });
-                }
-            }
-            match self.github.next(&headers) {
-                Some(next) => url = next,
-                None => break,
-            }
-        }
+        let url = self.github.url(&format!("/issues/{}/comments?per_page=100", self.number));
+        let ours = |Entry { id, body, user }: Entry| {
+            let body = body.filter(|body| body.lines().next().map(str::trim) == Some(marker))?;
+            user.as_ref().is_some_and(is_ours).then_some(Comment { id, body })
+        };
+        let mut found = self.github.pages(url, PAGES, ours)?;
         found.sort_by_key(|comment| comment.id);
         Ok(found)
     }

@@ -9,6 +9,8 @@ use super::{ApiError, Change, Comment, Comments};
 const ATTEMPTS: u32 = 4;
 /// Longest time, in seconds and in all, that is waited for an API which was asked too often.
 const LONGEST_WAIT: u64 = 120;
+/// A wait of so many seconds is told.
+const LONG: u64 = 3;
 /// The wait after the first failure; twice as long after each further one.
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 
@@ -52,11 +54,16 @@ pub struct Body<'a> {
     pub is_whole: bool,
 }
 
-/// Makes or updates the comment.
+/// Makes or updates the comment. `waits` is told of waits that somebody may wonder about, in seconds.
 ///
 /// # Errors
 /// When the forge refuses, or does not answer for long.
-pub fn post(comments: &dyn Comments, body: &Body<'_>, when: When) -> Result<Posted, ApiError> {
+pub fn post(
+    comments: &dyn Comments,
+    body: &Body<'_>,
+    when: When,
+    waits: &dyn Fn(u64),
+) -> Result<Posted, ApiError> {
     let mut wait = FIRST_WAIT;
     let mut patience = LONGEST_WAIT;
     for _ in 1..ATTEMPTS {
@@ -64,11 +71,14 @@ pub fn post(comments: &dyn Comments, body: &Body<'_>, when: When) -> Result<Post
         match attempt(comments, body, when) {
             Err(ApiError::Limited(seconds)) if seconds <= patience => {
                 patience -= seconds;
+                if seconds >= LONG {
+                    waits(seconds);
+                }
                 sleep(Duration::from_secs(seconds));
             }
             Err(ApiError::Unavailable(..)) => sleep(wait),
             // It was there a moment ago: somebody removed it.
-            Err(ApiError::Missing(_)) => {}
+            Err(ApiError::Vanished(_)) => {}
             result => return result,
         }
         wait *= 2;
@@ -97,7 +107,7 @@ fn attempt(comments: &dyn Comments, body: &Body<'_>, when: When) -> Result<Poste
     match ours.split_first() {
         None => create(comments, body),
         Some((first, others)) => {
-            others.iter().try_for_each(|other| comments.remove(other.id))?;
+            others.iter().try_for_each(|other| comments.remove(other.id)).map_err(ApiError::of_seen)?;
             update(comments, first, body)
         }
     }
@@ -117,7 +127,7 @@ fn update(comments: &dyn Comments, there: &Comment, body: &Body<'_>) -> Result<P
     if there.body.replace("\r\n", "\n").trim_end() == text.trim_end() {
         return Ok(Posted::Same(there.id));
     }
-    comments.update(there.id, &text)?;
+    comments.update(there.id, &text).map_err(ApiError::of_seen)?;
     Ok(Posted::Updated(there.id))
 }
 
@@ -128,7 +138,7 @@ fn create(comments: &dyn Comments, body: &Body<'_>) -> Result<Posted, ApiError> 
     match ours.first().filter(|first| first.id < made) {
         None => Ok(Posted::Created(made)),
         Some(first) => {
-            comments.remove(made)?;
+            comments.remove(made).map_err(ApiError::of_seen)?;
             update(comments, first, body)
         }
     }

@@ -1,5 +1,6 @@
 //! What is commented on: the pull request or merge request that this runs for, and the API that has it.
 
+use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, ensure};
@@ -88,7 +89,10 @@ impl Target {
             Target::GitHub { github, found } => &github.comments(found.number),
             Target::GitLab(gitlab) => gitlab,
         };
-        post(comments, body, when)
+        post(comments, body, when, &|seconds| {
+            // There is nobody else to tell.
+            let _ = writeln!(std::io::stderr(), "leakgate: the API was asked too often: waiting {seconds} s");
+        })
     }
 
     /// As people call it there: `pull request #5`, `merge request !5`.
