@@ -266,6 +266,20 @@ fn events_without_an_open_pull_request_are_told_and_fail_nothing() {
     }
     let none = Done::of(&job.command(&[]).env_remove("GITHUB_EVENT_PATH").output().unwrap());
     none.says(0, "no comment: there is no payload of the event `pull_request`: GITHUB_EVENT_PATH is not set");
+    let gone = Done::of(&job.command(&[]).env("GITHUB_EVENT_PATH", "/nonexistent").output().unwrap());
+    gone.says(
+        0,
+        "no comment: there is no payload of the event `pull_request`: there is no `/nonexistent`, the file",
+    );
+    job.event("{}");
+    job.run(&[]).says(0, "no comment: the payload of the event `pull_request` names no pull request");
+    job.event(r#"{"issue": {"number": 5, "pull_request": {"url": "u"}}}"#);
+    let commented = Done::of(&job.command(&[]).env("GITHUB_EVENT_NAME", "issue_comment").output().unwrap());
+    commented.says(
+        0,
+        "no comment: the event `issue_comment` does not say which code was judged; --pull-request 5 ",
+    );
+    job.run(&["--pull-request", "0"]).says(2, "invalid value '0' for '--pull-request <NUMBER>'");
     job.event("{");
     job.run(&[]).says(2, "failed to read the event's payload");
     assert_eq!(job.server.state.lock().unwrap().seen, Vec::<String>::new());
@@ -369,6 +383,115 @@ fn a_pull_request_that_was_closed_meanwhile_is_asked_about_and_not_commented_on(
         job.server.fail("GET /repos/shop/shop/pulls/5", Fault::Answer(status, "", "{}"));
         job.comment(&canonical()).says(0, "comment 101 made");
     }
+}
+
+#[test]
+fn a_run_of_an_older_commit_leaves_the_comment_as_it_is() {
+    let job = Job::new();
+    job.comment(&canonical()).says(0, "comment 101 made");
+    let before = job.server.ours();
+    job.server.say("/repos/shop/shop/pulls/5", r#"{"state": "open", "head": {"sha": "h2"}}"#);
+    job.comment(&passing())
+        .says(0, "leakgate: no comment: pull request #5 has a newer commit than the one that was judged\n");
+    assert_eq!(job.server.ours(), before);
+    // Who says the number says that this is its code.
+    job.run(&["--pull-request", "5"]).says(0, "comment 101 brought up to date");
+    let job = Job::new();
+    job.server.say("/repos/shop/shop/pulls/5", r#"{"state": "open", "head": {"sha": "h"}}"#);
+    job.comment(&canonical()).says(0, "comment 101 made");
+}
+
+#[test]
+fn an_api_that_sends_elsewhere_is_not_followed_and_the_message_says_where_it_leads() {
+    let job = Job::new();
+    let moved = "location: https://api.example/repositories/7/issues/5/comments\r\n";
+    for status in [301, 307] {
+        job.server.fail(LIST, Fault::Answer(status, moved, ""));
+        let done = job.comment(&canonical());
+        done.says(
+            2,
+            "sends on to https://api.example/repositories/7/issues/5/comments, and the token goes nowhere",
+        );
+        assert!(done.errors.contains("may be an old one (GITHUB_REPOSITORY, GITHUB_API_URL)"), "{done:?}");
+    }
+    assert_eq!(job.server.ours(), []);
+}
+
+#[test]
+fn what_cannot_be_sent_is_told_as_that_and_nobody_is_asked() {
+    let job = Job::new();
+    job.result(&canonical());
+    let with = |name: &str, value: &str| Done::of(&job.command(&[]).env(name, value).output().unwrap());
+    with("GITHUB_API_URL", "ftp://x")
+        .says(2, "x cannot be asked: its address is none of http:// or https://");
+    with("GITHUB_TOKEN", "a\nb").says(2, "cannot be asked: the token has a space, a line break or another");
+    assert_eq!(job.server.state.lock().unwrap().seen, Vec::<String>::new());
+}
+
+#[test]
+fn pages_that_lead_back_end_and_what_is_not_there_is_asked_for_once() {
+    let job = Job::new();
+    let url = format!("{}/repos/shop/shop/issues/5/comments?per_page=100", job.server.address);
+    let itself: &'static str = Box::leak(format!("link: <{url}>; rel=\"next\"\r\n").into_boxed_str());
+    job.server.fail(LIST, Fault::Answer(200, itself, "[]"));
+    job.comment(&canonical()).says(0, "comment 101 made");
+    // Once before it was made, and once after.
+    assert_eq!(job.server.count(LIST), 2);
+    let job = Job::new();
+    job.server.fail(LIST, Fault::Answer(404, "", "{}"));
+    job.comment(&canonical()).says(2, "there is no such thing at 127.0.0.1:");
+    assert_eq!((job.server.count(LIST), job.server.count(CREATE)), (1, 0));
+}
+
+#[test]
+fn a_long_wait_is_told_and_one_that_is_over_is_none() {
+    let job = Job::new();
+    job.server.fail(LIST, Fault::Answer(429, "retry-after: 3\r\n", "{}"));
+    let waited = job.comment(&canonical());
+    waited.says(0, "comment 101 made");
+    assert_eq!(waited.errors, "leakgate: the API was asked too often: waiting 3 s\n");
+    job.server.fail(LIST, Fault::Answer(429, "retry-after: -5\r\n", "{}"));
+    let done = job.comment(&passing());
+    done.says(0, "comment 101 brought up to date");
+    assert_eq!(done.errors, "");
+}
+
+#[test]
+fn no_text_of_a_result_begins_a_block_or_refers_to_something_of_the_forge() {
+    let job = Job::new();
+    let begun = ["/close", "1. one", "---", "- [ ] task", "=== x", "+ one"];
+    for text in begun {
+        let mut outcome = canonical();
+        for scenario in &mut outcome.scenarios {
+            scenario.error.iter_mut().for_each(|error| error.title = text.to_owned());
+            for finding in &mut scenario.findings {
+                (finding.title, finding.help) = (text.to_owned(), text.to_owned());
+                finding.evidence = vec![text.to_owned()];
+            }
+        }
+        job.result(&outcome);
+        let shown = job.run(&["--dry-run"]).out;
+        assert!(shown.contains(&text[1..]) || shown.contains("&#"), "{shown}");
+        let begins = |line: &&str| {
+            line.trim_start_matches(['#', '-', ' ']).starts_with(&text.trim_start_matches("- ")[..2])
+        };
+        let blocks: Vec<&str> = shown
+            .lines()
+            .filter(|line| !line.starts_with("---") && !line.starts_with("| "))
+            .filter(begins)
+            .collect();
+        assert_eq!(blocks, Vec::<&str>::new(), "{text}");
+    }
+    let mut outcome = canonical();
+    let named = outcome.scenarios.iter_mut().flat_map(|scenario| &mut scenario.findings);
+    named.for_each(|finding| {
+        finding.title = "GH-1 !5 %3 :smile: a89018b5ac29bd3abe9ca7ab630194b967bbda63".to_owned()
+    });
+    job.result(&outcome);
+    let shown = job.run(&["--dry-run"]).out;
+    let apart =
+        "GH<!-- -->-1 !<!-- -->5 %<!-- -->3 :<!-- -->smile: a<!-- -->89018b5ac29bd3abe9ca7ab630194b967bbda63";
+    assert!(shown.contains(apart) && !shown.contains("GH-1"), "{shown}");
 }
 
 #[test]

@@ -13,9 +13,7 @@ pub(super) fn of(headers: &HeaderMap) -> Option<u64> {
     if let Some(after) = text("retry-after") {
         // Less than nothing is over.
         let past = after.strip_prefix('-').and_then(seconds).map(|_| 0);
-        return seconds(after)
-            .or(past)
-            .or_else(|| moment(after).map(|moment| moment.saturating_sub(now)));
+        return seconds(after).or(past).or_else(|| moment(after).map(|moment| moment.saturating_sub(now)));
     }
     let number = |name: String| text(&name).and_then(seconds);
     let used_up = |kind: &&str| number(format!("{kind}-remaining")) == Some(0);

@@ -158,7 +158,10 @@ fn a_base_that_is_not_in_the_clone_is_not_compared_with() {
     });
     project.write("event.json", &payload.to_string());
     assert_eq!(on_github(&project, &["leaky"]).code, Some(1));
-    assert!(!project.read(".leakgate/report.md").contains("in this pull request"));
+    let report = project.read(".leakgate/report.md");
+    assert!(!report.contains("in this pull request"));
+    let lacks = "the clone lacks 0123456789012345678901234567890123456789, which it is compared with; check out with `fetch-depth: 2`";
+    assert_eq!(project.result()["notes"][0], format!("which lines the change has is not known: {lacks}"));
 }
 
 #[test]
