@@ -26,9 +26,10 @@ fn no_block(text: &str) -> String {
     let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     // The marker of a list is followed by a space or nothing.
     let is_marker = |rest: &str| rest.starts_with(['.', ')']) && !rest[1..].starts_with(|c| c != ' ');
-    let at = match text.chars().next() {
-        Some('/' | '-' | '+' | '=') => 0,
-        Some('0'..='9') if is_marker(&text[digits..]) => digits,
+    let mut letters = text.chars();
+    let at = match (letters.next(), letters.next().unwrap_or(' ')) {
+        (Some('/'), _) | (Some('-' | '+'), ' ') | (Some('-'), '-') | (Some('='), '=' | ' ') => 0,
+        (Some('0'..='9'), _) if is_marker(&text[digits..]) => digits,
         _ => return prose(text),
     };
     // Each of these has one byte, and none is anything but text in prose.
@@ -170,7 +171,9 @@ mod tests {
             "3&#46;",
         ];
         assert_eq!(begun.map(sentence), shown);
-        assert_eq!(sentence("1.5 MiB of `a` /b"), "1.5 MiB of `a` /b");
+        for text in ["1.5 MiB of `a` /b", "+161,280 B", "-5 B", "-x"] {
+            assert_eq!(sentence(text), text);
+        }
         assert_eq!(sentence("`/close` it"), "`/close` it");
     }
 
