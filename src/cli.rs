@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
+use crate::ci::{Ci, Log, Variables, without_commands};
 #[cfg(not(target_os = "linux"))]
 use crate::commands::elsewhere::{call, check, doctor, run};
 use crate::commands::{allow, baseline, comment, completions, diff, merge, rules, view};
@@ -96,7 +97,13 @@ impl Command {
             return BROKEN_PIPE;
         }
         // There is nowhere left to tell it if this fails.
-        let _ = writeln!(messages, "leakgate: error: {error:#}");
+        let text = without_commands(&format!("{error:#}"));
+        let annotation = match self {
+            Command::Check(args) => args.annotation(&text),
+            Command::Merge(args) => args.annotation(&text),
+            _ => String::new(),
+        };
+        let _ = write!(messages, "leakgate: error: {text}\n{annotation}");
         match self {
             Command::Run(_) => system::not_run(error),
             _ => Exit::BadInput,
@@ -106,13 +113,26 @@ impl Command {
 
 /// Help and version are printed as asked and pass; all else is bad input.
 fn usage(error: &clap::Error) -> ExitCode {
-    let printed = error.print();
+    let printed = match error.use_stderr() && Ci::of(&Variables::inherited()) == Ci::GitHub {
+        true => tell_runner(&error.render().to_string()),
+        false => error.print(),
+    };
     let exit = match (printed, error.use_stderr()) {
         (Err(_), _) => BROKEN_PIPE,
         (Ok(()), true) => Exit::BadInput,
         (Ok(()), false) => Exit::Passed,
     };
     exit.into()
+}
+
+/// A wrong word on the command line, of which nothing is a command to a GitHub runner.
+fn tell_runner(text: &str) -> io::Result<()> {
+    let text = without_commands(text);
+    // Its options are not known: what was typed has to do.
+    let is_asked = std::env::args_os().any(|word| word == "--ci");
+    let what = text.split("\n\n").next().unwrap_or_default().trim_start_matches("error: ").trim_end();
+    let annotation = if is_asked { Log::of(Ci::GitHub).error(what, None) } else { String::new() };
+    write!(io::stderr(), "{text}{annotation}")
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

@@ -18,6 +18,8 @@ pub struct Outcome {
     pub config_digest: String,
     /// Which part of the scenarios this is; `None` where all that were asked for were run.
     pub partition: Option<Partition>,
+    /// How many scenarios of the configuration were not asked for: `check` was given the names of others.
+    pub left_out: usize,
     /// The Python that scenarios use: `.venv/bin/python (CPython 3.11.7)`.
     pub python: String,
     /// The packages that are installed for it, by name; empty where they are not known.
@@ -251,6 +253,12 @@ impl Outcome {
         }
         let worst = [Verdict::Fail, Verdict::Unstable, Verdict::Undecided].into_iter();
         worst.into_iter().find(|verdict| self.count(*verdict) > 0).unwrap_or(Verdict::Pass)
+    }
+
+    /// How many scenarios were asked for, and how many the configuration has; `None` where that is the same.
+    pub fn selection(&self) -> Option<(usize, usize)> {
+        let asked = self.partition.map_or(self.scenarios.len(), |partition| partition.scenarios);
+        (self.left_out > 0).then(|| (asked, asked.saturating_add(self.left_out)))
     }
 
     /// How many scenarios have this verdict.

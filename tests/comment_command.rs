@@ -11,6 +11,7 @@ mod outcomes;
 mod server;
 
 use std::fs;
+use std::path::Path;
 use std::process::{Command, Output};
 
 use leakgate::outcome::{Outcome, Partition};
@@ -265,6 +266,20 @@ fn events_without_an_open_pull_request_are_told_and_fail_nothing() {
     }
     let none = Done::of(&job.command(&[]).env_remove("GITHUB_EVENT_PATH").output().unwrap());
     none.says(0, "no comment: there is no payload of the event `pull_request`: GITHUB_EVENT_PATH is not set");
+    let gone = Done::of(&job.command(&[]).env("GITHUB_EVENT_PATH", "/nonexistent").output().unwrap());
+    gone.says(
+        0,
+        "no comment: there is no payload of the event `pull_request`: there is no `/nonexistent`, the file",
+    );
+    job.event("{}");
+    job.run(&[]).says(0, "no comment: the payload of the event `pull_request` names no pull request");
+    job.event(r#"{"issue": {"number": 5, "pull_request": {"url": "u"}}}"#);
+    let commented = Done::of(&job.command(&[]).env("GITHUB_EVENT_NAME", "issue_comment").output().unwrap());
+    commented.says(
+        0,
+        "no comment: the event `issue_comment` does not say which code was judged; --pull-request 5 ",
+    );
+    job.run(&["--pull-request", "0"]).says(2, "invalid value '0' for '--pull-request <NUMBER>'");
     job.event("{");
     job.run(&[]).says(2, "failed to read the event's payload");
     assert_eq!(job.server.state.lock().unwrap().seen, Vec::<String>::new());
@@ -371,6 +386,115 @@ fn a_pull_request_that_was_closed_meanwhile_is_asked_about_and_not_commented_on(
 }
 
 #[test]
+fn a_run_of_an_older_commit_leaves_the_comment_as_it_is() {
+    let job = Job::new();
+    job.comment(&canonical()).says(0, "comment 101 made");
+    let before = job.server.ours();
+    job.server.say("/repos/shop/shop/pulls/5", r#"{"state": "open", "head": {"sha": "h2"}}"#);
+    job.comment(&passing())
+        .says(0, "leakgate: no comment: pull request #5 has a newer commit than the one that was judged\n");
+    assert_eq!(job.server.ours(), before);
+    // Who says the number says that this is its code.
+    job.run(&["--pull-request", "5"]).says(0, "comment 101 brought up to date");
+    let job = Job::new();
+    job.server.say("/repos/shop/shop/pulls/5", r#"{"state": "open", "head": {"sha": "h"}}"#);
+    job.comment(&canonical()).says(0, "comment 101 made");
+}
+
+#[test]
+fn an_api_that_sends_elsewhere_is_not_followed_and_the_message_says_where_it_leads() {
+    let job = Job::new();
+    let moved = "location: https://api.example/repositories/7/issues/5/comments\r\n";
+    for status in [301, 307] {
+        job.server.fail(LIST, Fault::Answer(status, moved, ""));
+        let done = job.comment(&canonical());
+        done.says(
+            2,
+            "sends on to https://api.example/repositories/7/issues/5/comments, and the token goes nowhere",
+        );
+        assert!(done.errors.contains("may be an old one (GITHUB_REPOSITORY, GITHUB_API_URL)"), "{done:?}");
+    }
+    assert_eq!(job.server.ours(), []);
+}
+
+#[test]
+fn what_cannot_be_sent_is_told_as_that_and_nobody_is_asked() {
+    let job = Job::new();
+    job.result(&canonical());
+    let with = |name: &str, value: &str| Done::of(&job.command(&[]).env(name, value).output().unwrap());
+    with("GITHUB_API_URL", "ftp://x")
+        .says(2, "x cannot be asked: its address is none of http:// or https://");
+    with("GITHUB_TOKEN", "a\nb").says(2, "cannot be asked: the token has a space, a line break or another");
+    assert_eq!(job.server.state.lock().unwrap().seen, Vec::<String>::new());
+}
+
+#[test]
+fn pages_that_lead_back_end_and_what_is_not_there_is_asked_for_once() {
+    let job = Job::new();
+    let url = format!("{}/repos/shop/shop/issues/5/comments?per_page=100", job.server.address);
+    let itself: &'static str = Box::leak(format!("link: <{url}>; rel=\"next\"\r\n").into_boxed_str());
+    job.server.fail(LIST, Fault::Answer(200, itself, "[]"));
+    job.comment(&canonical()).says(0, "comment 101 made");
+    // Once before it was made, and once after.
+    assert_eq!(job.server.count(LIST), 2);
+    let job = Job::new();
+    job.server.fail(LIST, Fault::Answer(404, "", "{}"));
+    job.comment(&canonical()).says(2, "there is no such thing at 127.0.0.1:");
+    assert_eq!((job.server.count(LIST), job.server.count(CREATE)), (1, 0));
+}
+
+#[test]
+fn a_long_wait_is_told_and_one_that_is_over_is_none() {
+    let job = Job::new();
+    job.server.fail(LIST, Fault::Answer(429, "retry-after: 3\r\n", "{}"));
+    let waited = job.comment(&canonical());
+    waited.says(0, "comment 101 made");
+    assert_eq!(waited.errors, "leakgate: the API was asked too often: waiting 3 s\n");
+    job.server.fail(LIST, Fault::Answer(429, "retry-after: -5\r\n", "{}"));
+    let done = job.comment(&passing());
+    done.says(0, "comment 101 brought up to date");
+    assert_eq!(done.errors, "");
+}
+
+#[test]
+fn no_text_of_a_result_begins_a_block_or_refers_to_something_of_the_forge() {
+    let job = Job::new();
+    let begun = ["/close", "1. one", "---", "- [ ] task", "=== x", "+ one"];
+    for text in begun {
+        let mut outcome = canonical();
+        for scenario in &mut outcome.scenarios {
+            scenario.error.iter_mut().for_each(|error| error.title = text.to_owned());
+            for finding in &mut scenario.findings {
+                (finding.title, finding.help) = (text.to_owned(), text.to_owned());
+                finding.evidence = vec![text.to_owned()];
+            }
+        }
+        job.result(&outcome);
+        let shown = job.run(&["--dry-run"]).out;
+        assert!(shown.contains(&text[1..]) || shown.contains("&#"), "{shown}");
+        let begins = |line: &&str| {
+            line.trim_start_matches(['#', '-', ' ']).starts_with(&text.trim_start_matches("- ")[..2])
+        };
+        let blocks: Vec<&str> = shown
+            .lines()
+            .filter(|line| !line.starts_with("---") && !line.starts_with("| "))
+            .filter(begins)
+            .collect();
+        assert_eq!(blocks, Vec::<&str>::new(), "{text}");
+    }
+    let mut outcome = canonical();
+    let named = outcome.scenarios.iter_mut().flat_map(|scenario| &mut scenario.findings);
+    named.for_each(|finding| {
+        finding.title = "GH-1 !5 %3 :smile: a89018b5ac29bd3abe9ca7ab630194b967bbda63".to_owned()
+    });
+    job.result(&outcome);
+    let shown = job.run(&["--dry-run"]).out;
+    let apart =
+        "GH<!-- -->-1 !<!-- -->5 %<!-- -->3 :<!-- -->smile: a<!-- -->89018b5ac29bd3abe9ca7ab630194b967bbda63";
+    assert!(shown.contains(apart) && !shown.contains("GH-1"), "{shown}");
+}
+
+#[test]
 fn a_part_of_the_scenarios_speaks_for_no_other_part() {
     let job = Job::new();
     job.comment(&canonical()).says(0, "comment 101 made");
@@ -395,6 +519,59 @@ fn a_part_of_the_scenarios_speaks_for_no_other_part() {
     job.comment(&whole).says(0, "comment 101 brought up to date");
 }
 
+/// Of a configuration with seven scenarios, in this order.
+fn chosen(outcome: Outcome, order: &[usize]) -> Outcome {
+    let scenarios: Vec<_> = order.iter().map(|index| outcome.scenarios[*index].clone()).collect();
+    Outcome { left_out: 7 - scenarios.len(), scenarios, ..outcome }
+}
+
+#[test]
+fn who_ran_some_of_the_scenarios_says_nothing_about_others() {
+    let job = Job::new();
+    let first = |comment: &Comment| comment.body.lines().next().unwrap().to_owned();
+    // `quote` and `report`, then two others that pass: nobody has mended anything.
+    job.comment(&chosen(canonical(), &[1, 2])).says(0, "comment 101 made");
+    let failing = job.server.ours();
+    job.comment(&chosen(passing(), &[0, 1])).says(0, "no comment: nothing fails, and nothing did before");
+    assert_eq!(job.server.ours(), failing);
+    assert!(
+        heading(&failing[0]).ends_with(" · 2 of 2 scenarios failed · only 2 of 7 scenarios"),
+        "{failing:?}"
+    );
+    assert!(first(&failing[0]).starts_with("<!-- leakgate:default/only-"), "{failing:?}");
+    // The order in which they were asked for does not matter, and all of them have another comment.
+    job.comment(&chosen(canonical(), &[2, 1])).says(0, "comment 101 ");
+    job.comment(&canonical()).says(0, "comment 102 made");
+    let fixed = chosen(canonical(), &[1, 2]);
+    let pass = |scenario: &leakgate::outcome::ScenarioResult| leakgate::outcome::ScenarioResult {
+        name: scenario.name.clone(),
+        ..passing().scenarios[0].clone()
+    };
+    let fixed = Outcome { scenarios: fixed.scenarios.iter().map(pass).collect(), ..fixed };
+    job.comment(&fixed).says(0, "comment 101 brought up to date");
+    let ours = job.server.ours();
+    assert_eq!(
+        heading(&ours[0]),
+        "### ✅ leakgate: fixed, all of 2 scenarios passed · only 2 of 7 scenarios"
+    );
+    assert_eq!(first(&ours[1]), MARKER);
+    // Of a configuration that is not the usual one, too.
+    let elsewhere = Outcome { config: "svc/leakgate.yaml".into(), ..chosen(canonical(), &[1]) };
+    job.comment(&elsewhere).says(0, "comment 103 made");
+    let ours = job.server.ours();
+    assert!(first(&ours[2]).starts_with("<!-- leakgate:svc/leakgate.yaml/only-"), "{ours:?}");
+    assert!(heading(&ours[2]).ends_with(" · `svc/leakgate.yaml` · only 1 of 7 scenarios"), "{ours:?}");
+    // Under a name of its own all go into one, which then calls nothing fixed.
+    job.result(&chosen(canonical(), &[1, 2]));
+    job.run(&["--name", "nightly"]).says(0, "comment 104 made");
+    job.result(&chosen(passing(), &[0, 1]));
+    job.run(&["--name", "nightly"]).says(0, "comment 104 brought up to date");
+    assert_eq!(
+        heading(&job.server.ours()[3]),
+        "### ✅ leakgate: all of 2 scenarios passed · `nightly` · only 2 of 7 scenarios"
+    );
+}
+
 #[test]
 fn each_configuration_has_its_own_comment_and_is_named_in_it() {
     let job = Job::new();
@@ -417,12 +594,28 @@ fn each_configuration_has_its_own_comment_and_is_named_in_it() {
     assert!(heading(&ours[0]).ends_with(" could not be measured"), "{ours:?}");
     assert!(heading(&ours[2]).ends_with(" · `svc b/--x.yaml`"), "{ours:?}");
     assert!(heading(&ours[3]).ends_with(" · `nightly`"), "{ours:?}");
-    // Two of the same name, each run from its own folder.
+    // Two of the same name, each run from its own folder: where a result is from, it says itself.
     let folder = job.folder.path().join("svc-b");
     fs::create_dir_all(folder.join(".leakgate")).unwrap();
     fs::create_dir_all(job.folder.path().join(".git")).unwrap();
     fs::write(folder.join("leakgate.yaml"), "version: 1").unwrap();
-    fs::write(folder.join(".leakgate/result.json"), json(&canonical())).unwrap();
-    Done::of(&job.command(&[]).current_dir(&folder).output().unwrap())
-        .says(0, "comment 102 brought up to date");
+    let (of_top, path) = (json(&canonical()), "\"config_path\": \"leakgate.yaml\",");
+    assert!(of_top.contains(path), "{of_top}");
+    let of_folder = of_top.replace(path, "\"config_path\": \"svc-b/leakgate.yaml\",");
+    let result = folder.join(".leakgate/result.json");
+    let archive = job.folder.path().join("result.zip");
+    fs::write(&archive, forks::archive(&[("result.json", of_folder.as_bytes())])).unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let read = |text: &str, from: &Path, file: &Path| {
+        fs::write(&result, text).unwrap();
+        Done::of(&job.command(&[file.to_str().unwrap()]).current_dir(from).output().unwrap())
+    };
+    read(&of_folder, &folder, Path::new(".leakgate")).says(0, "comment 102 brought up to date");
+    let top = job.folder.path();
+    for (from, file) in [(top, Path::new("svc-b/.leakgate")), (elsewhere.path(), &result), (top, &archive)] {
+        read(&of_folder, from, file).says(0, "comment 102 says so already");
+    }
+    read(&of_top, &folder, &result).says(0, "comment 101 says so already");
+    // One that does not say it is of the folder that it is read in.
+    read(&of_top.replace(path, ""), &folder, &result).says(0, "comment 102 says so already");
 }

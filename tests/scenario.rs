@@ -15,7 +15,7 @@ use leakgate::scenario::plan::{Call, Command, KeepResult, Plan, Work};
 use leakgate::scenario::signals::Interruption;
 use leakgate::scenario::tracker::{Follow, Moments};
 use leakgate::scenario::watch::End;
-use leakgate::scenario::{Failure, ScenarioRun, measure, run_scenario};
+use leakgate::scenario::{Failure, ScenarioRun, Values, measure, run_scenario};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 use tempfile::TempDir;
@@ -53,6 +53,7 @@ impl Place {
             timeout: Some(Duration::from_secs(300)),
             memory_limit: MemoryLimit::Unlimited,
             follow: Follow::Children,
+            values: Values::Shown,
         }
     }
 

@@ -122,13 +122,7 @@ fn wanted(ci: Ci, variables: &Variables, event: Option<&Event>) -> Option<String
 /// The commit that the change is compared with; `None` where there is none, or the commit is not there.
 fn base(root: &Path, ci: Ci, variables: &Variables, event: Option<&Event>) -> Option<String> {
     let wanted = wanted(ci, variables, event)?;
-    let commit = |name: &str| {
-        let found = git(
-            root,
-            &["rev-parse", "--verify", "--quiet", "--end-of-options", &format!("{name}^{{commit}}")],
-        )?;
-        Some(found.trim().to_owned())
-    };
+    let commit = |name: &str| commit(root, name);
     // GitHub checks out the merge of the change with its base: that base is the merge's first parent.
     let is_request = event.is_some_and(|event| event.pull_request.is_some());
     let is_merge = is_request && commit("HEAD^2").is_some();
@@ -141,16 +135,39 @@ fn base(root: &Path, ci: Ci, variables: &Variables, event: Option<&Event>) -> Op
     Some(common.map_or(wanted, |common| common.trim().to_owned()))
 }
 
-/// What git says of a checkout that another user owns, as in a container; it tells nothing else of it.
-pub(super) fn not_ours(root: &Path, ci: Ci, variables: &Variables, event: Option<&Event>) -> Option<String> {
-    wanted(ci, variables, event)?;
+/// The full name of a commit; `None` where the clone does not have it.
+fn commit(root: &Path, name: &str) -> Option<String> {
+    let words = ["rev-parse", "--verify", "--quiet", "--end-of-options", &format!("{name}^{{commit}}")];
+    Some(git(root, &words)?.trim().to_owned())
+}
+
+/// Why git does not tell, where somebody can mend it: the clone lacks what is asked for, or belongs to another user, as
+/// in a container.
+pub(super) fn unknown(root: &Path, ci: Ci, variables: &Variables, event: Option<&Event>) -> Option<String> {
+    let wanted = wanted(ci, variables, event)?;
     let mut git = Command::new("git");
     git.arg("-C").arg(root).args(["rev-parse", "--git-dir"]).env("LC_ALL", "C").stdin(Stdio::null());
     let output = git.output().ok()?;
+    if output.status.success() {
+        return commit(root, &wanted).is_none().then(|| missing(&wanted, ci, event)).flatten();
+    }
     let is_foreign = String::from_utf8_lossy(&output.stderr).contains("dubious ownership");
     is_foreign.then(|| {
         "which lines the change has is not known: another user owns the checkout, and git asks for `git config --global --add safe.directory …`".to_owned()
     })
+}
+
+/// What to do about a clone that is too shallow: of a change under review, whose lines somebody wants to know.
+fn missing(wanted: &str, ci: Ci, event: Option<&Event>) -> Option<String> {
+    let deeper = match ci {
+        Ci::GitHub => event.and_then(|event| event.pull_request.as_ref()).map(|_| "`fetch-depth: 2`")?,
+        Ci::GitLab => "`GIT_DEPTH: 0`",
+        Ci::Buildkite | Ci::Jenkins | Ci::Other => return None,
+    };
+    let commit = crate::report::harmless(wanted, 60);
+    Some(format!(
+        "which lines the change has is not known: the clone lacks {commit}, which it is compared with; check out with {deeper}"
+    ))
 }
 
 fn git(root: &Path, words: &[&str]) -> Option<String> {

@@ -1,6 +1,7 @@
 //! What a GitHub workflow runs for: the payload of its event, a JSON file that the runner writes.
 
 use std::fs;
+use std::io::ErrorKind;
 
 use serde::Deserialize;
 use thiserror::Error;
@@ -21,6 +22,8 @@ pub struct Event {
     pub workflow_run: Option<WorkflowRun>,
     /// The commit that a push came on top of, or that a merge queue's group begins with.
     pub before: Option<String>,
+    /// The pull request that a comment was written on, which is another event than one of the pull request itself.
+    pub commented: Option<u64>,
     /// Whether its payload is there.
     has_payload: bool,
 }
@@ -58,6 +61,9 @@ pub struct WorkflowRun {
 /// Why there is no event to go by.
 #[derive(Debug, Error)]
 pub enum EventError {
+    /// Its file is not there.
+    #[error("there is no `{0}`, the file of GITHUB_EVENT_PATH")]
+    Missing(String),
     /// It cannot be read.
     #[error("failed to read the event's payload `{path}`: {error}")]
     Unreadable {
@@ -74,6 +80,14 @@ struct Payload {
     workflow_run: Option<WorkflowRunEntry>,
     before: Option<String>,
     merge_group: Option<MergeGroup>,
+    issue: Option<Issue>,
+}
+
+#[derive(Deserialize)]
+struct Issue {
+    number: u64,
+    /// There for a pull request only.
+    pull_request: Option<serde_json::Value>,
 }
 
 #[derive(Deserialize)]
@@ -122,11 +136,13 @@ impl Event {
     /// When the payload is named and cannot be read.
     pub fn read(variables: &Variables) -> Result<Option<Event>, EventError> {
         let name = variables.get("GITHUB_EVENT_NAME").unwrap_or_default().to_owned();
-        let Some(path) = variables.get("GITHUB_EVENT_PATH") else {
-            return Ok((!name.is_empty()).then(|| Event { name, ..Event::default() }));
-        };
+        let Some(path) = variables.get("GITHUB_EVENT_PATH") else { return Ok(Event::named(variables)) };
         let failed = |error: String| EventError::Unreadable { path: path.to_owned(), error };
-        let length = fs::metadata(path).map_err(|error| failed(error.to_string()))?.len();
+        let metadata = fs::metadata(path).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => EventError::Missing(path.to_owned()),
+            _ => failed(error.to_string()),
+        });
+        let length = metadata?.len();
         if length > LARGEST {
             return Err(failed("it is larger than 32 MiB".to_owned()));
         }
@@ -136,9 +152,16 @@ impl Event {
             name,
             pull_request: payload.pull_request.map(PullRequestEntry::read),
             workflow_run: payload.workflow_run.map(WorkflowRunEntry::read),
+            commented: payload.issue.filter(|issue| issue.pull_request.is_some()).map(|issue| issue.number),
             before: payload.merge_group.map(|group| group.base_sha).or(payload.before),
             has_payload: true,
         }))
+    }
+
+    /// The event of this run, without its payload.
+    pub fn named(variables: &Variables) -> Option<Event> {
+        let name = variables.get("GITHUB_EVENT_NAME")?.to_owned();
+        Some(Event { name, ..Event::default() })
     }
 
     /// The event of this run where it is needed for the lines of the change only: one that cannot be read is none, with a
@@ -150,9 +173,14 @@ impl Event {
         }
     }
 
-    /// Whether it is about a pull request, or a run, of which nobody says which.
-    pub fn lacks_payload(&self) -> bool {
-        !self.has_payload && (self.name.starts_with("pull_request") || self.name == "workflow_run")
+    /// Whether it must be about a pull request, or a run.
+    pub fn is_about_one(&self) -> bool {
+        self.name.starts_with("pull_request") || self.name == "workflow_run"
+    }
+
+    /// Whether its payload is there.
+    pub fn has_payload(&self) -> bool {
+        self.has_payload
     }
 }
 

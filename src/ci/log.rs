@@ -42,6 +42,23 @@ impl Log {
         }
     }
 
+    /// Something that went wrong and changes no verdict: a line.
+    pub fn warning(&self, text: &str) -> String {
+        match self.ci {
+            Ci::GitHub => format!("::warning title=leakgate::{}\n", data(text)),
+            _ => format!("leakgate: warning: {text}\n"),
+        }
+    }
+
+    /// Why nothing came of a check, at a line of the repository where it has one; nothing where there are no annotations.
+    pub fn error(&self, text: &str, place: Option<(&str, u32)>) -> String {
+        if self.ci != Ci::GitHub {
+            return String::new();
+        }
+        let place = place.map(|(file, line)| format!("file={},line={line},", property(file)));
+        format!("::error {}title=leakgate::{}\n", place.unwrap_or_default(), data(&without_commands(text)))
+    }
+
     /// Text of programs under test, which may hold what looks like a command.
     pub fn shielded(&self, text: &str) -> String {
         if self.ci != Ci::GitHub || text.is_empty() {
@@ -50,6 +67,26 @@ impl Log {
         let (token, end) = (unguessable(), if text.ends_with('\n') { "" } else { "\n" });
         format!("::stop-commands::{token}\n{text}{end}::{token}::\n")
     }
+}
+
+/// The message of a workflow command: what would end it or its line is written in percents.
+fn data(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+/// The value of a property of one.
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}
+
+/// A message without anything that a GitHub runner takes for a command: `::name::` at the start of a line, spaces before
+/// it included, and `##[name]` anywhere.
+pub fn without_commands(text: &str) -> String {
+    let line = |line: &str| match line.trim_start().starts_with("::") {
+        true => line.replacen("::", ": :", 1),
+        false => line.to_owned(),
+    };
+    text.split_inclusive(['\n', '\r']).map(line).collect::<String>().replace("##[", "## [")
 }
 
 /// A word that nobody can guess: the keys of a `RandomState` are from the system's source of randomness.

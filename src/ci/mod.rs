@@ -12,9 +12,9 @@ mod workspace;
 
 pub use elsewhere::Elsewhere;
 pub use event::{Event, EventError, PullRequest, WorkflowRun};
-pub use log::Log;
+pub use log::{Log, without_commands};
 pub use step::{add_outputs, add_summary, summary_room};
-pub use workspace::Workspace;
+pub use workspace::{Workspace, repository_around};
 
 use std::collections::HashMap;
 

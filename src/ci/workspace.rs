@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::changes::{self, Changes};
 use super::{Ci, Event, Variables};
-use crate::report::{Review, Sources, encoded};
+use crate::report::{Review, Sources, encoded, lines_of};
 
 /// A checkout, as the reports need it.
 pub struct Workspace<'a> {
@@ -16,6 +16,8 @@ pub struct Workspace<'a> {
     /// Folders that files are relative to, the first that has one counts.
     folders: Vec<PathBuf>,
     text: &'a dyn Fn(&Path) -> Option<String>,
+    /// What a result says of its files: it comes from where they were.
+    carried: Option<&'a dyn Sources>,
     changes: Option<Changes>,
     /// Why there are none, where somebody can mend it.
     unknown: Option<String>,
@@ -28,7 +30,7 @@ impl<'a> Workspace<'a> {
     /// The repository around `folders[0]`, whose files `text` reads.
     pub fn around(folders: Vec<PathBuf>, text: &'a dyn Fn(&Path) -> Option<String>) -> Workspace<'a> {
         let first = folders.first().cloned().unwrap_or_default();
-        let repository = first.ancestors().find(|folder| folder.join(".git").exists()).map(Path::to_owned);
+        let repository = repository_around(&first);
         let around = folders.last().filter(|last| first.starts_with(last)).unwrap_or(&first);
         let root = repository.clone().unwrap_or_else(|| around.clone());
         Workspace {
@@ -36,6 +38,7 @@ impl<'a> Workspace<'a> {
             root,
             folders,
             text,
+            carried: None,
             changes: None,
             unknown: None,
             review: None,
@@ -43,12 +46,18 @@ impl<'a> Workspace<'a> {
         }
     }
 
+    /// With the lines and paths that a result carries. They come first: here may be other code, or none.
+    #[must_use]
+    pub fn with_result(self, carried: &'a dyn Sources) -> Workspace<'a> {
+        Workspace { carried: Some(carried), ..self }
+    }
+
     /// With what the CI system says about the change under review.
     pub fn reviewed(self, ci: Ci, variables: &Variables, event: Option<&Event>) -> Workspace<'a> {
         let root = checkout(ci, variables).filter(|top| self.root.starts_with(top));
         let root = root.filter(|_| self.repository.is_none()).unwrap_or(self.root);
         let changes = Changes::read(&root, ci, variables, event);
-        let unknown = changes.is_none().then(|| changes::not_ours(&root, ci, variables, event)).flatten();
+        let unknown = changes.is_none().then(|| changes::unknown(&root, ci, variables, event)).flatten();
         Workspace {
             root,
             changes,
@@ -74,7 +83,15 @@ impl Sources for Workspace<'_> {
         (self.text)(&self.find(file)?)
     }
 
+    fn lines(&self, file: &str, first: u32, wanted: usize) -> Option<Vec<String>> {
+        let carried = self.carried.and_then(|carried| carried.lines(file, first, wanted));
+        carried.or_else(|| self.text(file).map(|text| lines_of(&text, first, wanted)))
+    }
+
     fn path(&self, file: &str) -> Option<String> {
+        if let Some(path) = self.carried.and_then(|carried| carried.path(file)) {
+            return Some(path);
+        }
         // Links count: what they lead out of the repository is not in it.
         let real = self.find(file)?.canonicalize().ok()?;
         let below = real.strip_prefix(self.root.canonicalize().ok()?).ok()?;
@@ -92,6 +109,11 @@ impl Sources for Workspace<'_> {
     fn link(&self, file: &str, line: u32) -> Option<String> {
         Some(format!("{}{}#L{line}", self.address.as_ref()?, encoded(&self.path(file)?)))
     }
+}
+
+/// The top of the repository that a folder is in.
+pub fn repository_around(folder: &Path) -> Option<PathBuf> {
+    folder.ancestors().find(|folder| folder.join(".git").exists()).map(Path::to_owned)
 }
 
 /// Where the CI system put the files of the repository.

@@ -4,11 +4,13 @@ use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{anyhow, ensure};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::deliver;
 use super::lock_file;
 use super::partition::Part;
 use super::surroundings::CiArgs;
+use crate::ci::without_commands;
 use crate::config::{Config, ConfigErrors, FailOn, Paint, Scenario};
 use crate::exit::Exit;
 use crate::report::Format;
@@ -49,7 +51,7 @@ pub struct Args {
     #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = deliver::format)]
     pub(super) format: Format,
     /// Which findings fail the check: new, any or never [default: `fail_on` of the configuration]
-    #[arg(long, value_name = "WHICH", value_parser = fail_on)]
+    #[arg(long, value_name = "WHICH", value_parser = fail_on(), hide_possible_values = true)]
     pub(super) fail_on: Option<FailOn>,
     /// What results are compared with: auto, a file, or none [default: the lock beside the configuration]
     #[arg(long, value_name = "FILE", default_value = AUTO)]
@@ -65,6 +67,11 @@ pub struct Args {
 }
 
 impl Args {
+    /// What tells the CI system why nothing came of the check.
+    pub fn annotation(&self, error: &str) -> String {
+        self.ci.error(error)
+    }
+
     /// The file that results are compared with; `None` where there is to be none. One that is named has to be there: else
     /// nothing would be compared, and nobody would know.
     pub(super) fn lock(&self, config: &Config) -> anyhow::Result<Option<PathBuf>> {
@@ -106,16 +113,18 @@ impl Args {
 }
 
 /// The value of `--fail-on`.
-fn fail_on(word: &str) -> Result<FailOn, String> {
-    let known = FailOn::ALL.into_iter().find(|fail_on| fail_on.name() == word);
-    known.ok_or_else(|| "expected one of new, any, never".to_owned())
+fn fail_on() -> impl TypedValueParser<Value = FailOn> {
+    let named = |word: String| FailOn::ALL.into_iter().find(|fail_on| fail_on.name() == word);
+    // The words are listed so that a shell can complete them.
+    PossibleValuesParser::new(FailOn::ALL.map(FailOn::name))
+        .try_map(move |word| named(word).ok_or("expected one of new, any, never"))
 }
 
 /// Tells what is wrong with the configuration.
-pub(super) fn refuse(errors: &ConfigErrors, messages: &mut dyn Write) -> anyhow::Result<Exit> {
+pub(super) fn refuse(errors: &ConfigErrors, ci: &CiArgs, messages: &mut dyn Write) -> anyhow::Result<Exit> {
     let coloured = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let paint = if coloured { Paint::Coloured } else { Paint::Plain };
-    write!(messages, "{}", errors.render(paint))?;
+    write!(messages, "{}{}", without_commands(&errors.render(paint)), ci.problems(errors))?;
     Ok(Exit::BadInput)
 }
 

@@ -9,7 +9,7 @@ use anyhow::{Context, anyhow, bail};
 
 use self::target::Target;
 use super::{deliver, results, surroundings};
-use crate::ci::{Ci, Elsewhere, Event, Variables, WorkflowRun};
+use crate::ci::{Ci, Elsewhere, Event, EventError, Variables, WorkflowRun};
 use crate::exit::Exit;
 use crate::forge::{ApiError, Body, GitHub, Posted, When, result_in};
 use crate::outcome::{Outcome, Partition};
@@ -38,7 +38,7 @@ pub struct Args {
     #[arg(long, value_name = "NAME", default_value = DEFAULT_COMMENT, value_parser = name)]
     name: String,
     /// The pull request or merge request [default: that of the CI system's event]
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
     pull_request: Option<u64>,
     /// Print the comment and send nothing
     #[arg(long)]
@@ -87,7 +87,12 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Exit> {
     }
     let Comment { marker, markdown } = place.comment(&result, Some(&target))?;
     let is_failure = deliver::exit_of(&result.outcome) != Exit::Passed;
-    let body = Body { marker: &marker, markdown: &markdown, is_failure };
+    // By default other scenarios have another comment; under a name anything may have failed before.
+    let is_whole = result.outcome.selection().is_none() || args.name == DEFAULT_COMMENT;
+    // Who names the pull request knows what was judged.
+    let request = event.as_ref().filter(|_| args.pull_request.is_none());
+    let head = request.and_then(|event| event.pull_request.as_ref()).map(|request| request.head.as_str());
+    let body = Body { marker: &marker, markdown: &markdown, is_failure, is_whole, head };
     told(target.post(&body, when), &target, out)
 }
 
@@ -97,7 +102,10 @@ fn event(args: &Args, variables: &Variables) -> anyhow::Result<Option<Event>> {
     let is_of_other = variables.get("GITHUB_EVENT_NAME") == Some("workflow_run");
     let is_needed = args.artifact.is_some() || is_of_other || (args.pull_request.is_none() && !args.dry_run);
     if is_needed {
-        return Ok(Event::read(variables)?);
+        return match Event::read(variables) {
+            Err(EventError::Missing(_)) => Ok(Event::named(variables)),
+            event => Ok(event?),
+        };
     }
     let (event, note) = Event::if_readable(variables);
     if let Some(note) = note {
@@ -127,6 +135,10 @@ fn told(result: Result<Posted, ApiError>, target: &Target, out: &mut dyn Write) 
             writeln!(out, "leakgate: no comment: nothing fails, and nothing did before")?
         }
         Ok(Posted::Closed) => return skip(&format!("{} is closed", target.name()), out),
+        Ok(Posted::Outdated) => {
+            let name = target.name();
+            return skip(&format!("{name} has a newer commit than the one that was judged"), out);
+        }
         Err(ApiError::Forbidden(..)) => return skip(target.forbidden(), out),
         Err(error) => return Err(anyhow!(error).context("failed to write the comment")),
     }
@@ -199,9 +211,8 @@ impl Surrounded<'_> {
         let root = std::env::current_dir().and_then(|folder| folder.canonicalize());
         let root = root.context("failed to find the current folder")?;
         let inside = |path: &Path| surroundings::text_inside(path, &root);
-        let config = Path::new(&result.outcome.config);
-        let beside = root.join(config.parent().unwrap_or(Path::new("")));
-        let workspace = surroundings::workspace([beside, root.clone()], &inside, None);
+        let folders = surroundings::folders_of(&result.outcome.config, &result.lines, &root);
+        let workspace = surroundings::workspace(folders, &inside, None).with_result(&result.lines);
         let workspace = workspace.reviewed(self.ci, self.variables, self.event);
         Ok(self.rendered(&result.outcome, &workspace))
     }

@@ -65,7 +65,7 @@ pub mod check {
     ) -> anyhow::Result<Attempt> {
         let config = match config::load(&args.config) {
             Ok(config) => config,
-            Err(errors) => return refuse(&errors, messages).map(Attempt::Stopped),
+            Err(errors) => return refuse(&errors, &args.ci, messages).map(Attempt::Stopped),
         };
         let chosen = choose(&config, &args.names)?;
         let scenarios = if chosen.len() == 1 { "scenario" } else { "scenarios" };

@@ -13,7 +13,7 @@ use super::results;
 use super::surroundings::{self, CiArgs};
 use crate::exit::Exit;
 use crate::outcome::{BaselineFile, CapturePlace, Outcome, Partition, ScenarioResult};
-use crate::report::Format;
+use crate::report::{Carried, Format, carried, written_by};
 use crate::scenario::capture_dir::{self, RESULTS_FOLDER};
 
 /// Join the results of the parts that `check --partition` ran
@@ -32,6 +32,13 @@ pub struct Args {
     ci: CiArgs,
 }
 
+impl Args {
+    /// What tells the CI system why nothing came of the merge.
+    pub fn annotation(&self, error: &str) -> String {
+        self.ci.error(error)
+    }
+}
+
 /// A result with the name of its file.
 struct Shard {
     file: String,
@@ -40,14 +47,18 @@ struct Shard {
     /// Version of the leakgate that wrote it.
     leakgate: String,
     outcome: Outcome,
+    /// What it says of its files.
+    carried: Carried,
 }
 
 impl Shard {
     fn load(path: &Path) -> anyhow::Result<Shard> {
         let file = results::file(path);
         let folder = file.parent().unwrap_or(Path::new("")).to_path_buf();
-        let (outcome, leakgate) = results::load_with_version(path)?;
-        Ok(Shard { file: path.display().to_string(), folder, leakgate, outcome })
+        let bytes = results::bytes(path)?;
+        let outcome = results::parsed(&bytes, path)?;
+        let leakgate = written_by(&bytes).unwrap_or_default();
+        Ok(Shard { file: path.display().to_string(), folder, leakgate, outcome, carried: carried(&bytes) })
     }
 
     /// Its scenarios, each with the place of its capture: beside the result, if that came with them.
@@ -73,28 +84,31 @@ impl Shard {
 pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Exit> {
     let surroundings = args.ci.surroundings();
     let surroundings = surroundings.as_ref();
-    let shards = args.files.iter().map(|path| Shard::load(path)).collect::<anyhow::Result<Vec<Shard>>>()?;
+    let mut shards =
+        args.files.iter().map(|path| Shard::load(path)).collect::<anyhow::Result<Vec<Shard>>>()?;
+    shards.sort_by_key(|shard| shard.outcome.partition.map(|partition| partition.index));
+    let carried = shards.iter_mut().map(|shard| std::mem::take(&mut shard.carried));
+    let carried = carried.reduce(Carried::and).unwrap_or_default();
     let folder = args.output_dir.clone().unwrap_or_else(|| PathBuf::from(RESULTS_FOLDER));
     let mut outcome = merged(shards, &folder)?;
     capture_dir::prepare_results(&folder)?;
     let workspace = std::env::current_dir().and_then(|folder| folder.canonicalize());
     let workspace = workspace.context("failed to find the current folder")?;
-    let beside = Path::new(&outcome.config).parent().unwrap_or(Path::new("")).to_path_buf();
     let inside = |path: &Path| surroundings::text_inside(path, &workspace);
-    let source = surroundings::workspace([workspace.join(beside), workspace.clone()], &inside, surroundings);
+    let folders = surroundings::folders_of(&outcome.config, &carried, &workspace);
+    let source = surroundings::workspace(folders, &inside, surroundings).with_result(&carried);
     outcome.notes.extend(surroundings::notes(surroundings, &source));
     Delivery { results: &folder, source: &source, printed: args.format, surroundings }
         .write(&outcome, out)?;
     Ok(deliver::exit_of(&outcome))
 }
 
-/// One outcome of all, in the order of the configuration, whatever the order of the files.
-fn merged(mut shards: Vec<Shard>, folder: &Path) -> anyhow::Result<Outcome> {
+/// One outcome of all, in the order of the configuration.
+fn merged(shards: Vec<Shard>, folder: &Path) -> anyhow::Result<Outcome> {
     same_configuration(&shards)?;
     same_judge(&shards)?;
     complete(&shards)?;
     each_once(&shards)?;
-    shards.sort_by_key(|shard| shard.outcome.partition.map(|partition| partition.index));
     let python = python(&shards)?;
     let started_ms = shards.iter().map(|shard| shard.outcome.started_ms).min().unwrap_or(0);
     let end_of = |shard: &Shard| {
@@ -111,12 +125,14 @@ fn merged(mut shards: Vec<Shard>, folder: &Path) -> anyhow::Result<Outcome> {
     let arguments = first.arguments.clone();
     let is_common = shards.iter().all(|shard| shard.outcome.arguments == arguments);
     let arguments = if is_common { arguments } else { Vec::new() };
+    let all = all_scenarios(&shards);
     let mut scenarios: Vec<_> = shards.into_iter().flat_map(Shard::scenarios).collect();
     scenarios.sort_by_key(|scenario| scenario.config_line);
     Ok(Outcome {
         config,
         config_digest,
         partition: None,
+        left_out: all.saturating_sub(scenarios.len()),
         python,
         packages,
         arguments,
@@ -221,6 +237,12 @@ fn complete(shards: &[Shard]) -> anyhow::Result<()> {
         partition.scenarios
     );
     Ok(())
+}
+
+/// How many scenarios their configuration has, which is one for all; 0 where none of them left any out.
+fn all_scenarios(shards: &[Shard]) -> usize {
+    let of = |shard: &Shard| shard.outcome.selection().map_or(0, |(_, all)| all);
+    shards.iter().map(of).max().unwrap_or(0)
 }
 
 /// The baseline's file, with what any of them found wrong with it.

@@ -7,25 +7,22 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use crate::outcome::Outcome;
-use crate::report::{Format, LARGEST_JSON, read_json, written_by};
+use crate::report::{Format, LARGEST_JSON, read_json};
 
 /// The outcome in `path`, or in the `result.json` of the folder `path`.
 ///
 /// # Errors
 /// When there is none, or it cannot be read whole.
 pub(super) fn load(path: &Path) -> anyhow::Result<Outcome> {
-    load_with_version(path).map(|(outcome, _)| outcome)
+    parsed(&bytes(path)?, path)
 }
 
-/// As [`load`], with the version of leakgate that wrote it; empty where it does not say.
+/// The outcome in these bytes, which are those of `path`.
 ///
 /// # Errors
-/// As [`load`].
-pub(super) fn load_with_version(path: &Path) -> anyhow::Result<(Outcome, String)> {
-    let path = &file(path);
-    let bytes = bytes(path)?;
-    let outcome = read_json(&bytes).with_context(|| format!("failed to read `{}`", path.display()))?;
-    Ok((outcome, written_by(&bytes).unwrap_or_default()))
+/// When they are none, or not whole.
+pub(super) fn parsed(bytes: &[u8], path: &Path) -> anyhow::Result<Outcome> {
+    read_json(bytes).with_context(|| format!("failed to read `{}`", file(path).display()))
 }
 
 /// `path`, or the `result.json` of the folder `path`.

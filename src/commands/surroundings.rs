@@ -6,9 +6,12 @@ use std::path::{Component, Path, PathBuf};
 use anyhow::Context;
 
 use super::deliver::{self, Delivery};
-use crate::ci::{Ci, Event, Log, Variables, Workspace, add_outputs, add_summary, summary_room};
+use crate::ci::{
+    Ci, Event, Log, Variables, Workspace, add_outputs, add_summary, repository_around, summary_room,
+};
+use crate::config::{ConfigErrors, Problem};
 use crate::outcome::{Outcome, ScenarioResult, Verdict};
-use crate::report::{Format, Options, job_summary, render};
+use crate::report::{Carried, Format, Options, Sources, job_summary, render};
 
 /// Options of what runs in CI.
 #[derive(Debug, Clone, clap::Args)]
@@ -38,6 +41,38 @@ impl CiArgs {
         Some(Surroundings { ci, log: Log::of(ci), variables, event, notes, telling })
     }
 }
+
+impl CiArgs {
+    /// An annotation that says why nothing came of it; empty where there are none.
+    pub(super) fn error(&self, text: &str) -> String {
+        self.annotations().map_or_else(String::new, |(log, _)| log.error(text, None))
+    }
+
+    /// Likewise for each problem of a configuration, at its line. A step shows no more than ten.
+    pub(super) fn problems(&self, errors: &ConfigErrors) -> String {
+        let Some((log, variables)) = self.annotations() else { return String::new() };
+        let here = std::env::current_dir().unwrap_or_default();
+        let nothing = |_: &Path| None;
+        let workspace = Workspace::around(vec![here], &nothing).reviewed(Ci::GitHub, &variables, None);
+        let annotation = |problem: &Problem| {
+            let file = workspace.path(&problem.file).unwrap_or_else(|| problem.file.clone());
+            match problem.line {
+                0 => log.error(&problem.to_string(), None),
+                line => log.error(&problem.message, Some((&file, line))),
+            }
+        };
+        errors.problems.iter().take(MOST_ERRORS).map(annotation).collect()
+    }
+
+    fn annotations(&self) -> Option<(Log, Variables)> {
+        let variables = Variables::inherited();
+        let is_wanted = self.ci && !self.no_annotations && Ci::of(&variables) == Ci::GitHub;
+        is_wanted.then(|| (Log::of(Ci::GitHub), variables))
+    }
+}
+
+/// Most problems of a configuration that are annotated.
+const MOST_ERRORS: usize = 10;
 
 /// What is told beside the report.
 #[derive(Debug, Clone, Copy)]
@@ -107,19 +142,30 @@ impl Surroundings {
         if self.ci != Ci::GitHub {
             return Ok(());
         }
+        // The verdict stands, whatever becomes of these files.
         if self.telling.summary {
-            let room = summary_room(&self.variables).context("failed to read the job's summary")?;
-            self.summarise(&job_summary(outcome, options, room), out)?;
+            let told = self.summarise(outcome, options);
+            self.warn(told.context("the report is not in the job's summary"));
         }
-        add_outputs(&self.variables, &outputs(outcome, delivery.results))
-            .context("failed to write the step's outputs")
+        let told = add_outputs(&self.variables, &outputs(outcome, delivery.results));
+        self.warn(told.context("the step has not all of its outputs"));
+        Ok(())
     }
 
-    fn summarise(&self, markdown: &str, out: &mut dyn Write) -> anyhow::Result<()> {
-        if !add_summary(&self.variables, markdown).context("failed to write the job's summary")? {
-            writeln!(out, "leakgate: the job's summary has no room left: the report is not in it")?;
+    fn summarise(&self, outcome: &Outcome, options: &Options) -> std::io::Result<()> {
+        let room = summary_room(&self.variables)?;
+        match add_summary(&self.variables, &job_summary(outcome, options, room))? {
+            true => Ok(()),
+            false => Err(std::io::Error::other("there is no room left")),
         }
-        Ok(())
+    }
+
+    /// Tells what went wrong beside the report, which may be a document for a program and has no place for it.
+    fn warn(&self, told: anyhow::Result<()>) {
+        if let Err(error) = told {
+            // There is nowhere left to tell it if this fails.
+            let _ = std::io::stderr().write_all(self.log.warning(&format!("{error:#}")).as_bytes());
+        }
     }
 }
 
@@ -159,6 +205,15 @@ pub(super) fn workspace<'a>(
         Some(surroundings) => surroundings.review(workspace),
         None => workspace,
     }
+}
+
+/// The folders that the files of a result are relative to: that of its configuration, which the result knows from the top
+/// of the repository, and the current one.
+pub(super) fn folders_of(config: &str, carried: &Carried, here: &Path) -> [PathBuf; 2] {
+    let top = repository_around(here);
+    let known = top.zip(carried.path(config)).map(|(top, path)| top.join(path)).filter(|file| file.is_file());
+    let config = known.unwrap_or_else(|| here.join(config));
+    [config.parent().unwrap_or(here).to_owned(), here.to_owned()]
 }
 
 /// What could not be found out about the change under review.

@@ -46,18 +46,39 @@ pub enum ApiError {
     /// 404 or 410.
     #[error("there is no {0}, or the token may not see it")]
     Missing(String),
+    /// The same of something that was there a moment ago.
+    #[error("there is no {0} any more")]
+    Vanished(String),
     /// 403 or 429, for having asked too often; how many seconds to wait.
     #[error("asked too often; the next request is allowed in {0} s")]
     Limited(u64),
     /// It does not answer, or with a 5xx.
     #[error("no answer from {0}: {1}")]
     Unavailable(String, String),
+    /// It sends elsewhere, where the token does not go.
+    #[error(
+        "{0} sends on to {1}, and the token goes nowhere else: the name of the repository or the address of the API may be an old one (GITHUB_REPOSITORY, GITHUB_API_URL)"
+    )]
+    Moved(String, String),
+    /// It was not asked.
+    #[error("{0} cannot be asked: {1}")]
+    Unsent(String, &'static str),
     /// It answers something that cannot be.
     #[error("an answer of {0} that makes no sense: {1}")]
     Wrong(String, String),
     /// It does not take what was sent.
     #[error("{0} refused the request: {1}")]
     Refused(String, String),
+}
+
+impl ApiError {
+    /// The error of a request for something that was seen before.
+    pub(super) fn of_seen(self) -> ApiError {
+        match self {
+            ApiError::Missing(what) => ApiError::Vanished(what),
+            other => other,
+        }
+    }
 }
 
 /// An API with its token.
@@ -96,7 +117,7 @@ impl Client {
 
     /// `GET`.
     pub(super) fn get<T: DeserializeOwned>(&self, url: &str) -> Result<Answer<T>, ApiError> {
-        let response = self.send("GET", url, None)?;
+        let response = stayed(url, self.send("GET", url, None)?)?;
         let headers = response.headers().clone();
         Ok(Answer { body: parsed(url, response)?, headers })
     }
@@ -108,12 +129,12 @@ impl Client {
         url: &str,
         body: &Value,
     ) -> Result<T, ApiError> {
-        parsed(url, self.send(method, url, Some(body))?)
+        parsed(url, stayed(url, self.send(method, url, Some(body))?)?)
     }
 
     /// `DELETE`.
     pub(super) fn delete(&self, url: &str) -> Result<(), ApiError> {
-        self.send("DELETE", url, None).map(drop)
+        stayed(url, self.send("DELETE", url, None)?).map(drop)
     }
 
     /// A file behind a redirect, which is followed without the token: it leads to somebody else's storage.
@@ -144,10 +165,15 @@ impl Client {
             .header("accept", self.accept)
             .header("content-type", "application/json")
             .header("authorization", format!("Bearer {}", self.token.0));
+        let unsent = |why| ApiError::Unsent(crate::report::harmless(host(url), SHOWN), why);
+        if !["http://", "https://"].iter().any(|scheme| url.starts_with(scheme)) {
+            return Err(unsent("its address is none of http:// or https://"));
+        }
+        if self.token.0.bytes().any(|byte| !byte.is_ascii_graphic()) {
+            return Err(unsent("the token has a space, a line break or another character that none has"));
+        }
         let failed = |error: ureq::Error| match error {
-            ureq::Error::Http(_) | ureq::Error::BadUri(_) => {
-                wrong(url, "its address or the token is no text for a header")
-            }
+            ureq::Error::Http(_) | ureq::Error::BadUri(_) => unsent("its address is none"),
             error => unavailable(host(url), &error.to_string()),
         };
         let result = match body {
@@ -159,6 +185,16 @@ impl Client {
         };
         checked(host(url), result.map_err(failed)?)
     }
+}
+
+/// An answer that does not send elsewhere.
+fn stayed(url: &str, response: Response<Body>) -> Result<Response<Body>, ApiError> {
+    if !response.status().is_redirection() {
+        return Ok(response);
+    }
+    let target = response.headers().get("location").and_then(|target| target.to_str().ok());
+    let target = crate::report::harmless(target.unwrap_or("another address"), SHOWN);
+    Err(ApiError::Moved(host(url).to_owned(), target))
 }
 
 /// An answer that is none of the errors.

@@ -1,11 +1,14 @@
 //! GitHub's API, and that of GitHub Enterprise.
 
+use std::collections::HashSet;
+
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use ureq::http::HeaderMap;
 
 use super::client::Answer;
-use super::{ApiError, Client, Comment, Comments, link};
+use super::{ApiError, Change, Client, Comment, Comments, link};
 
 /// The user of a workflow's own token, where the API does not say.
 const ACTIONS: &str = "github-actions[bot]";
@@ -56,6 +59,7 @@ struct Pull {
 #[derive(Deserialize)]
 struct State {
     state: String,
+    head: Option<Head>,
 }
 
 #[derive(Deserialize)]
@@ -132,17 +136,28 @@ impl GitHub {
     /// # Errors
     /// When the API does not say.
     pub fn patches(&self, number: u64) -> Result<Vec<(String, Option<String>)>, ApiError> {
-        let mut url = self.url(&format!("/pulls/{number}/files?per_page=100"));
-        let mut patches = Vec::new();
-        for _ in 0..FILE_PAGES {
-            let Answer { body, headers } = self.client.get::<Vec<ChangedFile>>(&url)?;
-            patches.extend(body.into_iter().map(|file| (file.filename, file.patch)));
-            match self.next(&headers) {
+        let url = self.url(&format!("/pulls/{number}/files?per_page=100"));
+        self.pages(url, FILE_PAGES, |file: ChangedFile| Some((file.filename, file.patch)))
+    }
+
+    /// What is kept of the entries of a list, page by page; a page that leads back to one that was read is the last.
+    fn pages<T: DeserializeOwned, U>(
+        &self,
+        first: String,
+        most: usize,
+        keep: impl Fn(T) -> Option<U>,
+    ) -> Result<Vec<U>, ApiError> {
+        let (mut url, mut all, mut read) = (first, Vec::new(), HashSet::new());
+        while read.len() < most {
+            let Answer { body, headers } = self.client.get::<Vec<T>>(&url)?;
+            all.extend(body.into_iter().filter_map(&keep));
+            read.insert(url);
+            match self.next(&headers).filter(|next| !read.contains(next)) {
                 Some(next) => url = next,
                 None => break,
             }
         }
-        Ok(patches)
+        Ok(all)
     }
 
     /// The artifact of that name of a run, as the ZIP file that it is; `None` where the run has none.
@@ -184,30 +199,22 @@ impl GitHub {
 }
 
 impl Comments for GitHubComments<'_> {
-    fn is_open(&self) -> Result<bool, ApiError> {
+    fn change(&self) -> Result<Change, ApiError> {
         let url = self.github.url(&format!("/pulls/{}", self.number));
-        Ok(self.github.client.get::<State>(&url)?.body.state != "closed")
+        let State { state, head } = self.github.client.get(&url)?.body;
+        Ok(Change { is_open: state != "closed", head: head.map(|head| head.sha) })
     }
 
     fn ours(&self, marker: &str) -> Result<Vec<Comment>, ApiError> {
         let login = self.github.login()?;
         // An app is called so in one API, and without the word in the other.
         let is_ours = |user: &User| user.login == login || user.login == format!("{login}[bot]");
-        let mut url = self.github.url(&format!("/issues/{}/comments?per_page=100", self.number));
-        let mut found = Vec::new();
-        for _ in 0..PAGES {
-            let Answer { body, headers } = self.github.client.get::<Vec<Entry>>(&url)?;
-            for Entry { id, body, user } in body {
-                let body = body.unwrap_or_default();
-                if user.as_ref().is_some_and(is_ours) && body.lines().next().map(str::trim) == Some(marker) {
-                    found.push(Comment { id, body });
-                }
-            }
-            match self.github.next(&headers) {
-                Some(next) => url = next,
-                None => break,
-            }
-        }
+        let url = self.github.url(&format!("/issues/{}/comments?per_page=100", self.number));
+        let ours = |Entry { id, body, user }: Entry| {
+            let body = body.filter(|body| body.lines().next().map(str::trim) == Some(marker))?;
+            user.as_ref().is_some_and(is_ours).then_some(Comment { id, body })
+        };
+        let mut found = self.github.pages(url, PAGES, ours)?;
         found.sort_by_key(|comment| comment.id);
         Ok(found)
     }

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::client::Answer;
-use super::{ApiError, Client, Comment, Comments};
+use super::{ApiError, Change, Client, Comment, Comments};
 
 /// Most pages that are looked through.
 const PAGES: usize = 200;
@@ -58,9 +58,10 @@ impl GitLab {
 }
 
 impl Comments for GitLab {
-    fn is_open(&self) -> Result<bool, ApiError> {
+    fn change(&self) -> Result<Change, ApiError> {
         let state = self.client.get::<State>(&self.url(""))?.body.state;
-        Ok(state != "closed" && state != "merged")
+        // What a pipeline ran for may be a merge with the target, which is no commit of the change.
+        Ok(Change { is_open: state != "closed" && state != "merged", head: None })
     }
 
     fn ours(&self, marker: &str) -> Result<Vec<Comment>, ApiError> {

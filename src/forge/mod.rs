@@ -28,13 +28,22 @@ pub struct Comment {
     pub body: String,
 }
 
+/// A change under review, as it is now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Whether it is still under review.
+    pub is_open: bool,
+    /// Its last commit, where the forge says.
+    pub head: Option<String>,
+}
+
 /// The comments of one change under review.
 pub trait Comments {
-    /// Whether the change is still under review.
+    /// The change.
     ///
     /// # Errors
     /// When the forge does not say.
-    fn is_open(&self) -> Result<bool, ApiError>;
+    fn change(&self) -> Result<Change, ApiError>;
 
     /// Ours: by the token's own user, beginning with `marker`; oldest first.
     ///

@@ -11,7 +11,9 @@ pub(super) fn of(headers: &HeaderMap) -> Option<u64> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
     let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
     if let Some(after) = text("retry-after") {
-        return seconds(after).or_else(|| moment(after).map(|moment| moment.saturating_sub(now)));
+        // Less than nothing is over.
+        let past = after.strip_prefix('-').and_then(seconds).map(|_| 0);
+        return seconds(after).or(past).or_else(|| moment(after).map(|moment| moment.saturating_sub(now)));
     }
     let number = |name: String| text(&name).and_then(seconds);
     let used_up = |kind: &&str| number(format!("{kind}-remaining")) == Some(0);
@@ -64,6 +66,7 @@ mod tests {
         assert_eq!(after("retry-after", "7"), Some(7));
         assert_eq!(after("retry-after", "Wed, 21 Oct 2015 07:28:00 GMT"), Some(0));
         assert_eq!(after("retry-after", &"9".repeat(30)), Some(u64::MAX));
+        assert_eq!(after("retry-after", "-5"), Some(0));
         assert_eq!(after("retry-after", "soon"), None);
         assert_eq!(after("ratelimit-reset", "12"), None);
     }

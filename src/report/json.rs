@@ -47,13 +47,10 @@ impl Report {
             version: VERSION,
             leakgate: env!("CARGO_PKG_VERSION").to_owned(),
             config: clean::line(&outcome.config, clean::SENTENCE),
-            config_path: options
-                .source
-                .path(&outcome.config)
-                .map(|path| clean::line(&path, clean::SENTENCE))
-                .filter(|path| *path != clean::line(&outcome.config, clean::SENTENCE)),
+            config_path: options.source.path(&outcome.config).map(|path| clean::line(&path, clean::SENTENCE)),
             config_digest: clean::line(&outcome.config_digest, clean::NAME),
             partition: outcome.partition.as_ref().map(PartitionEntry::of),
+            left_out: outcome.left_out,
             python: clean::line(&outcome.python, clean::SENTENCE),
             packages: outcome
                 .packages

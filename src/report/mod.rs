@@ -24,7 +24,7 @@ pub use json::{
     Carried, LARGEST as LARGEST_JSON, ReadError, VERSION as JSON_VERSION, carried, read as read_json,
     written_by,
 };
-pub use sources::{Review, Sources, encoded};
+pub use sources::{Review, Sources, encoded, lines_of};
 
 use crate::outcome::Outcome;
 

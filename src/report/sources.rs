@@ -18,8 +18,7 @@ pub trait Sources {
 
     /// Lines of it, as many as are wanted from `first` on; fewer where the text is shorter.
     fn lines(&self, file: &str, first: u32, wanted: usize) -> Option<Vec<String>> {
-        let text = self.text(file)?;
-        Some(text.lines().skip(first.saturating_sub(1) as usize).take(wanted).map(str::to_owned).collect())
+        self.text(file).map(|text| lines_of(&text, first, wanted))
     }
 
     /// The path from the top of the repository, with `/`; `None` where the file is outside of it.
@@ -50,6 +49,11 @@ impl<F: Fn(&str) -> Option<String>> Sources for F {
     fn text(&self, file: &str) -> Option<String> {
         self(file)
     }
+}
+
+/// Lines of a text, as many as are wanted from `first` on.
+pub fn lines_of(text: &str, first: u32, wanted: usize) -> Vec<String> {
+    text.lines().skip(first.saturating_sub(1) as usize).take(wanted).map(str::to_owned).collect()
 }
 
 /// A path in an address: what is not plain there, and might end a link of Markdown, is written in percents.

@@ -308,6 +308,7 @@ mod tests {
             config: "leakgate.yaml".to_owned(),
             config_digest: String::new(),
             partition: None,
+            left_out: 0,
             python: String::new(),
             packages: Vec::new(),
             arguments: Vec::new(),

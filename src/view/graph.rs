@@ -24,7 +24,8 @@ impl Graph {
     /// Adds an object; its place. What holds objects from outside is there once.
     pub fn add(&mut self, label: String, look: Look) -> usize {
         let node = (label, look);
-        let known = if look == Look::Root { self.nodes.iter().position(|known| *known == node) } else { None };
+        let known =
+            if look == Look::Root { self.nodes.iter().position(|known| *known == node) } else { None };
         known.unwrap_or_else(|| {
             self.nodes.push(node);
             self.nodes.len() - 1

@@ -158,7 +158,10 @@ fn a_base_that_is_not_in_the_clone_is_not_compared_with() {
     });
     project.write("event.json", &payload.to_string());
     assert_eq!(on_github(&project, &["leaky"]).code, Some(1));
-    assert!(!project.read(".leakgate/report.md").contains("in this pull request"));
+    let report = project.read(".leakgate/report.md");
+    assert!(!report.contains("in this pull request"));
+    let lacks = "the clone lacks 0123456789012345678901234567890123456789, which it is compared with; check out with `fetch-depth: 2`";
+    assert_eq!(project.result()["notes"][0], format!("which lines the change has is not known: {lacks}"));
 }
 
 #[test]
@@ -202,6 +205,74 @@ fn annotations_and_summary_can_be_left_out() {
 }
 
 #[test]
+fn what_stops_a_check_is_an_annotation_at_its_line_where_it_has_one() {
+    let project = reviewed();
+    let annotations = |told: &Told| -> Vec<String> {
+        assert_eq!((told.code, told.out.as_str()), (Some(2), ""), "{}", told.errors);
+        told.errors.lines().filter(|line| line.starts_with("::")).map(str::to_owned).collect()
+    };
+    fs::create_dir(project.path().join("svc")).unwrap();
+    project.write(
+        "svc/leakgate.yaml",
+        "version: 1\nscenarios:\n  a: { call: \"app:leak\", budgets: { pek: 1 } }\n",
+    );
+    let told = on_github(&project, &["--config", "svc/leakgate.yaml"]);
+    let shown = annotations(&told);
+    assert_eq!(shown.len(), 1, "{}", told.errors);
+    assert!(shown[0].starts_with("::error file=svc/leakgate.yaml,line=3,title=leakgate::"), "{shown:?}");
+    let missing = annotations(&on_github(&project, &["--config", "none.yaml"]));
+    assert!(missing[0].starts_with("::error title=leakgate::none.yaml: cannot read the configuration"));
+    let merged = annotations(&told_on_github(&project, &["merge", "--ci", "nothing"]));
+    assert!(merged[0].starts_with("::error title=leakgate::failed to read `nothing`: "), "{merged:?}");
+    let wrong = annotations(&on_github(&project, &["--fail-on", "old"]));
+    assert!(wrong[0].starts_with("::error title=leakgate::invalid value 'old' for '--fail-on"), "{wrong:?}");
+    assert!(annotations(&told_on_github(&project, &["check", "none"])).is_empty());
+    assert!(annotations(&on_github(&project, &["--no-annotations", "none"])).is_empty());
+}
+
+#[test]
+fn words_of_the_command_line_give_the_runner_no_command() {
+    let project = reviewed();
+    let evil = "a\n  ::error::PWN\r::notice::PWN ##[warning]PWN";
+    for words in [&["--python", evil][..], &["--fail-on", evil], &["--", evil], &["--config", evil]] {
+        for ci in [&["check"][..], &["check", "--ci"]] {
+            let told = told_on_github(&project, &[ci, words].concat());
+            assert_eq!(told.code, Some(2), "{}", told.errors);
+            let lines = || told.errors.split(['\n', '\r']).map(str::trim_start);
+            let commands = lines().filter(|line| line.starts_with("::")).count();
+            assert!(told.errors.contains("PWN") && !told.errors.contains("##["), "{}", told.errors);
+            assert_eq!(commands, ci.len() - 1, "{words:?} {}", told.errors);
+        }
+    }
+}
+
+#[test]
+fn files_of_the_runner_that_cannot_be_written_are_a_warning_and_the_verdict_stays() {
+    let project = reviewed();
+    for name in ["summary.md", "output.txt"] {
+        fs::create_dir(project.path().join(name)).unwrap();
+    }
+    let told = on_github(&project, &["--format", "json", "leaky"]);
+    assert_eq!(told.code, Some(1), "{}{}", told.out, told.errors);
+    let warnings: Vec<&str> = told.errors.lines().filter(|line| line.starts_with("::warning")).collect();
+    let reason = "Is a directory (os error 21)";
+    assert_eq!(
+        warnings,
+        [
+            format!("::warning title=leakgate::the report is not in the job's summary: {reason}"),
+            format!("::warning title=leakgate::the step has not all of its outputs: {reason}"),
+        ]
+    );
+    assert!(serde_json::from_str::<serde_json::Value>(&told.out).is_ok(), "{}", told.out);
+    fs::remove_dir(project.path().join("summary.md")).unwrap();
+    fs::write(project.path().join("summary.md"), "x".repeat(1 << 20)).unwrap();
+    let full = on_github(&project, &["leaky"]);
+    assert_eq!(full.code, Some(1));
+    let warning = "::warning title=leakgate::the report is not in the job's summary: there is no room left\n";
+    assert!(full.errors.contains(warning), "{}", full.errors);
+}
+
+#[test]
 fn a_merge_of_parts_tells_what_a_check_of_all_would() {
     let project = reviewed();
     let parts = ["1", "2"].map(|part| {
@@ -216,6 +287,45 @@ fn a_merge_of_parts_tells_what_a_check_of_all_would() {
     assert_eq!(annotations.len(), 1, "{}", merged.out);
     assert!(project.read("output.txt").starts_with("verdict=fail\nexit-code=1\nfailed-count=1\n"));
     assert!(project.read("summary.md").contains("1 of 2 scenarios failed"));
+}
+
+#[test]
+fn a_merge_keeps_the_places_and_lines_of_its_parts_from_a_folder_below_and_without_a_checkout() {
+    let project = Project::new("scenarios:\n  other: { run: [\"true\"] }\n", "import other\n\nother.one()\n");
+    git(&project, &["init", "--quiet"]);
+    project.write("svc/leakgate.yaml", &format!("version: 1\n{SCENARIOS}"));
+    project.write("svc/app.py", LEAK);
+    project.write("event.json", "{}");
+    for part in ["1", "2"] {
+        let words =
+            ["check", "--partition", &format!("hash:{part}/2"), "--output-dir", &format!("../part-{part}")];
+        let output = project.command(&words).current_dir(project.path().join("svc")).output().unwrap();
+        assert!(output.status.code().is_some_and(|code| code < 2), "{output:?}");
+    }
+    let culprit = "::error file=svc/app.py,line=3,title=leakgate leaky (growing-global)::";
+    let is_whole = |at: &Project, merged: &Told| {
+        assert_eq!(merged.code, Some(1), "{}{}", merged.out, merged.errors);
+        assert_eq!(merged.lines_with(culprit).len(), 1, "{}", merged.out);
+        let result = at.result();
+        assert_eq!(result["config_path"], "svc/leakgate.yaml");
+        let finding = at.scenario("leaky")["findings"][0].clone();
+        let lines = ["KEPT = []", "def leak():", "    KEPT.append(bytes(1000))"];
+        assert_eq!(
+            finding["source"],
+            serde_json::json!({ "path": "svc/app.py", "first": 1, "lines": lines })
+        );
+        assert!(at.read(".leakgate/report.md").starts_with("<!-- leakgate:svc/leakgate.yaml -->\n"));
+        assert!(at.read(".leakgate/report.sarif").contains("\"uri\": \"svc/app.py\""));
+    };
+    is_whole(&project, &told_on_github(&project, &["merge", "--ci", "part-1", "part-2"]));
+    let elsewhere = Project::new("", "");
+    for name in ["leakgate.yaml", "app.py"] {
+        fs::remove_file(elsewhere.path().join(name)).unwrap();
+    }
+    for part in ["part-1", "part-2"] {
+        elsewhere.write(&format!("{part}/result.json"), &project.read(&format!("{part}/result.json")));
+    }
+    is_whole(&elsewhere, &told_on_github(&elsewhere, &["merge", "--ci", "part-2", "part-1"]));
 }
 
 #[test]

@@ -172,6 +172,32 @@ fn results_of_named_scenarios_merge_when_no_scenario_is_in_two() {
     assert_eq!(merged.code, Some(1), "{}", merged.whole());
     let end = "1 failed, 1 passed in [time] · reports in .leakgate/\n  again   leakgate check opens\n  look    leakgate view tree opens/captures/opens\n";
     assert!(merged.out.contains(end), "{}", merged.out);
+    // Each says how many of the twelve it leaves out.
+    let left_out = |file: &str| {
+        serde_json::from_str::<serde_json::Value>(&project.read(file)).unwrap()["left_out"].clone()
+    };
+    assert_eq!((left_out("opens/result.json"), left_out("fine-1/result.json")), (11.into(), 11.into()));
+    assert_eq!(left_out(".leakgate/result.json"), 10);
+    let report = project.read(".leakgate/report.md");
+    assert!(report.lines().nth(1).unwrap().ends_with(" · 1 of 2 scenarios failed · only 2 of 12 scenarios"));
+    let marker = report.lines().next().unwrap().to_owned();
+    project.run(&["check", "fine-1", "opens"]);
+    assert_eq!(project.read(".leakgate/report.md").lines().next(), Some(marker.as_str()));
+    // Parts of what was asked for are, together, that.
+    for part in ["hash:1/2", "hash:2/2"] {
+        project.run(&[
+            "check",
+            "opens",
+            "fine-1",
+            "--partition",
+            part,
+            "--output-dir",
+            &part.replace('/', "-"),
+        ]);
+    }
+    assert_eq!(project.run(&["merge", "hash:1-2", "hash:2-2"]).code, Some(1));
+    assert_eq!(left_out(".leakgate/result.json"), 10);
+    assert_eq!(project.read(".leakgate/report.md").lines().next(), Some(marker.as_str()));
 }
 
 #[test]

@@ -15,7 +15,7 @@ const RUN: &str = r#"{"workflow_run": {"id": 900, "head_sha": "h5", "head_branch
     "head_repository": {"owner": {"login": "forker"}}}}"#;
 
 /// A ZIP archive with these files.
-fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
+pub(super) fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
     let mut zip = ZipWriter::new(std::io::Cursor::new(Vec::new()));
     for (name, bytes) in files {
         zip.start_file(*name, SimpleFileOptions::default()).unwrap();

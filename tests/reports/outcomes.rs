@@ -19,6 +19,7 @@ pub(crate) fn outcome(scenarios: Vec<ScenarioResult>) -> Outcome {
         config: "leakgate.yaml".into(),
         config_digest: "0123456789abcdef".into(),
         partition: None,
+        left_out: 0,
         python: ".venv/bin/python (CPython 3.11.7)".into(),
         packages: vec![],
         arguments: vec![],

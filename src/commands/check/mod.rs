@@ -65,9 +65,10 @@ pub(super) fn attempt(args: &Args, out: &mut dyn Write, messages: &mut dyn Write
     let surroundings = surroundings.as_ref();
     let config = match config::load(&args.config) {
         Ok(config) => config,
-        Err(errors) => return refuse(&errors, messages).map(Attempt::Stopped),
+        Err(errors) => return refuse(&errors, &args.ci, messages).map(Attempt::Stopped),
     };
     let chosen = choose(&config, &args.names)?;
+    let left_out = config.scenarios.len() - chosen.len();
     let (chosen, partition) = match args.partition {
         None => (chosen, None),
         Some(part) => {
@@ -94,6 +95,7 @@ pub(super) fn attempt(args: &Args, out: &mut dyn Write, messages: &mut dyn Write
         config: args.config.display().to_string(),
         config_digest: config.digest.clone(),
         partition,
+        left_out,
         python: check.python.as_ref().map_or_else(|| NO_PYTHON.to_owned(), Python::describe),
         packages: check.against.packages.clone(),
         arguments: args.repeated(),

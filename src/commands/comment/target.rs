@@ -1,5 +1,6 @@
 //! What is commented on: the pull request or merge request that this runs for, and the API that has it.
 
+use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, ensure};
@@ -88,7 +89,10 @@ impl Target {
             Target::GitHub { github, found } => &github.comments(found.number),
             Target::GitLab(gitlab) => gitlab,
         };
-        post(comments, body, when)
+        post(comments, body, when, &|seconds| {
+            // There is nobody else to tell.
+            let _ = writeln!(std::io::stderr(), "leakgate: the API was asked too often: waiting {seconds} s");
+        })
     }
 
     /// As people call it there: `pull request #5`, `merge request !5`.
@@ -148,12 +152,30 @@ fn number(args: &Args, variables: &Variables, event: Option<&Event>) -> Number {
         (None, Some(run)) => {
             Number::None(format!("that run was for `{}`, and not for a pull request", run.event))
         }
-        (None, None) if event.lacks_payload() => Number::None(format!(
-            "there is no payload of the event `{}`: GITHUB_EVENT_PATH is not set; --pull-request names the number",
-            event.name
-        )),
-        (None, None) => Number::None(format!("the event `{}` is about no pull request", event.name)),
+        (None, None) => Number::None(without_number(event, variables)),
     }
+}
+
+/// Why an event tells no number.
+fn without_number(event: &Event, variables: &Variables) -> String {
+    let name = &event.name;
+    if let Some(number) = event.commented {
+        // What was checked out is the default branch, unless somebody took care.
+        return format!(
+            "the event `{name}` does not say which code was judged; --pull-request {number} says that it is that of #{number}"
+        );
+    }
+    if !event.is_about_one() {
+        return format!("the event `{name}` is about no pull request");
+    }
+    let why = match variables.get("GITHUB_EVENT_PATH") {
+        Some(_) if event.has_payload() => {
+            return format!("the payload of the event `{name}` names no pull request; --pull-request does");
+        }
+        Some(path) => format!("there is no `{path}`, the file of GITHUB_EVENT_PATH"),
+        None => "GITHUB_EVENT_PATH is not set".to_owned(),
+    };
+    format!("there is no payload of the event `{name}`: {why}; --pull-request names the number")
 }
 
 fn is_repository(text: &str) -> bool {

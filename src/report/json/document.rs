@@ -20,13 +20,17 @@ pub(super) struct Report {
     pub(super) leakgate: String,
     /// The configuration file, as the user named it.
     pub(super) config: String,
-    /// Its path from the top of the repository, where that is another one.
+    /// Its path from the top of the repository, where that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) config_path: Option<String>,
     /// What tells one text of that file from another: 16 hexadecimal digits.
     pub(super) config_digest: String,
     /// Which part of the scenarios this is; `null` where all that were asked for were run.
     pub(super) partition: Option<PartitionEntry>,
+    /// How many scenarios of the configuration were not asked for: `check` was given the names of others. Left out where
+    /// all were.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(super) left_out: usize,
     /// The Python that the scenarios use.
     pub(super) python: String,
     /// The packages that are installed for it, with their versions; the interpreter is one of them.
@@ -528,4 +532,9 @@ fn read_kind<'de, D: Deserializer<'de>>(deserializer: D) -> Result<LineKind, D::
 
 fn unknown<E: serde::de::Error>(word: &str, known: &[&str]) -> E {
     E::custom(format!("unknown word `{word}`; expected one of {}", known.join(", ")))
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }

@@ -137,6 +137,7 @@ fn outcome(report: Report) -> Result<Outcome, ReadError> {
         config: sentence(&report.config),
         config_digest: digits(&report.config_digest, DIGEST, "config_digest")?,
         partition: report.partition.map(|entry| partition(&entry, scenarios.len())).transpose()?,
+        left_out: report.left_out,
         python: sentence(&report.python),
         packages: report.packages.iter().map(package).collect::<Result<_, _>>()?,
         arguments: sentences(&report.arguments),

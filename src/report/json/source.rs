@@ -41,6 +41,20 @@ pub struct Carried {
     paths: HashMap<String, String>,
 }
 
+impl Carried {
+    /// With what another result of the same check carries; where both say something, the first one is believed.
+    #[must_use]
+    pub fn and(mut self, other: Carried) -> Carried {
+        for (place, lines) in other.lines {
+            self.lines.entry(place).or_insert(lines);
+        }
+        for (file, path) in other.paths {
+            self.paths.entry(file).or_insert(path);
+        }
+        self
+    }
+}
+
 impl Sources for Carried {
     fn text(&self, _file: &str) -> Option<String> {
         None
@@ -87,7 +101,7 @@ struct File {
 pub fn carried(bytes: &[u8]) -> Carried {
     let mut carried = Carried::default();
     let Ok(report) = serde_json::from_slice::<Report>(bytes) else { return carried };
-    let config = report.config_path.as_deref().or(Some(&report.config)).and_then(inside);
+    let config = report.config_path.as_deref().and_then(inside);
     carried.paths.extend(config.map(|path| (clean::line(&report.config, clean::SENTENCE), path)));
     let findings = report.scenarios.into_iter().flat_map(|scenario| scenario.findings);
     for (place, source) in findings.filter_map(|finding| Some((finding.place?, finding.source?))).take(MOST) {

@@ -5,17 +5,36 @@ use crate::report::clean;
 /// A sentence: what stands between backticks becomes code, the rest is escaped.
 pub(super) fn sentence(text: &str) -> String {
     let text = clean::line(text, clean::SENTENCE);
+    let text = text.trim_start();
     let parts: Vec<&str> = text.split('`').collect();
     // An even number of parts means a backtick without its partner: nothing in it is code then.
     if parts.len().is_multiple_of(2) {
-        return prose(&text);
+        return no_block(text);
     }
-    let part = |(index, part): (usize, &&str)| match (index % 2, part.is_empty()) {
+    let part = |(index, part): (usize, &&str)| match (index, part.is_empty()) {
         (_, true) => String::new(),
-        (0, false) => prose(part),
+        (0, false) => no_block(part),
+        (even, false) if even % 2 == 0 => prose(part),
         (_, false) => code(part, clean::SENTENCE),
     };
     parts.iter().enumerate().map(part).collect()
+}
+
+/// Text that may stand at the start of a line: it begins no list, rule or heading there, and no quick action of GitLab's,
+/// which is looked for before any Markdown is read.
+fn no_block(text: &str) -> String {
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    // The marker of a list is followed by a space or nothing.
+    let is_marker = |rest: &str| rest.starts_with(['.', ')']) && !rest[1..].starts_with(|c| c != ' ');
+    let mut letters = text.chars();
+    let at = match (letters.next(), letters.next().unwrap_or(' ')) {
+        (Some('/'), _) | (Some('-' | '+'), ' ') | (Some('-'), '-') | (Some('='), '=' | ' ') => 0,
+        (Some('0'..='9'), _) if is_marker(&text[digits..]) => digits,
+        _ => return prose(text),
+    };
+    // Each of these has one byte, and none is anything but text in prose.
+    let (before, rest) = (&text[..at], &text[at + 1..]);
+    format!("{before}&#{};{}", text.as_bytes()[at], prose(rest))
 }
 
 /// Text outside of code, with nothing left that Markdown or GitHub reads as more than text.
@@ -25,19 +44,19 @@ pub(super) fn sentence(text: &str) -> String {
 pub(super) fn prose(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut before = ' ';
-    let mut rest = text.chars().peekable();
-    while let Some(c) = rest.next() {
-        let after = rest.peek().copied().unwrap_or(' ');
+    for (at, c) in text.char_indices() {
+        let rest = &text[at + c.len_utf8()..];
+        let after = rest.chars().next().unwrap_or(' ');
         match c {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '@' | '#' => {
                 out.push(c);
-                out.push_str("<!-- -->");
+                out.push_str(APART);
             }
-            // `https:` and `www.` make links by themselves.
-            ':' if after == '/' => out.push_str(":<!-- -->"),
+            // `https:` and `www.` make links by themselves, and a word between colons a picture.
+            ':' if after == '/' || is_picture(rest) => out.push_str(":<!-- -->"),
             '.' if before == 'w' || before == 'W' => out.push_str("<!-- -->."),
             // `snake_case` is no emphasis; at the edge of a word it would be.
             '_' if before.is_alphanumeric() && after.is_alphanumeric() => out.push('_'),
@@ -46,9 +65,44 @@ pub(super) fn prose(text: &str) -> String {
             }
             c => out.push(c),
         }
+        if is_reference(&text[..at], c, rest) {
+            out.push_str(APART);
+        }
         before = c;
     }
     out
+}
+
+/// Takes apart what a forge would find in the rendered text.
+const APART: &str = "<!-- -->";
+/// A commit's name is linked from so many digits on.
+const SHORTEST_COMMIT: usize = 7;
+
+/// Whether what follows a colon is the name of a picture: `smile:`.
+fn is_picture(rest: &str) -> bool {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || "_+-".contains(c);
+    rest.split_once(':').is_some_and(|(name, _)| !name.is_empty() && name.chars().all(is_name))
+}
+
+/// Whether `c` begins a reference to something else of the forge: GitLab's `!5`, `%3`, `&4`, `$7` and `~bug`, GitHub's
+/// `GH-1`, a commit of either.
+fn is_reference(before: &str, c: char, rest: &str) -> bool {
+    let (last, next) = (before.chars().next_back().unwrap_or(' '), rest.chars().next().unwrap_or(' '));
+    match c {
+        '!' | '%' | '&' | '$' | '~' => next.is_alphanumeric() || next == '"',
+        'H' | 'h' => {
+            let digit = rest.strip_prefix('-').and_then(|rest| rest.chars().next());
+            matches!(last, 'G' | 'g') && digit.is_some_and(|c| c.is_ascii_digit())
+        }
+        c if c.is_ascii_hexdigit() && !last.is_alphanumeric() => {
+            let word = rest.split(|c: char| !c.is_ascii_hexdigit()).next().unwrap_or_default();
+            let is_mixed = |is: fn(&char) -> bool| std::iter::once(c).chain(word.chars()).any(|c| is(&c));
+            word.len() + 1 >= SHORTEST_COMMIT
+                && is_mixed(char::is_ascii_digit)
+                && is_mixed(char::is_ascii_alphabetic)
+        }
+        _ => false,
+    }
 }
 
 /// Code within a line, its delimiter longer than any run of backticks inside.
@@ -91,6 +145,36 @@ mod tests {
         assert_eq!(prose("@team #12 owner/repo#3"), "@<!-- -->team #<!-- -->12 owner/repo#<!-- -->3");
         assert_eq!(prose("http://x.org www.x.org"), "http:<!-- -->//x.org www<!-- -->.x.org");
         assert_eq!(prose("snake_case __init__"), "snake_case &#95;&#95;init&#95;&#95;");
+    }
+
+    #[test]
+    fn prose_refers_to_nothing_on_a_forge() {
+        assert_eq!(prose("GH-1 high-5"), "GH<!-- -->-1 high-5");
+        assert_eq!(prose("!5 &4 %3 60% a != b"), "!<!-- -->5 &amp;<!-- -->4 %<!-- -->3 60% a != b");
+        assert_eq!(prose("~bug $7"), "&#126;<!-- -->bug &#36;<!-- -->7");
+        assert_eq!(prose(":smile: a: b: app.py:3"), ":<!-- -->smile: a: b: app.py:3");
+        assert_eq!(prose("a89018b5ac29 1234567 defaced"), "a<!-- -->89018b5ac29 1234567 defaced");
+    }
+
+    #[test]
+    fn a_sentence_begins_no_block_and_no_quick_action() {
+        let begun = ["/close", "- [ ] task", "---", "+ one", "===", "1. one", "12) x", "    code", "3."];
+        let shown = [
+            "&#47;close",
+            "&#45; &#91; &#93; task",
+            "&#45;--",
+            "&#43; one",
+            "&#61;==",
+            "1&#46; one",
+            "12&#41; x",
+            "code",
+            "3&#46;",
+        ];
+        assert_eq!(begun.map(sentence), shown);
+        for text in ["1.5 MiB of `a` /b", "+161,280 B", "-5 B", "-x"] {
+            assert_eq!(sentence(text), text);
+        }
+        assert_eq!(sentence("`/close` it"), "`/close` it");
     }
 
     #[test]

@@ -2,8 +2,9 @@
 
 use super::escape::code;
 use crate::outcome::{Outcome, Partition};
-use crate::report::{DEFAULT_COMMENT, Options, clean};
+use crate::report::{DEFAULT_COMMENT, Options, clean, summary};
 use crate::stable_hash;
+use crate::units::grouped;
 
 /// Name of the configuration that needs no mention.
 const CONFIG: &str = "leakgate.yaml";
@@ -19,20 +20,32 @@ fn is_plain(c: char) -> bool {
     c.is_ascii_alphanumeric() || "._/".contains(c) || c == '-'
 }
 
-/// The name of the comment: as the user gave it, or by the configuration.
+/// The name of the comment: as the user gave it, or by the configuration and the scenarios that were asked for. Who ran
+/// some of them has nothing to say about the others: those have a comment of their own.
 pub(super) fn name(outcome: &Outcome, options: &Options) -> String {
     if options.comment != DEFAULT_COMMENT {
         return options.comment.to_owned();
     }
-    match config(outcome, options) {
+    let config = match config(outcome, options) {
         path if path == CONFIG => DEFAULT_COMMENT.to_owned(),
         path if is_name(&path) => path,
         path => format!("config-{:016x}", stable_hash::spread(&path)),
+    };
+    match outcome.selection() {
+        None => config,
+        Some(_) => format!("{config}/only-{:016x}", stable_hash::spread(&names(outcome))),
     }
 }
 
+/// The scenarios' names, in the same order however they were asked for.
+fn names(outcome: &Outcome) -> String {
+    let mut names: Vec<&str> = outcome.scenarios.iter().map(|scenario| scenario.name.as_str()).collect();
+    names.sort_unstable();
+    names.join("\n")
+}
+
 /// What the heading adds, so that two comments can be told apart: the name that the user gave it or the configuration's
-/// path, where it is not the usual one, and which part it is.
+/// path, where it is not the usual one, which part it is, and how many of the scenarios were asked for.
 pub(super) fn distinction(outcome: &Outcome, options: &Options) -> String {
     let mut text = String::new();
     let config = config(outcome, options);
@@ -45,6 +58,10 @@ pub(super) fn distinction(outcome: &Outcome, options: &Options) -> String {
     let part = outcome.partition.filter(|_| !outcome.scenarios.is_empty());
     if let Some(Partition { index, of: of @ 2.., .. }) = part {
         text.push_str(&format!(" · part {index} of {of}"));
+    }
+    if let Some((asked, all)) = outcome.selection() {
+        let all = summary::counted(all, "scenario");
+        text.push_str(&format!(" · only {} of {all}", grouped(asked as u64)));
     }
     text
 }
