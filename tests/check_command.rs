@@ -23,6 +23,8 @@ mod commands;
 mod counted;
 #[path = "check_command/errors.rs"]
 mod errors;
+#[path = "check_command/few.rs"]
+mod few;
 #[path = "check_command/growth.rs"]
 mod growth;
 #[path = "check_command/guard.rs"]
@@ -39,5 +41,7 @@ mod parts;
 mod processes;
 #[path = "check_command/scripts.rs"]
 mod scripts;
+#[path = "check_command/told.rs"]
+mod told;
 #[path = "check_command/untracked.rs"]
 mod untracked;

@@ -134,7 +134,7 @@ impl Told<'_> {
         if !self.verdict.leaks.contains(&Leak::Bytes) {
             // What bytes do is not what leaks: a table grows in steps, an entry may take none.
             evidence.truncate(1);
-            evidence.extend(containers.first().map(|(_, gained)| projection(self.entries(*gained))));
+            evidence.extend(containers.first().map(|(container, _)| projection(self.entries(container))));
         }
         self.add_reasons(&mut evidence, &containers);
         evidence.extend(self.besides(&held));
@@ -151,7 +151,7 @@ impl Told<'_> {
                 unit: Unit::BytesPerIteration,
             }),
             rate: Some(rate),
-            entries: containers.first().map(|(_, gained)| self.entries(*gained)),
+            entries: containers.first().map(|(container, _)| self.entries(container)),
             counted: self.counted_memory(containers.first().map(|(container, _)| *container)),
             evidence,
             series: growth.map(|growth| growth.series).unwrap_or_default(),
@@ -189,7 +189,7 @@ impl Told<'_> {
     }
 
     /// Entries that the judged iterations added.
-    pub(super) fn gained(&self, container: &Container) -> i64 {
+    fn gained(&self, container: &Container) -> i64 {
         let start = self.measurement.start.map_or(0, |start| start.checkpoint);
         let last = self.measurement.iterations.last().map_or(usize::MAX, |last| last.checkpoint);
         let at = |checkpoint: usize| {
@@ -207,31 +207,32 @@ impl Told<'_> {
             leaks.contains(&Leak::Bytes) || self.verdict.series.bytes.growth() > 0 && containers.is_empty();
         match containers.first() {
             _ if is_bytes => Rate { total: bytes.0, iterations: bytes.1, unit: RateUnit::Bytes },
-            Some((_, gained)) => self.entries(*gained),
+            Some((container, _)) => self.entries(container),
             None => Rate { total: self.measurement.blocks, iterations, unit: RateUnit::Blocks },
         }
     }
 
-    pub(super) fn entries(&self, gained: i64) -> Rate {
-        let iterations = self.measurement.iterations.len() as u64;
-        Rate { total: gained, iterations, unit: RateUnit::Entries }
+    /// What a container gained, in those of the judged iterations that came after it was first looked at.
+    pub(super) fn entries(&self, container: &Container) -> Rate {
+        let first = container.lengths.first().map_or(0, |(checkpoint, _)| *checkpoint);
+        let later = self.measurement.iterations.iter().filter(|figures| figures.checkpoint > first).count();
+        Rate { total: self.gained(container), iterations: (later as u64).max(1), unit: RateUnit::Entries }
     }
 
     fn title(&self, containers: &[(&Container, i64)], rate: Rate) -> String {
-        let Some((container, gained)) = containers.first() else {
+        let Some((container, _)) = containers.first() else {
             return match rate.unit {
                 RateUnit::Bytes => format!("memory grows by {}", in_words(rate)),
                 _ => format!("{} kept {}", more(rate.total, rate.iterations, "block is"), when(rate)),
             };
         };
-        let iterations = self.measurement.iterations.len() as u64;
-        let entries = self.entries(*gained);
+        let entries = self.entries(container);
         let bytes = match rate.unit {
             RateUnit::Bytes if rate.total > 0 => format!(", {} an iteration", bytes_each(rate)),
             _ => String::new(),
         };
         let what = self.named(container);
-        format!("{what} keeps {} {}{bytes}", more(*gained, iterations, "entry"), when(entries))
+        format!("{what} keeps {} {}{bytes}", more(entries.total, entries.iterations, "entry"), when(entries))
     }
 
     /// `a list made at app.py:3 in <module>`.

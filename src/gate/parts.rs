@@ -13,7 +13,7 @@ use crate::gate::leak::{RULE, Told, bytes_each, in_words};
 use crate::gate::pace::{more, when};
 use crate::gate::verdict::{Direction, Floors, Leak, SiteSeries};
 use crate::gate::wording;
-use crate::profile::{Container, StackId};
+use crate::profile::StackId;
 use crate::units::grouped;
 
 /// What the identity of a container begins with.
@@ -91,13 +91,6 @@ impl Told<'_> {
         })
     }
 
-    /// What a container gained, since it was first looked at.
-    fn entry_rate(&self, container: &Container) -> Rate {
-        let first = container.lengths.first().map_or(0, |(checkpoint, _)| *checkpoint);
-        let later = self.measurement.iterations.iter().filter(|figures| figures.checkpoint > first).count();
-        Rate { iterations: (later as u64).max(1), ..self.entries(self.gained(container)) }
-    }
-
     fn containers(&self) -> Vec<Part> {
         let profile = &self.measurement.profile;
         let mut parts: Vec<Part> = Vec::new();
@@ -114,7 +107,7 @@ impl Told<'_> {
                 spread: Some(of.floors.spread()),
                 kind: PartKind::Container,
                 identity: fingerprint(CONTAINER, self.scenario.name, &names),
-                rate: self.entry_rate(container),
+                rate: self.entries(container),
                 is_certain: self.verdict.leaks.contains(&Leak::Container(index)),
                 type_name: container.type_name.clone(),
                 what: self.named(container),

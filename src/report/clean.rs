@@ -13,6 +13,9 @@ pub(super) const FRAME: usize = 160;
 /// Longest sentence.
 pub(super) const SENTENCE: usize = 400;
 
+/// Longest advice on how to mend something: a rule may say more than a sentence.
+pub(super) const ADVICE: usize = 2_000;
+
 /// Terminal sequences: CSI (colours, cursor), OSC and its like up to their end, and two-character escapes.
 static SEQUENCES: LazyLock<Regex> = LazyLock::new(|| {
     let csi = r"(?:\x1b\[|\u{9b})[0-?]*[ -/]*[@-~]";

@@ -32,7 +32,7 @@ fn command(problem: &Problem<'_>, word: &str, more: usize) -> String {
     let title = format!("leakgate {name} ({})", problem.rule).replace("  ", " ");
     let mut text = problem.title.clone();
     if let Some(finding) = problem.finding {
-        let help = clean::line(&finding.help, clean::SENTENCE);
+        let help = clean::line(&finding.help, clean::ADVICE);
         if !help.is_empty() {
             text.push_str(&format!("\nfix: {help}"));
         }

@@ -212,7 +212,7 @@ impl FindingEntry {
             bill: finding.bill.as_ref().map(BillEntry::of),
             parts: finding.parts.iter().map(PartEntry::of).collect(),
             owners: finding.owners.iter().map(OwnerEntry::of).collect(),
-            help: clean::line(&finding.help, clean::SENTENCE),
+            help: clean::line(&finding.help, clean::ADVICE),
         }
     }
 }
@@ -240,7 +240,7 @@ impl OwnerEntry {
             path: sentences(&owner.path),
             place: owner.place.as_ref().map(PlaceEntry::of),
             facts: sentences(&owner.facts),
-            help: clean::line(&owner.help, clean::SENTENCE),
+            help: clean::line(&owner.help, clean::ADVICE),
         }
     }
 }

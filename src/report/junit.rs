@@ -209,7 +209,7 @@ fn text(finding: &Finding, options: &Options) -> String {
     lines.extend(holders(finding));
     lines.extend(resident(finding));
     if !finding.help.is_empty() {
-        lines.push(format!("fix: {}", clean::line(&finding.help, clean::SENTENCE)));
+        lines.push(format!("fix: {}", clean::line(&finding.help, clean::ADVICE)));
     }
     lines.push(format!("fingerprint {}", clean::line(&finding.fingerprint, clean::NAME)));
     lines.join("\n")

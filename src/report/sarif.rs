@@ -99,7 +99,7 @@ fn message(problem: &Problem<'_>) -> String {
             parts.extend((!path.is_empty()).then(|| format!("path: {}", path.join(" → "))));
         }
         parts.extend(finding.evidence.iter().map(|text| clean::line(text, clean::SENTENCE)));
-        let help = clean::line(&finding.help, clean::SENTENCE);
+        let help = clean::line(&finding.help, clean::ADVICE);
         parts.extend((!help.is_empty()).then(|| format!("fix: {help}")));
     }
     parts.join("\n")

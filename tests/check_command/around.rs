@@ -115,6 +115,9 @@ def classes(): Poller(daemon=True).start()
             fact(pools, "shut down"),
             "it is the work of a `ThreadPoolExecutor` that was not shut down"
         );
+        let title = pools["title"].as_str().unwrap();
+        let said = ", of a `ThreadPoolExecutor` that is never shut down, started at app.py:10 in pools";
+        assert!(title.ends_with(said), "{title}");
         let classes = scenario("classes");
         let said = fact(finding(&classes, "growth-threads"), "threads run");
         assert!(said.starts_with("8 threads run `app.Poller.run` ("), "{said}");

@@ -1,6 +1,6 @@
 //! A failure is confirmed in a fresh process: only what both show is one.
 
-use super::{Check, explain, hanging, one, runs};
+use super::{Check, explain, hanging, longer, one, runs};
 use crate::config::{Checkpoints, FailOn, Scenario, Work};
 use crate::finding::{Finding, Severity, Unit};
 use crate::gate::leak;
@@ -20,7 +20,7 @@ pub(super) fn run(scenario: &Scenario, check: &Check) -> Result<ScenarioResult, 
     let first = measured(scenario, (&scenario.name, None), check)?;
     let is_to_confirm = first.verdict == Verdict::Fail && scenario.confirm && !hanging::is_certain(&first);
     let result = if is_to_confirm || explain::has_cycles_to_tell(scenario, &first, check) {
-        again_explained(scenario, (first, &again), check)?
+        longer::doubted(scenario, again_explained(scenario, (first, &again), check)?, check)?
     } else {
         first
     };

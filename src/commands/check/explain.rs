@@ -128,7 +128,8 @@ pub(super) fn add_owners(
             finding.evidence.extend(too_short(finding, taken.iterations));
         }
     }
-    result.findings.extend(taken.garbage.and_then(|garbage| owners::cycles(told, garbage)));
+    let garbage = taken.around.last().zip(taken.garbage);
+    result.findings.extend(garbage.and_then(|pair| owners::cycles(told, pair)));
 }
 
 /// Why it is not known who keeps what grows, where too little of it came between the two snapshots.

@@ -6,6 +6,7 @@ mod explain;
 mod hanging;
 mod jobs;
 mod live;
+mod longer;
 mod one;
 mod runs;
 mod standing;

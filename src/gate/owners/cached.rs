@@ -22,6 +22,15 @@ pub(super) fn facts(kind: NodeKind, keys: &[String], entries: i64, values: Value
     vec![format!("new keys: {}", keys.join(", "))]
 }
 
+/// That the cache of a method keeps the objects alive that it was called on: their keys begin with them.
+pub(super) fn instances(kind: NodeKind, path: &str, keys: &[String]) -> Option<String> {
+    let (class, _) = path.rsplit_once('.').filter(|_| kind == NodeKind::Cache)?;
+    let holds_self = |key: &String| key.starts_with(&format!("(<{class}>"));
+    keys.iter().any(holds_self).then(|| {
+        format!("its keys hold `self`: the cache keeps every `{class}` alive that the method was called on")
+    })
+}
+
 /// Keys often differ in their ends only.
 fn short(key: &str) -> String {
     let count = key.chars().count();
@@ -35,6 +44,16 @@ fn short(key: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_cache_of_a_method_keeps_what_it_was_called_on() {
+        let said = |path: &str, key: &str| instances(NodeKind::Cache, path, &[key.to_owned()]);
+        let told =
+            "its keys hold `self`: the cache keeps every `app.Shop` alive that the method was called on";
+        assert_eq!(said("app.Shop.price", "(<app.Shop>, 'eu')").as_deref(), Some(told));
+        assert_eq!(said("app.price", "(<app.Shop>, 'eu')"), None);
+        assert_eq!(said("app.Shop.price", "('eu', 5)"), None);
+    }
 
     #[test]
     fn a_long_key_loses_its_middle_between_characters() {

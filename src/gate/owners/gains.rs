@@ -69,6 +69,25 @@ impl Gains {
         format!("{} {}", more(total, rate.iterations, noun), when(rate))
     }
 
+    /// `1 more `x.Order`, 1.2 KiB with all it holds, is kept after every iteration`.
+    pub(super) fn lost(&self, type_name: &str) -> String {
+        let count = if self.entries > 0 { self.entries } else { self.objects };
+        let said = self.counted(count, &format!("`{type_name}` is kept"));
+        let total = i64::try_from(self.bytes).unwrap_or(i64::MAX);
+        let bytes = bytes_each(Rate { total, iterations: u64::from(self.iterations), unit: RateUnit::Bytes });
+        let verb = if said.contains("` are kept") { " are kept" } else { " is kept" };
+        let Some((what, when)) = said.split_once(verb).filter(|_| total > 0) else { return said };
+        let all = match (self.objects > count, verb) {
+            (false, _) => "",
+            (true, " is kept") => " with all it holds",
+            (true, _) => " with all they hold",
+        };
+        match when {
+            " after every iteration" => format!("{what}, {bytes}{all},{verb}{when}"),
+            _ => format!("{said}, {bytes} an iteration{all},"),
+        }
+    }
+
     /// `keeps 1 more entry, 7.9 KiB, after every iteration`.
     pub(super) fn in_words(&self) -> String {
         let iterations = u64::from(self.iterations);
@@ -118,6 +137,21 @@ mod tests {
         assert_eq!(over(20, 3, None), "keeps 1 more entry every 10 iterations, 1.6 B an iteration");
         assert_eq!(over(200, 40, Some(4_800)), "keeps 1 more entry, 16 B, after every iteration");
         assert_eq!(over(20, 20, Some(480)), "keeps 1 more entry every 2 iterations, 8 B an iteration");
+    }
+
+    #[test]
+    fn of_what_is_lost_only_that_is_counted_which_nothing_refers_to() {
+        let said = |entries, objects, bytes, iterations| {
+            Gains { entries, objects, bytes, iterations }.lost("app.Order")
+        };
+        let one = "1 more `app.Order`, 100 B with all it holds, is kept after every iteration";
+        assert_eq!(said(8, 32, 800, 8), one);
+        assert_eq!(said(8, 8, 800, 8), "1 more `app.Order`, 100 B, is kept after every iteration");
+        let two = "2 more `app.Order`, 200 B with all they hold, are kept after every iteration";
+        assert_eq!(said(16, 32, 1_600, 8), two);
+        let seldom = "1 more `app.Order` is kept every 10 iterations, 10 B an iteration with all it holds,";
+        assert_eq!(said(4, 8, 400, 40), seldom);
+        assert_eq!(said(8, 8, 0, 8), "1 more `app.Order` is kept after every iteration");
     }
 
     #[test]

@@ -6,9 +6,11 @@ use super::Told;
 use crate::finding::{Finding, Owner, Severity};
 use crate::gate::budgets::finding;
 use crate::gate::holders::{self, Held};
+use crate::heap::compare::Changes;
 use crate::heap::cycles::Cycle;
+use crate::heap::model::{NodeKind, RootKind};
 use crate::heap::reach::Hold;
-use crate::heap::{self, Reach, Snapshot};
+use crate::heap::{self, NodeId, Reach, Snapshot};
 use crate::rules::{self, Evidence, Kind};
 use crate::units::{Bytes, grouped};
 
@@ -16,11 +18,16 @@ use crate::units::{Bytes, grouped};
 const TYPES: usize = 5;
 /// Shapes of cycles that are told.
 const CYCLES: usize = 3;
+/// The class of leakgate's driver: a variable of each of its functions is one.
+const DRIVER: &str = "leakgate_driver.Driver";
 
-/// The finding about what only the collector frees of one iteration; `None`: there is nothing, or the rule is off.
-pub fn cycles(told: Told, snapshot: &Snapshot) -> Option<Finding> {
+/// The finding about what only the collector frees of one iteration, between these two snapshots; `None`: there is nothing, or
+/// the rule is off.
+pub fn cycles(told: Told, (before, snapshot): (&Snapshot, &Snapshot)) -> Option<Finding> {
     let reach = Reach::of(snapshot);
-    let garbage = Garbage::of(snapshot, &reach);
+    let changes = Changes::between(before, snapshot);
+    // What a program sets aside for the collector stays, and is none of this iteration.
+    let garbage = Garbage::of(snapshot, &reach, |node| changes.is_new(node));
     let first = garbage.cycles.first()?;
     // Of what is part of the cycle the user's own lines come first.
     let sites: Vec<_> = first
@@ -74,9 +81,9 @@ struct Garbage {
 }
 
 impl Garbage {
-    fn of(snapshot: &Snapshot, reach: &Reach) -> Garbage {
+    fn of(snapshot: &Snapshot, reach: &Reach, is_new: impl Fn(NodeId) -> bool) -> Garbage {
         let mut of_type: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
-        for node in snapshot.ids().filter(|node| reach.hold(*node) == Hold::Cycle) {
+        for node in of_program(snapshot, reach).into_iter().filter(|node| is_new(*node)) {
             let (bytes, count) = of_type.entry(snapshot.type_name(node)).or_default();
             *bytes += snapshot.bytes(node);
             *count += 1;
@@ -89,9 +96,30 @@ impl Garbage {
             objects,
             bytes,
             types: types.into_iter().take(TYPES).map(|(name, (_, count))| (name.to_owned(), count)).collect(),
-            cycles: heap::cycles::cycles(snapshot, reach, |_| true),
+            cycles: heap::cycles::cycles(snapshot, reach, is_new),
         }
     }
+}
+
+/// The rings and what hangs on them, but for what leakgate brings: a frame refers to the frames that called it, and the outermost
+/// of them are its driver's.
+fn of_program(snapshot: &Snapshot, reach: &Reach) -> Vec<NodeId> {
+    let is_drivers = |node: NodeId| {
+        snapshot.kind(node) == NodeKind::Frame
+            && snapshot.edges_of(node).any(|edge| snapshot.type_name(edge.to) == DRIVER)
+    };
+    let heads = reach.roots.iter().filter(|root| root.kind == RootKind::Cycle);
+    let mut open: Vec<NodeId> = heads.map(|root| root.node).collect();
+    let mut is_seen = vec![false; snapshot.len()];
+    let mut found = Vec::new();
+    while let Some(node) = open.pop() {
+        if std::mem::replace(&mut is_seen[node.index()], true) || is_drivers(node) {
+            continue;
+        }
+        found.push(node);
+        open.extend(snapshot.edges_of(node).map(|edge| edge.to).filter(|to| reach.hold(*to) == Hold::Cycle));
+    }
+    found
 }
 
 fn evidence(garbage: &Garbage) -> Vec<String> {

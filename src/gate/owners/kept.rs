@@ -79,7 +79,9 @@ impl Looked<'_> {
     /// What is known of what it keeps, in sentences.
     pub(super) fn facts(&self, owner: &heap::Owner, kept: &Kept) -> Vec<String> {
         if kept.kind == Kind::Growth {
-            return cached::facts(owner.kind, &owner.keys, owner.entries, self.told.values);
+            let mut facts = cached::facts(owner.kind, &owner.keys, owner.entries, self.told.values);
+            facts.extend(cached::instances(owner.kind, &owner.path, &owner.keys));
+            return facts;
         }
         let Some(around) = self.told.around else { return Vec::new() };
         let mut facts = match kept.kind {

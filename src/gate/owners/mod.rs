@@ -2,9 +2,10 @@
 //!
 //! `held_by` says what the way to an owner begins with, `gains` how much it keeps, in words; `garbage` what only the collector
 //! frees, `native` what a library keeps or loses; `kept` what kind of thing an owner keeps and what is known of it: `open` where
-//! descriptors lead, `running` what threads do, `cached` the keys of a cache.
+//! descriptors lead, `running` what threads do, `cached` the keys of a cache. `draft` makes the sentence.
 
 mod cached;
+mod draft;
 mod gains;
 mod garbage;
 mod held_by;
@@ -25,6 +26,7 @@ pub use crate::scenario::Values;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use self::draft::Draft;
 use self::gains::Gains;
 use self::held_by::held_by;
 use self::kept::Kept;
@@ -47,6 +49,8 @@ const LEAST: i64 = 3;
 const MOST: usize = 4;
 /// Types on the way from an owner to what it keeps that are told.
 const BEYOND: usize = 2;
+/// The type of a function with a cache.
+const LRU_CACHE: &str = "functools._lru_cache_wrapper";
 /// Where the interpreter notes the threads that run.
 const THREADS: [&str; 3] = ["threading._active", "threading._limbo", "threading._dangling"];
 
@@ -133,6 +137,10 @@ pub fn owners(told: Told, heaps: &Heaps) -> Vec<Found> {
         let larger = all.iter().filter(|owner| gets_larger(owner, heaps.iterations));
         candidates.extend(larger.map(|owner| looked.candidate(owner)));
     }
+    // A bounded cache that is still filling is there beside what leaks.
+    if candidates.iter().any(|candidate| !looked.is_bounded(candidate.node())) {
+        candidates.retain(|candidate| !looked.is_bounded(candidate.node()));
+    }
     // What got longer is an owner for certain; an object may be shared with a cache that is nearer.
     candidates.sort_by_key(|candidate| !candidate.is_longer());
     looked.judged = heaps.judged.filter(|_| candidates.len() == 1);
@@ -152,6 +160,13 @@ impl Candidate<'_> {
         match self {
             Candidate::Holder(owner, _) => is_longer(owner),
             Candidate::Longer(_) => true,
+        }
+    }
+
+    fn node(&self) -> Option<NodeId> {
+        match self {
+            Candidate::Holder(owner, _) => owner.node,
+            Candidate::Longer(longer) => Some(longer.node),
         }
     }
 
@@ -234,6 +249,18 @@ impl<'a> Looked<'a> {
         kept.kind == Kind::Lost || self.held_by(owner) == Some(HeldBy::Local)
     }
 
+    /// Whether it is a container, or the function of a cache, that has a bound of its own.
+    fn is_bounded(&self, node: Option<NodeId>) -> bool {
+        let Some(node) = node else { return false };
+        let inside = self.after.edges_of(node).find(|edge| edge.label == Label::Known(Known::Cache));
+        let address = |node: NodeId| self.after.nodes.addresses[node.index()];
+        let addresses = [address(node), inside.map_or(0, |edge| address(edge.to))];
+        let bounded = self.told.profile.containers.iter().filter(|container| container.bound.is_some());
+        bounded
+            .into_iter()
+            .any(|container| container.gone_at.is_none() && addresses.contains(&container.address))
+    }
+
     fn held_by(&self, owner: &heap::Owner) -> Option<HeldBy> {
         match owner.node {
             Some(node) => Some(held_by(self.after, self.reach, node)),
@@ -254,17 +281,20 @@ impl<'a> Looked<'a> {
         let started = || self.started_at().filter(|_| kind == Kind::Thread && kept.of.is_none());
         let place = made.or_else(started).or_else(|| self.best_place(owner, kind));
         let path = self.path(owner, (&name, &type_name), kind);
-        let types =
-            std::iter::once(type_name).chain(owner.types.iter().map(|(name, _)| name.clone())).collect();
+        // Functions that have caches make no cache of what keeps them.
+        let kept_types = owner.types.iter().map(|(name, _)| name).filter(|name| *name != LRU_CACHE);
+        let types = std::iter::once(type_name).chain(kept_types.cloned()).collect();
         let facts = self.facts(owner, kept);
         let is_open = !self.descriptors(owner).is_empty();
         let held_by = self.held_by(owner);
-        self.named(kind, Draft { name, held_by, is_open, types, gains, path, place, facts })
+        let is_thread = kind == Kind::Thread && kept.of.is_none();
+        let pool = self.told.around.filter(|_| is_thread).and_then(running::pool);
+        self.named(kind, Draft { name, held_by, is_open, pool, types, gains, path, place, facts })
     }
 
     fn gains(&self, owner: &heap::Owner, kept: &Kept, type_name: &str) -> String {
         let gains = Gains {
-            // What the interpreter calls first is one object, and not one more.
+            // What the interpreter calls first is one object, and not one more. Of what is lost, that which nothing refers to.
             entries: if is_registered(owner) { 0 } else { owner.entries.max(0).unsigned_abs() },
             objects: owner.held.objects.max(0).unsigned_abs(),
             bytes: owner.held.bytes.max(0).unsigned_abs(),
@@ -274,7 +304,7 @@ impl<'a> Looked<'a> {
             (_, Some((_, count)), Some(noun)) => gains.counted(count, noun),
             (_, Some((of, count)), None) => gains.counted(count, &format!("`{of}` is open")),
             (Kind::Thread, ..) => gains.counted(gains.entries, "thread is alive"),
-            (Kind::Lost, ..) => gains.counted(gains.objects, &format!("`{type_name}` is kept")),
+            (Kind::Lost, ..) => gains.lost(type_name),
             (Kind::Cycle, ..) => gains.counted(gains.objects, "object is kept"),
             _ if is_variable(owner) => gains.counted(gains.entries, &format!("`{type_name}` is kept")),
             _ => gains.over(self.judged).in_words(),
@@ -362,6 +392,7 @@ impl<'a> Looked<'a> {
             Draft {
                 facts: cached::facts(after.kind(longer.node), &keys, entries, self.told.values),
                 is_open: false,
+                pool: None,
                 path: vec![self.with_length(&name, &type_name, longer.length)],
                 held_by: Some(held_by(after, self.reach, longer.node)),
                 types: vec![type_name],
@@ -399,51 +430,5 @@ impl<'a> Looked<'a> {
         let Draft { name, types, path, place, facts, is_open, .. } = draft;
         let type_name = types.into_iter().next().unwrap_or_default();
         Found { kind, is_open, owner: Owner { pattern, sentence, name, type_name, path, place, facts, help } }
-    }
-}
-
-/// An owner before it has a name.
-struct Draft {
-    name: String,
-    held_by: Option<HeldBy>,
-    is_open: bool,
-    types: Vec<String>,
-    gains: String,
-    path: Vec<String>,
-    place: Option<Place>,
-    facts: Vec<String>,
-}
-
-impl Draft {
-    /// The owner as a message of that kind of rule says it.
-    fn shown(&self, kind: Kind) -> String {
-        let made = |what: &str| match &self.place {
-            Some(place) => format!("{what} at {place}"),
-            None => format!("{what} at a place that is not known"),
-        };
-        match kind {
-            Kind::Growth => self.name.clone(),
-            Kind::Resource => format!("kept by `{}`, {}", self.name, made("opened")),
-            Kind::Thread => made("started"),
-            Kind::Lost => made("made"),
-            Kind::Cycle => made("made"),
-        }
-    }
-
-    /// Of garbage that stays.
-    fn stuck(&self) -> String {
-        format!(
-            "{} in reference cycles that the collector does not free, {}",
-            self.gains,
-            self.shown(Kind::Cycle)
-        )
-    }
-
-    fn sentence(&self) -> String {
-        match self.gains.strip_prefix("keeps ") {
-            Some(_) => format!("`{}` ({}) {}", self.name, self.types[0], self.gains),
-            // A variable keeps one object, and every running function has its own.
-            None => format!("{}, by `{}`", self.gains, self.name),
-        }
     }
 }

@@ -31,8 +31,9 @@ pub(super) fn facts(open: &[(i64, &Open)]) -> Vec<String> {
     groups.sort_by(|a, b| b.1.len().cmp(&a.1.len()).then_with(|| a.1.cmp(&b.1)));
     let mut facts: Vec<String> =
         groups.iter().take(MOST).map(|(what, fds)| format!("open: {what}{}", numbers(fds))).collect();
-    if let Some(more) = groups.len().checked_sub(MOST).filter(|more| *more > 0) {
-        facts.push(format!("open: {} more of other kinds", grouped(more as u64)));
+    if groups.len() > MOST {
+        let rest = groups[MOST..].iter().map(|(_, fds)| fds.len() as u64).sum();
+        facts.push(format!("open: {} more", grouped(rest)));
     }
     facts
 }
@@ -99,13 +100,14 @@ pub(super) fn nobody(
     (count, noun): (u64, &str),
     facts: Vec<String>,
 ) -> Option<Owner> {
-    let gains = Gains { entries: 0, objects: 0, bytes: 0, iterations: heaps.iterations };
+    let gains = Gains { entries: 0, objects: 0, bytes: 0, iterations: heaps.iterations }.counted(count, noun);
+    let them = if gains.starts_with("1 more ") { "it" } else { "them" };
     let named = told.rules.name(&Evidence {
         kind,
-        owner: "and no Python object stands for it".to_owned(),
+        owner: format!("and no Python object stands for {them}"),
         held_by: None,
         types: vec![of.to_owned()],
-        gains: gains.counted(count, noun),
+        gains,
     })?;
     Some(Owner {
         pattern: Some(named.rule),
@@ -152,7 +154,7 @@ mod tests {
             "open: file `/b`, 4 times (descriptors 4, 5, 6, …)",
             "open: file `/a` (descriptor 3)",
             "open: file `/c` (descriptor 8)",
-            "open: 2 more of other kinds",
+            "open: 2 more",
         ];
         assert_eq!(facts(&numbered), expected);
     }

@@ -39,6 +39,13 @@ const CHILDREN: [&str; 4] = [
     "multiprocessing.context.ForkServerProcess",
 ];
 
+/// The pool that all threads which came are the workers of.
+pub(super) fn pool(around: &Around) -> Option<&'static str> {
+    let (first, _) = around.threads.split_first()?;
+    let (target, pool) = POOLS.into_iter().find(|(target, _)| *target == first.target)?;
+    around.threads.iter().all(|thread| thread.target == target).then_some(pool)
+}
+
 /// What objects of a type stand for, if it may be still at work: as a sentence about one of them goes on.
 pub(super) fn noun(type_name: &str, around: &Around) -> Option<&'static str> {
     if TASKS.contains(&type_name) && !around.tasks.is_empty() {

@@ -267,7 +267,7 @@ fn finding(entry: FindingEntry, scenario: &str) -> Result<Finding, ReadError> {
         series_again: entry.series_again,
         counted: entry.counted.map(|entry| Counted { unit: entry.unit, values: entry.values }),
         bill: entry.bill.as_ref().map(bill),
-        help: sentence(&entry.help),
+        help: clean::line(&entry.help, clean::ADVICE),
         containers: Vec::new(),
         parts: entry.parts.iter().map(part).collect::<Result<_, _>>()?,
         owners: entry.owners.iter().map(owner).collect(),
@@ -308,7 +308,7 @@ fn owner(entry: &OwnerEntry) -> Owner {
         path: sentences(&entry.path),
         place: entry.place.as_ref().map(place),
         facts: sentences(&entry.facts),
-        help: sentence(&entry.help),
+        help: clean::line(&entry.help, clean::ADVICE),
     }
 }
 

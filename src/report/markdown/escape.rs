@@ -4,7 +4,15 @@ use crate::report::clean;
 
 /// A sentence: what stands between backticks becomes code, the rest is escaped.
 pub(super) fn sentence(text: &str) -> String {
-    let text = clean::line(text, clean::SENTENCE);
+    with_code(&clean::line(text, clean::SENTENCE))
+}
+
+/// How to mend something, likewise: it may be longer.
+pub(super) fn advice(text: &str) -> String {
+    with_code(&clean::line(text, clean::ADVICE))
+}
+
+fn with_code(text: &str) -> String {
     let text = text.trim_start();
     let parts: Vec<&str> = text.split('`').collect();
     // An even number of parts means a backtick without its partner: nothing in it is code then.

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::escape::{code, code_cell, fenced, prose, sentence};
+use super::escape::{advice, code, code_cell, fenced, prose, sentence};
 use super::heading::{News, is_leak};
 use super::{name, order};
 use crate::baseline::words;
@@ -275,5 +275,5 @@ fn resident(finding: &Finding) -> Option<String> {
 }
 
 fn fix(finding: &Finding) -> Option<String> {
-    (!finding.help.is_empty()).then(|| format!("**Fix**: {}", sentence(&finding.help)))
+    (!finding.help.is_empty()).then(|| format!("**Fix**: {}", advice(&finding.help)))
 }

@@ -318,7 +318,7 @@ fn holder_in_words(holder: &Holder) -> String {
 
 fn fix(page: &mut Page, finding: &Finding) {
     if !finding.help.is_empty() {
-        inside(page, "fix", &clean::line(&finding.help, clean::SENTENCE));
+        inside(page, "fix", &clean::line(&finding.help, clean::ADVICE));
     }
 }
 
