@@ -100,7 +100,8 @@ fn is_reference(before: &str, c: char, rest: &str) -> bool {
         '!' | '%' | '&' | '$' | '~' => next.is_alphanumeric() || next == '"',
         'H' | 'h' => {
             let digit = rest.strip_prefix('-').and_then(|rest| rest.chars().next());
-            matches!(last, 'G' | 'g') && digit.is_some_and(|c| c.is_ascii_digit())
+            let before_word = before.trim_end_matches(char::is_alphanumeric);
+            before[before_word.len()..].eq_ignore_ascii_case("g") && digit.is_some_and(|c| c.is_ascii_digit())
         }
         c if c.is_ascii_hexdigit() && !last.is_alphanumeric() => {
             let word = rest.split(|c: char| !c.is_ascii_hexdigit()).next().unwrap_or_default();
