@@ -116,7 +116,7 @@ def classes(): Poller(daemon=True).start()
             "it is the work of a `ThreadPoolExecutor` that was not shut down"
         );
         let title = pools["title"].as_str().unwrap();
-        let said = ", of a `ThreadPoolExecutor` that is never shut down, started at app.py:10 in pools";
+        let said = ", of a `ThreadPoolExecutor` that is never shut down, started at app.py:11 in pools";
         assert!(title.ends_with(said), "{title}");
         let classes = scenario("classes");
         let said = fact(finding(&classes, "growth-threads"), "threads run");

@@ -137,10 +137,6 @@ pub fn owners(told: Told, heaps: &Heaps) -> Vec<Found> {
         let larger = all.iter().filter(|owner| gets_larger(owner, heaps.iterations));
         candidates.extend(larger.map(|owner| looked.candidate(owner)));
     }
-    // A bounded cache that is still filling is there beside what leaks.
-    if candidates.iter().any(|candidate| !looked.is_bounded(candidate.node())) {
-        candidates.retain(|candidate| !looked.is_bounded(candidate.node()));
-    }
     // What got longer is an owner for certain; an object may be shared with a cache that is nearer.
     candidates.sort_by_key(|candidate| !candidate.is_longer());
     looked.judged = heaps.judged.filter(|_| candidates.len() == 1);
@@ -160,13 +156,6 @@ impl Candidate<'_> {
         match self {
             Candidate::Holder(owner, _) => is_longer(owner),
             Candidate::Longer(_) => true,
-        }
-    }
-
-    fn node(&self) -> Option<NodeId> {
-        match self {
-            Candidate::Holder(owner, _) => owner.node,
-            Candidate::Longer(longer) => Some(longer.node),
         }
     }
 
@@ -247,18 +236,6 @@ impl<'a> Looked<'a> {
     /// Whether a thread brings it with it: its variables, and what the interpreter's own C code holds for it.
     fn comes_with_thread(&self, owner: &heap::Owner, kept: &Kept) -> bool {
         kept.kind == Kind::Lost || self.held_by(owner) == Some(HeldBy::Local)
-    }
-
-    /// Whether it is a container, or the function of a cache, that has a bound of its own.
-    fn is_bounded(&self, node: Option<NodeId>) -> bool {
-        let Some(node) = node else { return false };
-        let inside = self.after.edges_of(node).find(|edge| edge.label == Label::Known(Known::Cache));
-        let address = |node: NodeId| self.after.nodes.addresses[node.index()];
-        let addresses = [address(node), inside.map_or(0, |edge| address(edge.to))];
-        let bounded = self.told.profile.containers.iter().filter(|container| container.bound.is_some());
-        bounded
-            .into_iter()
-            .any(|container| container.gone_at.is_none() && addresses.contains(&container.address))
     }
 
     fn held_by(&self, owner: &heap::Owner) -> Option<HeldBy> {
