@@ -86,10 +86,15 @@ const APART: &str = "<!-- -->";
 /// A commit's name is linked from so many digits on.
 const SHORTEST_COMMIT: usize = 7;
 
+/// Names of pictures that are numbers: other numbers between colons are those of lines.
+const NUMBERED: [&str; 3] = ["100", "1234", "8ball"];
+
 /// Whether what follows a colon is the name of a picture: `smile:`.
 fn is_picture(rest: &str) -> bool {
     let is_name = |c: char| c.is_ascii_alphanumeric() || "_+-".contains(c);
-    rest.split_once(':').is_some_and(|(name, _)| !name.is_empty() && name.chars().all(is_name))
+    let Some((name, _)) = rest.split_once(':') else { return false };
+    let is_number = name.starts_with(|c: char| c.is_ascii_digit());
+    !name.is_empty() && name.chars().all(is_name) && (!is_number || NUMBERED.contains(&name))
 }
 
 /// Whether `c` begins a reference to something else of the forge: GitLab's `!5`, `%3`, `&4`, `$7` and `~bug`, GitHub's
@@ -162,6 +167,7 @@ mod tests {
         assert_eq!(prose("!5 &4 %3 60% a != b"), "!<!-- -->5 &amp;<!-- -->4 %<!-- -->3 60% a != b");
         assert_eq!(prose("~bug $7"), "&#126;<!-- -->bug &#36;<!-- -->7");
         assert_eq!(prose(":smile: a: b: app.py:3"), ":<!-- -->smile: a: b: app.py:3");
+        assert_eq!(prose("leakgate.lock:12: x:100: y"), "leakgate.lock:12: x:<!-- -->100: y");
         assert_eq!(prose("a89018b5ac29 1234567 defaced"), "a<!-- -->89018b5ac29 1234567 defaced");
     }
 
