@@ -73,6 +73,9 @@ fn rules_are_listed_and_shown() {
     let (code, shown, _) = leakgate(folder.path(), &["rules", "show", "unbounded-cache"]);
     assert_eq!(code, Some(0));
     assert!(shown.starts_with("## unbounded-cache\n\nA cache without a bound"), "{shown}");
+    // Whole, however long.
+    let (_, shown, _) = leakgate(folder.path(), &["rules", "show", "lost-object"]);
+    assert!(shown.contains("is there until it is taken back.\n"), "{shown}");
     let (code, _, error) = leakgate(folder.path(), &["rules", "show", "nothing"]);
     assert_eq!(code, Some(2));
     assert!(

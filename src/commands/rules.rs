@@ -12,7 +12,7 @@ use super::rule_set;
 use crate::config;
 use crate::exit::Exit;
 use crate::rules::{Rule, RuleSet};
-use crate::view::text::clean;
+use crate::view::text::visible;
 
 /// Name of the configuration where none is given.
 const CONFIG: &str = "leakgate.yaml";
@@ -100,7 +100,7 @@ fn list(set: &RuleSet, out: &mut dyn Write) -> anyhow::Result<Exit> {
     for rule in set.by_id() {
         let own = if rule.is_users_own { format!(" ({})", rule.file) } else { String::new() };
         let said = format!("{}{own}", rule.title);
-        writeln!(out, "{:<widest$}  {:<5}  {}", rule.id, rule.severity.word(), clean(&said))?;
+        writeln!(out, "{:<widest$}  {:<5}  {}", rule.id, rule.severity.word(), visible(&said))?;
     }
     Ok(Exit::Passed)
 }
@@ -111,7 +111,7 @@ fn show(set: &RuleSet, id: &str, out: &mut dyn Write) -> anyhow::Result<Exit> {
         format!("there is no rule `{id}`; expected one of {}", known.join(", "))
     })?;
     for line in described(rule).lines() {
-        writeln!(out, "{}", clean(line))?;
+        writeln!(out, "{}", visible(line))?;
     }
     Ok(Exit::Passed)
 }

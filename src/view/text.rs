@@ -28,6 +28,13 @@ pub fn clean(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// Makes hidden and steering characters visible, however long the text is.
+pub fn visible(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    text.chars().for_each(|character| push_visible(&mut out, character));
+    out
+}
+
 fn push_visible(out: &mut String, character: char) {
     if !is_hidden(character) {
         return out.push(character);
