@@ -50,12 +50,12 @@ impl Greenlets {
             let description = word(attribute + DESCRIPTION);
             (word(description + GETTER), word(description + CLOSURE))
         };
-        // SAFETY: it is the attribute's own function, and is not 0.
-        (getter != 0).then(|| Greenlets {
-            of: of as usize,
-            getter: unsafe { core::mem::transmute::<usize, Getter>(getter) },
-            closure,
-        })
+        if getter == 0 {
+            return None;
+        }
+        // SAFETY: it is the attribute's own function.
+        let getter = unsafe { core::mem::transmute::<usize, Getter>(getter) };
+        Some(Greenlets { of: of as usize, getter, closure })
     }
 
     /// Whether an object is one.
