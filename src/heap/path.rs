@@ -126,6 +126,10 @@ impl Writer<'_> {
         let pending = std::mem::replace(&mut self.pending, Pending::None);
         match (pending, label) {
             (Pending::Attribute, Label::Key(name)) => self.attribute(NodeId(name)),
+            (Pending::Attribute, Label::KeyObject(key)) => {
+                self.text.push_str(".__dict__");
+                self.key_object(NodeId(key));
+            }
             (Pending::Closure, Label::Item(index)) => self.variable(to, index),
             (Pending::Argument { of }, Label::Item(index)) => self.argument(of, index),
             (Pending::Threads, Label::KeyObject(_)) => self.pending = Pending::Attribute,

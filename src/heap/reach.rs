@@ -63,12 +63,16 @@ impl Reach {
         // That a callback of some object's runs in a context is no name for what its variables have.
         let context = snapshot.type_names.iter().position(|name| name == CONTEXT);
         let is_context = |node: NodeId| context == Some(snapshot.nodes.types[node.index()] as usize);
-        for step in STEPS {
+        for step in STEPS.iter().filter(|step| step.hold == Hold::Named) {
             reach.add_roots(snapshot, step, &mut queue);
-            reach.spread_but(snapshot, step.hold, &mut queue, is_context);
+            reach.spread_but(snapshot, Hold::Named, &mut queue, is_context);
         }
         queue.extend(snapshot.ids().filter(|node| is_context(*node) && reach.hold(*node) == Hold::Named));
         reach.spread(snapshot, Hold::Named, &mut queue);
+        for step in STEPS.iter().filter(|step| step.hold == Hold::Own) {
+            reach.add_roots(snapshot, step, &mut queue);
+            reach.spread(snapshot, Hold::Own, &mut queue);
+        }
         reach.add_registries(snapshot, &mut queue);
         reach.spread(snapshot, Hold::Named, &mut queue);
         for hold in [Hold::Working, Hold::Native] {

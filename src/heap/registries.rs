@@ -24,12 +24,15 @@ pub enum Registry {
 }
 
 /// By which entry each list of functions is known: the standard library registers it when it is imported.
-const LISTS: [(&str, Registry); 5] = [
+const LISTS: [(&str, Registry); 7] = [
     ("encodings.search_function", Registry::CodecSearch),
     ("threading._after_fork", Registry::AfterForkInChild),
     ("logging._after_at_fork_child_reinit_locks", Registry::AfterForkInChild),
     ("logging._acquireLock", Registry::BeforeFork),
     ("logging._releaseLock", Registry::AfterForkInParent),
+    // Since 3.13.
+    ("logging._prepareFork", Registry::BeforeFork),
+    ("logging._afterFork", Registry::AfterForkInParent),
 ];
 /// Names of errors that are always known.
 const ERRORS: [&str; 2] = ["strict", "surrogateescape"];

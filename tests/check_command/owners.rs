@@ -197,6 +197,8 @@ def errors(count=[0]):
     codecs.register_error('mine-%d' % count[0], lambda error: ('', error.end))
 def fork():
     os.register_at_fork(after_in_child=lambda: None)
+def fork_before():
+    os.register_at_fork(before=lambda: None)
 def handler():
     before = signal.getsignal(signal.SIGUSR1)
     def handle(*arguments): before(*arguments)
@@ -206,7 +208,8 @@ def handler():
         ("search", "`codecs.register()` (list) keeps 1 more entry, ", "app.py:3"),
         ("errors", "`codecs.register_error()` (dict) keeps 1 more entry, ", "app.py:6"),
         ("fork", "`os.register_at_fork(after_in_child=…)` (list) keeps 1 more entry, ", "app.py:8"),
-        ("handler", "`signal.getsignal(signal.SIGUSR1)` (function) keeps ", "app.py:11"),
+        ("fork_before", "`os.register_at_fork(before=…)` (list) keeps 1 more entry, ", "app.py:10"),
+        ("handler", "`signal.getsignal(signal.SIGUSR1)` (function) keeps ", "app.py:13"),
     ];
     for python in each_python() {
         let scenarios: String = expected

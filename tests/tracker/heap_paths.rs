@@ -93,8 +93,13 @@ Pair = collections.namedtuple('Pair', 'left right')
 pair = Pair(1, mark('Right'))
 by_key = {-5: mark('ByNumber'), b'\\x00k': mark('ByBytes'), ('eu', 2 ** 40, None): mark('ByTuple')}
 by_key[True] = mark('ByTruth')
+import contextvars
+variable = contextvars.ContextVar('current')
+contexts = [contextvars.Context()]
+contexts[0].run(variable.set, mark('InContext'))
 ";
-    const EXPECTED: [(&str, &str); 8] = [
+    const EXPECTED: [(&str, &str); 9] = [
+        ("InContext", "contexts[0]['current']"),
         ("Pending", "generator.gi_frame.pending"),
         ("Waiting", "coroutine.cr_frame.waiting"),
         ("Buffered", "streamed.ag_frame.buffered"),
@@ -142,6 +147,24 @@ view = viewed()
     const EXPECTED: [(&str, &str); 3] =
         [("Flat", "flat[3]"), ("Square", "square{…}"), ("Viewed", "view.base[7]")];
     with_package("numpy", |python, folder| expect(python, &paths(python, PROGRAM, folder), &EXPECTED));
+}
+
+/// What stands where a module or a type should be is left alone.
+#[test]
+fn what_only_has_the_name_of_greenlets_library_harms_nothing() {
+    const STANDS_IN: [&str; 4] = [
+        "stub = None",
+        "stub = type(sys)('greenlet._greenlet')",
+        "stub = type(sys)('greenlet._greenlet'); stub.greenlet = len",
+        "stub = type(sys)('greenlet._greenlet'); stub.greenlet = type('greenlet', (), {'gr_frame': 1})",
+    ];
+    for python in python::all() {
+        for stands_in in STANDS_IN {
+            let program =
+                format!("{stands_in}\nsys.modules['greenlet._greenlet'] = stub\nkept = [mark('Kept')]\n");
+            expect(&python, &paths(&python, &program, FilePath::new("")), &[("Kept", "kept[0]")]);
+        }
+    }
 }
 
 #[test]

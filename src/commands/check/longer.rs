@@ -56,7 +56,8 @@ fn shows_other(result: &ScenarioResult, seen: &ScenarioResult) -> bool {
     let has_no_more = |finding: Finding| {
         finding.entries.is_none() && finding.holders.iter().all(|holder| holder.blocks == 0)
     };
-    of_memory(result).is_some_and(|finding| finding.entries.is_some())
+    seen.growth.as_ref().is_some_and(|growth| growth.outcome == Outcome::Leak)
+        && of_memory(result).is_some_and(|finding| finding.entries.is_some())
         && of_memory(seen).is_some_and(has_no_more)
 }
 
@@ -103,8 +104,7 @@ fn calls((done, most): (u32, u32), leaking: &Finding) -> Option<u32> {
 fn shows_none(result: &ScenarioResult, seen: &ScenarioResult) -> bool {
     let (Some(few), Some(many)) = (&result.growth, &seen.growth) else { return false };
     let is_longer = many.warmup + many.iterations >= TIMES * (few.warmup + few.iterations);
-    let leaks =
-        many.outcome == Outcome::Leak && seen.findings.iter().any(|finding| finding.rule == leak::RULE);
+    let leaks = many.outcome == Outcome::Leak;
     // A limit that was reached ended it.
     let is_ended = seen.findings.iter().any(|finding| !leak::is_of_verdict(&finding.rule));
     seen.error.is_none() && seen.skipped.is_none() && is_longer && !leaks && !is_ended

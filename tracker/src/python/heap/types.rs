@@ -170,7 +170,7 @@ impl Builtins {
 const SMALLEST_ARRAY: usize = 48;
 
 /// The type of that name in a module that is imported already; 0: it is not there, or is another.
-fn of_module(module: &CStr, attribute: &CStr, name: &CStr, smallest: usize) -> usize {
+pub(super) fn of_module(module: &CStr, attribute: &CStr, name: &CStr, smallest: usize) -> usize {
     let found = in_module(module, attribute).unwrap_or(null_mut());
     if found.is_null() {
         api::clear_error();

@@ -58,8 +58,7 @@ impl Held<'_> {
     }
 
     /// What suspended greenlets hold in their variables, each as a thread of a number of its own.
-    pub(super) fn greenlets(&mut self, threads: u64) {
-        let Some(greenlets) = Greenlets::find() else { return };
+    pub(super) fn greenlets(&mut self, greenlets: &Greenlets, threads: u64) {
         let mut number = threads;
         for id in 0..self.ids.len() as u32 {
             let object = self.ids.address(id);

@@ -74,7 +74,7 @@ pub(super) fn read(object: usize, into: &mut [u8]) -> (usize, bool) {
     // SAFETY: a live object.
     let of = unsafe { Type::of(object) };
     if of.has(IS_INTEGER) {
-        return (integer(object).map_or(0, |(is_negative, value)| decimal(is_negative, value, into)), false);
+        return (integer(object).map_or(0, |value| decimal(value, into)), false);
     }
     if of.has(IS_BYTES) {
         return escaped(object, into);
@@ -83,8 +83,8 @@ pub(super) fn read(object: usize, into: &mut [u8]) -> (usize, bool) {
     (length, text::is_longer(object, length, &into[..length]))
 }
 
-/// Whether it is below 0, and its distance from 0.
-fn integer(object: usize) -> Option<(bool, u128)> {
+/// `None`: it has too many digits.
+fn integer(object: usize) -> Option<i128> {
     // SAFETY: a live integer: its length stands at the same place in all versions.
     let length = unsafe { word(object + LENGTH) };
     let (is_negative, count) = if frames::layout().minor >= FIRST_WITH_TAGS {
@@ -95,14 +95,15 @@ fn integer(object: usize) -> Option<(bool, u128)> {
     let digit = |index: usize| {
         // SAFETY: it has so many digits of 4 bytes.
         let digit = unsafe { ((object + DIGITS) as *const u32).add(index).read() };
-        u128::from(digit) << (DIGIT_BITS * index)
+        i128::from(digit) << (DIGIT_BITS * index)
     };
-    (count <= MOST_DIGITS).then(|| (is_negative, (0..count).fold(0, |value, index| value | digit(index))))
+    let distance = (count <= MOST_DIGITS).then(|| (0..count).fold(0, |value, index| value | digit(index)))?;
+    Some(if is_negative { -distance } else { distance })
 }
 
-fn decimal(is_negative: bool, mut value: u128, into: &mut [u8]) -> usize {
+fn decimal(number: i128, into: &mut [u8]) -> usize {
     let mut digits = [0; 40];
-    let mut at = digits.len();
+    let (mut at, mut value) = (digits.len(), number.unsigned_abs());
     loop {
         at -= 1;
         digits[at] = b'0' + (value % 10) as u8;
@@ -111,7 +112,7 @@ fn decimal(is_negative: bool, mut value: u128, into: &mut [u8]) -> usize {
             break;
         }
     }
-    let sign: &[u8] = if is_negative { b"-" } else { b"" };
+    let sign: &[u8] = if number < 0 { b"-" } else { b"" };
     let length = sign.len() + digits.len() - at;
     let Some(place) = into.get_mut(..length) else { return 0 };
     place[..sign.len()].copy_from_slice(sign);

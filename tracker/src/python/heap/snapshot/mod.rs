@@ -7,7 +7,8 @@
 //!     what is referred to and has no number yet gets the next one: its turn comes later
 //! ```
 //!
-//! With the GIL. Nothing of the interpreter is called but what visits an object's references; nothing of the program is.
+//! With the GIL. Nothing of the interpreter is called but what visits an object's references, what looks up a few modules
+//! and types by name, and the attribute of suspended greenlets that tells their frame; nothing of the program is.
 //! The file is written by system calls from memory of our own, which goes when it is done.
 
 mod attributes;
@@ -39,6 +40,7 @@ use super::types::Builtins;
 use crate::capture::{header, note};
 use crate::{checkpoint, fork, journal, shadow, start, sys, thread};
 pub(in crate::python) use attributes::{each_attribute, entries};
+use greenlets::Greenlets;
 use held::Held;
 use ids::Ids;
 pub(crate) use keys::hide_values;
@@ -80,7 +82,7 @@ pub(in crate::python) fn take_forked() -> Option<i64> {
 
 fn take_apart() -> Option<i64> {
     // The copy calls nothing of the interpreter that takes memory.
-    let process = Process { pid: sys::getpid(), builtins: Builtins::find() };
+    let process = Process::find();
     let ending = sys::in_copy(SECONDS, || {
         fork::leave_unrecorded();
         take_of(&process).is_some()
@@ -115,10 +117,17 @@ const SECONDS: usize = 120;
 struct Process {
     pid: u32,
     builtins: Builtins,
+    greenlets: Option<Greenlets>,
+}
+
+impl Process {
+    fn find() -> Process {
+        Process { pid: sys::getpid(), builtins: Builtins::find(), greenlets: Greenlets::find() }
+    }
 }
 
 fn take_known() -> Option<u32> {
-    take_of(&Process { pid: sys::getpid(), builtins: Builtins::find() })
+    take_of(&Process::find())
 }
 
 fn take_of(process: &Process) -> Option<u32> {
@@ -151,7 +160,9 @@ fn write(process: &Process, path: &[u8], number: u32) -> Option<()> {
     each_tracked(&mut |object| is_cut |= ids.of(object).is_none());
     let mut held = Held { ids: &mut ids, out: &mut roots };
     let threads = held.threads();
-    held.greenlets(threads);
+    if let Some(greenlets) = &process.greenlets {
+        held.greenlets(greenlets, threads);
+    }
     let mut objects = Objects {
         shapes: Shapes::new(builtins)?,
         references: References::new(builtins.tuple_header()),

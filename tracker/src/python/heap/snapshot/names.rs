@@ -261,7 +261,8 @@ pub(super) fn each_of_frame_object(object: usize, tell: impl FnMut(usize, usize)
 /// Where the frame of a generator may be inside of it, since 3.11.
 const FRAMES_OF_GENERATORS: [usize; 2] = [72, 80];
 
-/// The frame of a generator whose function is not over: its code is alive, which `is_alive` says.
+/// The frame of a generator whose function is not over: its code is alive, which `is_alive` says. On 3.11 also of one that is
+/// over: what stands in its variables then is compared with what the generator visits, which is nothing of it.
 pub(super) fn frame_of_generator(generator: usize, is_alive: impl Fn(usize) -> bool) -> Option<usize> {
     let layout = frames::layout();
     if layout.minor < FIRST_WITH_ALL {

@@ -238,7 +238,7 @@ impl References {
         }
     }
 
-    /// What a suspended generator's variables refer to: its function is not over where its code is visited.
+    /// Names what a suspended generator's variables refer to.
     fn name_variables(&mut self, to: &mut Written, generator: usize) {
         let has_visited = |object: usize| self.visited.items().iter().any(|visited| visited.to == object);
         let Some(frame) = names::frame_of_generator(generator, has_visited) else { return };
