@@ -18,11 +18,11 @@ use crate::profile::{Capture, load};
 use crate::scenario::drive::{Failure, ScenarioRun};
 use crate::scenario::guard::Guard;
 use crate::scenario::memory_limit::MemoryLimit;
-use crate::scenario::plan::{Call, KeepResult, Plan, Values, Work};
+use crate::scenario::plan::{Call, KeepResult, Plan, Work};
 use crate::scenario::python::{self, Python};
 use crate::scenario::signals::{ENDING, Interruption};
 use crate::scenario::tracker::Follow;
-use crate::scenario::{environment, measure, run_scenario};
+use crate::scenario::{Values, environment, measure, run_scenario};
 use crate::units::{Bytes, grouped};
 
 /// Record a Python function, without any configuration

@@ -9,6 +9,7 @@ pub mod capture_dir;
 pub mod plain;
 pub mod run_file;
 pub mod unrecorded;
+mod values;
 
 // To run programs takes Linux; to read what was recorded of them does not.
 #[cfg(target_os = "linux")]
@@ -75,4 +76,5 @@ pub use failure::skipped;
 #[cfg(target_os = "linux")]
 pub use measure::{measure, measure_all};
 #[cfg(target_os = "linux")]
-pub use plan::{Plan, Values};
+pub use plan::Plan;
+pub use values::Values;

@@ -9,6 +9,7 @@ use super::driver::Compiled;
 use super::memory_limit::MemoryLimit;
 use super::python::Python;
 use super::tracker::{Follow, Moments};
+use super::values::Values;
 use crate::config::{self, CallTarget, Checkpoints, HeapSnapshot, Repeats, Scenario};
 
 /// One scenario, ready to run.
@@ -28,15 +29,6 @@ pub struct Plan {
     pub follow: Follow,
     /// Whether its snapshots have examples of what it keeps.
     pub values: Values,
-}
-
-/// Whether examples of what a program keeps may be told: keys of its dictionaries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Values {
-    /// They may.
-    Shown,
-    /// Only what names things in the code.
-    Hidden,
 }
 
 /// The two kinds of work.

@@ -18,7 +18,7 @@ use rustix::fs::{MemfdFlags, memfd_create};
 use tempfile::TempDir;
 use thiserror::Error;
 
-use super::plan::Values;
+use super::values::Values;
 
 /// The library, as it was built with the program.
 pub const LIBRARY: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/libleakgate.so"));
