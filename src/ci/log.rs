@@ -4,6 +4,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::Ci;
+use crate::report::github::{data, property};
 
 /// How a log is written.
 #[derive(Debug, Clone)]
@@ -67,16 +68,6 @@ impl Log {
         let (token, end) = (unguessable(), if text.ends_with('\n') { "" } else { "\n" });
         format!("::stop-commands::{token}\n{text}{end}::{token}::\n")
     }
-}
-
-/// The message of a workflow command: what would end it or its line is written in percents.
-fn data(text: &str) -> String {
-    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
-}
-
-/// The value of a property of one.
-fn property(text: &str) -> String {
-    data(text).replace(':', "%3A").replace(',', "%2C")
 }
 
 /// A message without anything that a GitHub runner takes for a command: `::name::` at the start of a line, spaces before

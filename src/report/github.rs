@@ -49,12 +49,12 @@ fn command(problem: &Problem<'_>, word: &str, more: usize) -> String {
     )
 }
 
-/// The message of a command.
-fn data(text: &str) -> String {
+/// The message of a command: what would end it or its line is written in percents.
+pub(crate) fn data(text: &str) -> String {
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
 /// The value of a property of a command.
-fn property(text: &str) -> String {
+pub(crate) fn property(text: &str) -> String {
     data(text).replace(':', "%3A").replace(',', "%2C")
 }

@@ -7,7 +7,7 @@
 mod bill;
 mod clean;
 mod excerpt;
-mod github;
+pub(crate) mod github;
 mod gitlab;
 mod json;
 mod junit;
